@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The ports through which the controller sees the world outside: dma (host
+ * memory), irq (interrupts), time (clock), exec (threads), note (diagnostics).
+ *
+ * Owner: the composition root (hw/qemu, tests/host) fills them in before the
+ * controller is made and keeps them valid until it is gone.
+ * Threads: said at each function. "Lane thread" is the thread that runs the
+ * lane in question; lane 0 is the main loop (in QEMU: whoever holds the BQL).
+ * Decorators (fault injection) wrap a port by holding an inner one.
+ */
+#ifndef ENVME_CORE_PORTS_H
+#define ENVME_CORE_PORTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Host memory, by bus address. All return 0 or a negative errno:
+ *   -EIO     nothing there, or an error on the way
+ *   -EACCES  the address is one of this controller's own registers; it is
+ *            refused, so that a transfer never re-enters the controller
+ *   -EBUSY   Bus Master Enable is off; try again when it is on
+ *   -EAGAIN  not plain memory (another device's registers), and this thread
+ *            may not touch it: do it again on lane 0
+ * Any lane thread.
+ */
+struct envme_dma {
+    void *opaque;
+    int (*read)(void *opaque, uint64_t addr, void *buf, size_t len);
+    int (*write)(void *opaque, uint64_t addr, const void *buf, size_t len);
+    /*
+     * Direct access to plain memory. Returns a pointer to *len bytes, *len
+     * not above what was asked and not 0, or NULL with *err set: one of the
+     * above, or -ENXIO for "not plain memory, use read/write".
+     * Each map is followed by exactly one unmap with the same pointer and
+     * length, on any lane thread; dirty says that the memory was written.
+     */
+    void *(*map)(void *opaque, uint64_t addr, size_t *len, bool is_write,
+                 int *err);
+    void (*unmap)(void *opaque, void *ptr, size_t len, bool dirty);
+};
+
+/*
+ * Interrupts by vector. Any lane thread; never blocks. raise(): new entries
+ * in a completion queue of this vector. lower(): that queue has been emptied
+ * by the host; raise and lower come in pairs per queue, so a level-triggered
+ * pin counts them. How a vector reaches the host (MSI-X, MSI, INTx), masks,
+ * and holding it back while Bus Master is off are the port's business.
+ * pulse(): message-signalled only; raise() implies one.
+ */
+struct envme_irq {
+    void *opaque;
+    void (*raise)(void *opaque, unsigned vector);
+    void (*pulse)(void *opaque, unsigned vector);
+    void (*lower)(void *opaque, unsigned vector);
+    /* INTMS changed (bit per vector). Lane 0. */
+    void (*mask)(void *opaque, uint32_t intms);
+    /* All vectors down, nothing pending: controller reset. Lane 0. */
+    void (*reset)(void *opaque);
+};
+
+struct envme_time {
+    void *opaque;
+    /* Monotonic guest time, ns. Any thread. */
+    uint64_t (*now)(void *opaque);
+    /* Wall clock, ms since 1970-01-01 UTC. Any thread. */
+    uint64_t (*wall_ms)(void *opaque);
+};
+
+typedef void envme_exec_fn(void *arg);
+
+/*
+ * Threads. Lanes are numbered 0 .. nlanes - 1.
+ */
+struct envme_exec {
+    void *opaque;
+    unsigned nlanes;
+    /* Have envme_lane_run() called soon on that lane. Any thread. Cheap when
+     * it is already due. */
+    void (*kick)(void *opaque, unsigned lane);
+    /* Run fn(arg) on that lane, not before this call has returned, in the
+     * order of the calls from one thread. Any thread. */
+    void (*defer)(void *opaque, unsigned lane, envme_exec_fn *fn, void *arg);
+    /* Have envme_lane_run() called at that time (now() scale) or soon after;
+     * UINT64_MAX disarms. One deadline per lane: the last call counts.
+     * That lane's thread only. */
+    void (*arm)(void *opaque, unsigned lane, uint64_t deadline);
+    /* True on the thread of that lane. For assertions and for going inline. */
+    bool (*on_lane)(void *opaque, unsigned lane);
+};
+
+/*
+ * A sentence for whoever debugs the driver: why a command, a doorbell or the
+ * controller failed. Any thread; may be NULL. The text is the caller's.
+ */
+struct envme_note {
+    void *opaque;
+    void (*say)(void *opaque, const char *text);
+};
+
+struct envme_ports {
+    struct envme_dma dma;
+    struct envme_irq irq;
+    struct envme_time time;
+    struct envme_exec exec;
+    struct envme_note note;
+};
+
+#endif

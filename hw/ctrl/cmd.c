@@ -1,0 +1,613 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "hw/ctrl/cmd.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hw/ctrl/errlog.h"
+#include "hw/ctrl/lane.h"
+#include "hw/ctrl/pause.h"
+#include "hw/ctrl/queue.h"
+#include "hw/ctrl/xfer.h"
+
+static void cmd_post(struct envme_cmd *cmd);
+static void cmd_finish(struct envme_cmd *cmd);
+static void cmd_restart(struct envme_cmd *cmd);
+
+/* ---- in ---------------------------------------------------------------- */
+
+const struct envme_row *envme_iocs_row(const struct envme_iocs *iocs,
+                                       uint8_t opc)
+{
+    for (; iocs; iocs = iocs->base) {
+        if (iocs->rows[opc].run) {
+            return &iocs->rows[opc];
+        }
+    }
+    return NULL;
+}
+
+/* NSID rules: Base 2.1, 3.2.1.5. */
+static struct envme_status cmd_find_ns(struct envme_cmd *cmd)
+{
+    uint32_t nsid = envme_cmd_nsid(cmd);
+
+    cmd->ns = envme_ctrl_ns(cmd->ctrl, nsid);
+    if (cmd->ns) {
+        return ENVME_ST(SUCCESS);
+    }
+    if (nsid == 0 || nsid > cmd->ctrl->subsys->nn) {
+        return ENVME_ST(INVALID_NS);
+    }
+    return ENVME_ST(INVALID_FIELD);
+}
+
+static struct envme_status cmd_gate_ns(struct envme_cmd *cmd)
+{
+    unsigned loc = offsetof(struct envme_sqe, nsid);
+
+    switch (cmd->row->gate & ENVME_GATE_NS_MASK) {
+    case ENVME_GATE_NS_OR_ALL:
+        if (envme_cmd_nsid(cmd) == UINT32_MAX) {
+            return ENVME_ST(SUCCESS);
+        }
+        /* fall through */
+    case ENVME_GATE_NS_ACTIVE:
+        return envme_cmd_fail(cmd, cmd_find_ns(cmd), loc);
+    default:
+        return ENVME_ST(SUCCESS);
+    }
+}
+
+/* The row is that of the namespace's command set; where there is no such
+ * namespace, that of the first set which knows the opcode. */
+static struct envme_status cmd_find_io_row(struct envme_cmd *cmd)
+{
+    const struct envme_tables *t = cmd->ctrl->tables;
+    struct envme_ns *ns = envme_ctrl_ns(cmd->ctrl, envme_cmd_nsid(cmd));
+
+    if (ns) {
+        cmd->row = envme_iocs_row(ns->iocs, cmd->sqe.opc);
+    } else {
+        for (unsigned i = 0; i < t->niocs && !cmd->row; i++) {
+            cmd->row = envme_iocs_row(t->iocs[i], cmd->sqe.opc);
+        }
+    }
+    return cmd->row ? ENVME_ST(SUCCESS) : ENVME_ST(INVALID_OPCODE);
+}
+
+static struct envme_status cmd_gates(struct envme_cmd *cmd)
+{
+    const struct envme_row *row;
+    struct envme_status st;
+
+    if (cmd->is_admin) {
+        row = &cmd->ctrl->tables->admin[cmd->sqe.opc];
+        cmd->row = row->run ? row : NULL;
+        st = cmd->row ? ENVME_ST(SUCCESS) : ENVME_ST(INVALID_OPCODE);
+    } else {
+        st = cmd_find_io_row(cmd);
+    }
+    if (envme_st_err(st)) {
+        return envme_cmd_fail(cmd, st, offsetof(struct envme_sqe, opc));
+    }
+    row = cmd->row;
+    if (FIELD_GET(ENVME_FUSE, cmd->sqe.flags)) {
+        return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
+                              offsetof(struct envme_sqe, flags));
+    }
+    if (FIELD_GET(ENVME_PSDT, cmd->sqe.flags) == 3 ||
+        ((row->gate & ENVME_GATE_NO_SGL || cmd->is_admin) &&
+         FIELD_GET(ENVME_PSDT, cmd->sqe.flags))) {
+        /* Base 2.1, 4.2.1: admin commands use PRPs on PCIe. */
+        return envme_cmd_fail_bit(cmd, ENVME_ST(INVALID_FIELD),
+                                  offsetof(struct envme_sqe, flags), 6);
+    }
+    for (unsigned i = 0; i < ENVME_ARRAY_SIZE(row->cdw); i++) {
+        uint32_t extra = row->cdw[i] ?
+                         envme_cmd_cdw(cmd, 10 + i) & ~row->cdw[i] : 0;
+
+        if (extra) {
+            unsigned bit = __builtin_ctz(extra);
+
+            return envme_cmd_fail_bit(cmd, ENVME_ST(INVALID_FIELD),
+                                      offsetof(struct envme_sqe, cdw10) +
+                                      4 * i + bit / 8, bit % 8);
+        }
+    }
+    st = cmd_gate_ns(cmd);
+    if (envme_st_err(st)) {
+        return st;
+    }
+    if (row->gate & ENVME_GATE_WRITES && cmd->ns && cmd->ns->read_only) {
+        return envme_cmd_fail(cmd, ENVME_ST(NS_WRITE_PROTECTED),
+                              offsetof(struct envme_sqe, nsid));
+    }
+    if (row->len) {
+        st = row->len(cmd, &cmd->len);
+    }
+    if (!envme_st_err(st) && row->mdlen) {
+        st = row->mdlen(cmd, &cmd->mdlen);
+    }
+    return st;
+}
+
+static void cmd_run_moved(void *arg)
+{
+    cmd_restart(arg);
+}
+
+static void cmd_restart_moved(struct envme_cmd *cmd)
+{
+    cmd->state = ENVME_CMD_RUNNING;
+    cmd_restart(cmd);
+}
+
+/* Bus Master is off: from the start again when it is on. */
+static void cmd_hold_start(struct envme_cmd *cmd)
+{
+    if (cmd->moved) {
+        /* Its own lane goes on counting it. */
+        cmd->state = ENVME_CMD_HELD;
+        envme_lane_hold(&cmd->ctrl->lane[0], cmd, cmd_restart_moved);
+        return;
+    }
+    if (cmd->paused) {
+        cmd->paused = false;
+        envme_resume(cmd->ctrl);
+    } else {
+        envme_lane_leave(cmd, ENVME_CMD_ENDED);
+    }
+    envme_lane_hold(cmd->lane, cmd, envme_cmd_start);
+}
+
+/* Gates are passed and lanes are as they have to be. */
+static void cmd_run(struct envme_cmd *cmd)
+{
+    struct envme_status st = ENVME_ST(SUCCESS);
+    int err = 0;
+
+    if ((cmd->len || cmd->mdlen) && !(cmd->row->gate & ENVME_GATE_NO_DATA)) {
+        st = envme_xfer_map(cmd, &err);
+    }
+    if (err == -EAGAIN && !cmd->moved && cmd->lane->index) {
+        /* Memory that only lane 0 may touch: the command goes there whole,
+         * before it has had any effect. */
+        cmd->moved = true;
+        envme_defer(cmd->ctrl, 0, cmd_run_moved, cmd);
+        return;
+    }
+    if (err == -EBUSY) {
+        cmd_hold_start(cmd);
+        return;
+    }
+    if (envme_st_ok(st)) {
+        const struct envme_hooks *h = &cmd->ctrl->hooks;
+
+        st = h->pre ? h->pre(h->opaque, cmd) : st;
+        st = envme_st_ok(st) ? cmd->row->run(cmd) : st;
+    }
+    if (!envme_st_pending(st)) {
+        envme_cmd_done(cmd, st);
+    }
+}
+
+/* On lane 0, for a command of another lane. That lane is not parked while it
+ * counts this command, unless just to stop fetching: look it up again. */
+static void cmd_restart(struct envme_cmd *cmd)
+{
+    struct envme_status st;
+
+    if (cmd->ctrl->lane[0].mode == ENVME_LANE_DROP) {
+        envme_cmd_done(cmd, ENVME_ST(ABORT_REQUESTED));
+        return;
+    }
+    cmd->len = cmd->mdlen = 0;
+    cmd->row = NULL;
+    cmd->ns = NULL;
+    st = cmd_gates(cmd);
+    if (envme_st_err(st)) {
+        envme_cmd_done(cmd, st);
+    } else {
+        cmd_run(cmd);
+    }
+}
+
+static void cmd_run_paused(struct envme_ctrl *ctrl, void *arg)
+{
+    struct envme_cmd *cmd = arg;
+
+    assert(cmd->ctrl == ctrl);
+    cmd->paused = true;
+    /* The wait may have been long: what the gates saw may be gone. */
+    cmd_restart(cmd);
+}
+
+void envme_cmd_start(struct envme_cmd *cmd)
+{
+    struct envme_status st;
+
+    if (cmd->lane->mode == ENVME_LANE_DROP) {
+        cmd_post(cmd);
+        return;
+    }
+    cmd->row = NULL;
+    cmd->ns = NULL;
+    cmd->len = cmd->mdlen = 0;
+    cmd->dw0 = cmd->dw1 = 0;
+    cmd->err_loc = UINT16_MAX;
+    cmd->err_lba = 0;
+    cmd->moved = cmd->paused = cmd->io_pending = false;
+    cmd->aborted = cmd->aborter != NULL;
+    cmd->cont = NULL;
+    cmd->loop = NULL;
+    cmd->t_start = envme_now(cmd->ctrl);
+    envme_lane_enter(cmd);
+    st = cmd->aborted ? ENVME_ST(ABORT_REQUESTED) : cmd_gates(cmd);
+    if (envme_st_err(st)) {
+        envme_cmd_done(cmd, st);
+    } else if (cmd->row->gate & (ENVME_GATE_PARK | ENVME_GATE_DRAIN)) {
+        assert(cmd->lane->index == 0);
+        envme_lane_leave(cmd, ENVME_CMD_WAITING);
+        envme_pause(cmd->ctrl, cmd->row->gate & ENVME_GATE_DRAIN, cmd,
+                    cmd_run_paused, cmd);
+    } else {
+        cmd_run(cmd);
+    }
+}
+
+/* ---- out --------------------------------------------------------------- */
+
+static bool status_dnr(uint16_t code)
+{
+    switch (code) {
+#define CMD_DNR_CASE_(name, sct, sc, dnr, text) \
+    case ENVME_SC_##name:                       \
+        return dnr;
+    ENVME_STATUS_LIST(CMD_DNR_CASE_)
+#undef CMD_DNR_CASE_
+    default:
+        return true;
+    }
+}
+
+static const char *status_text(uint16_t code)
+{
+    switch (code) {
+#define CMD_TEXT_CASE_(name, sct, sc, dnr, text) \
+    case ENVME_SC_##name:                        \
+        return text;
+    ENVME_STATUS_LIST(CMD_TEXT_CASE_)
+#undef CMD_TEXT_CASE_
+    default:
+        return "unknown status";
+    }
+}
+
+static void cmd_note(struct envme_cmd *cmd, struct envme_status st)
+{
+    const struct envme_note *note = &cmd->ctrl->ports.note;
+    char text[160];
+
+    if (note->say) {
+        snprintf(text, sizeof(text), "queue %u CID %u: %s (opcode %02xh) "
+                 "NSID %xh: %s", cmd->sq->id, le16_get(cmd->sqe.cid),
+                 cmd->row ? cmd->row->name : "?", cmd->sqe.opc,
+                 envme_cmd_nsid(cmd), status_text(envme_st_code(st)));
+        note->say(note->opaque, text);
+    }
+}
+
+/* The command that an Abort wanted gone has ended. DW0 bit 0: it was not
+ * aborted. */
+static void cmd_tell_aborter(struct envme_cmd *cmd, struct envme_status st)
+{
+    struct envme_cmd *abort = cmd->aborter;
+
+    if (abort) {
+        cmd->aborter = NULL;
+        abort->dw0 = !envme_st_is(st, ENVME_SC_ABORT_REQUESTED);
+        envme_defer(cmd->ctrl, 0, envme_abort_answer, abort);
+    }
+}
+
+/* Held until Bus Master is on again; the host has not seen its data yet. */
+static void cmd_finish_again(struct envme_cmd *cmd)
+{
+    cmd->state = cmd->moved ? ENVME_CMD_RUNNING : ENVME_CMD_ENDED;
+    cmd_finish(cmd);
+}
+
+/* Its own lane. */
+static void cmd_land(void *arg)
+{
+    struct envme_cmd *cmd = arg;
+
+    if (cmd->state == ENVME_CMD_RUNNING) {
+        envme_lane_leave(cmd, ENVME_CMD_ENDED);
+    }
+    cmd_post(cmd);
+}
+
+/* The thread on which it ran. */
+static void cmd_finish(struct envme_cmd *cmd)
+{
+    struct envme_ctrl *ctrl = cmd->ctrl;
+    struct envme_lane *lane = cmd->moved ? &ctrl->lane[0] : cmd->lane;
+    struct envme_status st = cmd->status;
+    bool drop = lane->mode == ENVME_LANE_DROP;
+    int err = envme_xfer_end(cmd, !envme_st_err(st) && !drop);
+
+    if (err == -EBUSY) {
+        if (cmd->moved) {
+            cmd->state = ENVME_CMD_HELD;
+        } else if (cmd->state == ENVME_CMD_RUNNING) {
+            envme_lane_leave(cmd, ENVME_CMD_ENDED);
+        }
+        envme_lane_hold(lane, cmd, cmd_finish_again);
+        return;
+    }
+    if (err) {
+        st = envme_cmd_fail(cmd, ENVME_ST(DATA_XFER_ERROR),
+                            offsetof(struct envme_sqe, dptr));
+    }
+    if (envme_st_err(st) && status_dnr(envme_st_code(st)) &&
+        !(st.sf & ENVME_SF_CRD)) {
+        st.sf |= ENVME_SF_DNR;
+    }
+    if (ctrl->hooks.post) {
+        st = ctrl->hooks.post(ctrl->hooks.opaque, cmd, st);
+    }
+    if (envme_st_err(st) && !drop) {
+        envme_errlog_add(ctrl, cmd, st);
+        st.sf |= ENVME_SF_M;    /* more in the error log */
+        cmd_note(cmd, st);
+    }
+    cmd->status = st;
+    if (cmd->moved && cmd->lane->index) {
+        envme_defer(ctrl, cmd->lane->index, cmd_land, cmd);
+    } else {
+        cmd_land(cmd);
+    }
+}
+
+void envme_cmd_done(struct envme_cmd *cmd, struct envme_status st)
+{
+    assert(cmd->state == ENVME_CMD_RUNNING || cmd->state == ENVME_CMD_WAITING);
+    assert(!envme_st_pending(st));
+    cmd->status = st;
+    cmd->loop = NULL;
+    if (cmd->paused) {
+        /* Its shape has changed: the others may go on. It counts again, for
+         * the reset that might be waiting for it. */
+        cmd->paused = false;
+        cmd->state = ENVME_CMD_ENDED;
+        envme_lane_enter(cmd);
+        envme_resume(cmd->ctrl);
+    } else if (cmd->state == ENVME_CMD_WAITING) {
+        cmd->state = ENVME_CMD_ENDED;
+        envme_lane_enter(cmd);
+    }
+    cmd_finish(cmd);
+}
+
+static void cmd_post_again(struct envme_cmd *cmd)
+{
+    cmd->state = ENVME_CMD_ENDED;
+    cmd_post(cmd);
+}
+
+/* Its own lane, not counted any more, no host memory held. */
+static void cmd_post(struct envme_cmd *cmd)
+{
+    struct envme_lane *lane = cmd->lane;
+
+    if (lane->mode == ENVME_LANE_DROP) {
+        cmd->state = ENVME_CMD_ENDED;
+        envme_xfer_end(cmd, false);
+        cmd_tell_aborter(cmd, ENVME_ST(ABORT_REQUESTED));
+        envme_queue_forget(cmd);
+        return;
+    }
+    if (lane->mode == ENVME_LANE_PARK || !atomic_load(&cmd->ctrl->bme)) {
+        envme_lane_hold(lane, cmd, cmd_post_again);
+        return;
+    }
+    if (!envme_queue_post(cmd)) {
+        envme_lane_hold(lane, cmd, cmd_post_again);
+        return;
+    }
+    cmd_tell_aborter(cmd, cmd->status);
+    envme_queue_forget(cmd);
+}
+
+/* ---- helpers for handlers ---------------------------------------------- */
+
+struct envme_status envme_cmd_fail(struct envme_cmd *cmd,
+                                   struct envme_status st, unsigned offset)
+{
+    return envme_cmd_fail_bit(cmd, st, offset, 0);
+}
+
+/* Parameter Error Location: Base 2.1, figure 206: byte in 7:0, bit in 10:8. */
+struct envme_status envme_cmd_fail_bit(struct envme_cmd *cmd,
+                                       struct envme_status st, unsigned offset,
+                                       unsigned bit)
+{
+    if (envme_st_err(st)) {
+        cmd->err_loc = offset | bit << 8;
+    }
+    return st;
+}
+
+uint32_t envme_cmd_cdw(const struct envme_cmd *cmd, unsigned n)
+{
+    const le32_t *cdw = &cmd->sqe.cdw10;
+
+    assert(n >= 10 && n <= 15);
+    return le32_get(cdw[n - 10]);
+}
+
+static struct envme_status cmd_read_error(const struct envme_cmd *cmd)
+{
+    return cmd->bio.op == ENVME_BIO_READ ? ENVME_ST(UNRECOVERED_READ)
+                                         : ENVME_ST(WRITE_FAULT);
+}
+
+struct envme_status envme_cmd_io_status(struct envme_cmd *cmd, int err)
+{
+    switch (-err) {
+    case 0:
+        return ENVME_ST(SUCCESS);
+    case ECANCELED:
+        return cmd->sq->deleting ? ENVME_ST(ABORT_SQ_DELETED)
+                                 : ENVME_ST(ABORT_REQUESTED);
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return ENVME_ST(CAP_EXCEEDED);
+    case EROFS:
+    case EPERM:
+    case EACCES:
+        return cmd->bio.op == ENVME_BIO_READ ? ENVME_ST(ACCESS_DENIED)
+                                             : ENVME_ST(NS_WRITE_PROTECTED);
+    case ENOMEM:
+    case EINVAL:
+    case ENOTSUP:
+        return ENVME_ST(INTERNAL);
+    case EAGAIN:
+    case ENOMEDIUM:
+        return ENVME_ST(NS_NOT_READY);
+    default:
+        atomic_fetch_add(&cmd->ctrl->media_errors, 1);
+        return cmd_read_error(cmd);
+    }
+}
+
+/*
+ * Continuations that start requests which are over at once would nest as deep
+ * as the guest's transfer has chunks: the innermost leaves its result here,
+ * and the outermost goes round.
+ */
+struct envme_cmd_loop {
+    bool again;
+    int err;
+};
+
+static void cmd_bio_over(struct envme_cmd *cmd, int err)
+{
+    struct envme_cmd_loop loop;
+
+    do {
+        void (*cont)(struct envme_cmd *, int) = cmd->cont;
+
+        cmd->cont = NULL;
+        if (!cont) {
+            envme_cmd_done(cmd, envme_cmd_io_status(cmd, err));
+            return;
+        }
+        loop.again = false;
+        cmd->loop = &loop;
+        cont(cmd, err);
+        /* Without `again`, cmd may be gone. */
+        err = loop.err;
+    } while (loop.again);
+}
+
+static void cmd_bio_done(struct envme_bio *bio, int err)
+{
+    struct envme_cmd *cmd = bio->opaque;
+
+    cmd->io_pending = false;
+    cmd_bio_over(cmd, err);
+}
+
+struct envme_status envme_cmd_io(struct envme_cmd *cmd, struct envme_ns *ns,
+                                 void (*cont)(struct envme_cmd *cmd, int err))
+{
+    int ret;
+
+    cmd->bio.done = cmd_bio_done;
+    cmd->bio.opaque = cmd;
+    cmd->cont = cont;
+    cmd->io_ns = ns;
+    cmd->io_pending = true;
+    if (cmd->aborted || cmd->sq->deleting) {
+        ret = -ECANCELED;
+    } else {
+        ret = ns->be->ops->submit(ns->be, &cmd->bio);
+    }
+    if (ret == ENVME_BIO_PENDING) {
+        cmd->loop = NULL;
+        return ENVME_ST_PENDING;
+    }
+    cmd->io_pending = false;
+    if (cmd->loop) {
+        cmd->loop->again = true;
+        cmd->loop->err = ret;
+        cmd->loop = NULL;
+        return ENVME_ST_PENDING;
+    }
+    if (!cont) {
+        return envme_cmd_io_status(cmd, ret);
+    }
+    cmd_bio_over(cmd, ret);
+    return ENVME_ST_PENDING;
+}
+
+void envme_cmd_cancel(struct envme_cmd *cmd)
+{
+    struct envme_backend *be;
+
+    if (cmd->moved || !cmd->io_pending) {
+        return;
+    }
+    be = cmd->io_ns->be;
+    if (be->ops->cancel) {
+        be->ops->cancel(be, &cmd->bio);
+    }
+}
+
+size_t envme_cmd_to_host(struct envme_cmd *cmd, size_t off, const void *buf,
+                         size_t len)
+{
+    size_t done = 0;
+
+    for (unsigned i = 0; i < cmd->data.niov && done < len; i++) {
+        const struct iovec *v = &cmd->data.iov[i];
+        size_t n;
+
+        if (off >= v->iov_len) {
+            off -= v->iov_len;
+            continue;
+        }
+        n = ENVME_MIN(v->iov_len - off, len - done);
+        memcpy((char *)v->iov_base + off, (const char *)buf + done, n);
+        done += n;
+        off = 0;
+    }
+    return done;
+}
+
+size_t envme_cmd_from_host(struct envme_cmd *cmd, size_t off, void *buf,
+                           size_t len)
+{
+    size_t done = 0;
+
+    for (unsigned i = 0; i < cmd->data.niov && done < len; i++) {
+        const struct iovec *v = &cmd->data.iov[i];
+        size_t n;
+
+        if (off >= v->iov_len) {
+            off -= v->iov_len;
+            continue;
+        }
+        n = ENVME_MIN(v->iov_len - off, len - done);
+        memcpy((char *)buf + done, (const char *)v->iov_base + off, n);
+        done += n;
+        off = 0;
+    }
+    return done;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The funnel: every command comes in through envme_cmd_start() and leaves
+ * through envme_cmd_done(). Base 2.1, 3.4 and 4.
+ *
+ * Threads: the lane of the command's queue; a command that needs memory which
+ * only lane 0 may touch is moved there whole (cmd->moved) and comes back to
+ * be posted. cmd_start is the only caller of row->run, cmd_done the only way
+ * to a completion. A handler sees no queue.
+ */
+#ifndef ENVME_CTRL_CMD_H
+#define ENVME_CTRL_CMD_H
+
+#include "hw/ctrl/ctrl.h"
+
+void envme_cmd_start(struct envme_cmd *cmd);
+
+/*
+ * The command is over: copies bounced data out, unmaps, writes the error log,
+ * sets DNR, posts the completion. The thread on which run() ran.
+ */
+void envme_cmd_done(struct envme_cmd *cmd, struct envme_status st);
+
+/* Hints to the backend that the command need not be carried out; it ends all
+ * the same. The thread on which it runs. */
+void envme_cmd_cancel(struct envme_cmd *cmd);
+
+/*
+ * Where a failure is: byte offset into the SQE of the offending field, bit 0
+ * unless said. Returns st, so that a handler can
+ *   return envme_cmd_fail(cmd, ENVME_ST(LBA_RANGE), offsetof(...));
+ */
+struct envme_status envme_cmd_fail(struct envme_cmd *cmd,
+                                   struct envme_status st, unsigned offset);
+struct envme_status envme_cmd_fail_bit(struct envme_cmd *cmd,
+                                       struct envme_status st, unsigned offset,
+                                       unsigned bit);
+
+/*
+ * One backend request for a command; cmd->bio's op, flags, offset, bytes, iov
+ * and niov are filled in by the caller. When it is over, cont(cmd, err) runs on the
+ * same lane, and calls envme_cmd_done() or envme_cmd_io() again. Always
+ * returns ENVME_ST_PENDING except when the request is over at once: then it
+ * returns what envme_cmd_io_status() makes of it if cont is NULL. With a NULL
+ * cont the command is done with that status.
+ */
+struct envme_status envme_cmd_io(struct envme_cmd *cmd, struct envme_ns *ns,
+                                 void (*cont)(struct envme_cmd *cmd, int err));
+/* The status that a backend's errno means for this command. */
+struct envme_status envme_cmd_io_status(struct envme_cmd *cmd, int err);
+
+/* Copies between the command's data buffer (mapped by cmd_start) and memory.
+ * Short when the buffer is shorter; returns the bytes copied. */
+size_t envme_cmd_to_host(struct envme_cmd *cmd, size_t off, const void *buf,
+                         size_t len);
+size_t envme_cmd_from_host(struct envme_cmd *cmd, size_t off, void *buf,
+                           size_t len);
+
+static inline uint32_t envme_cmd_nsid(const struct envme_cmd *cmd)
+{
+    return le32_get(cmd->sqe.nsid);
+}
+
+/* CDW10 .. CDW15: n = 10 .. 15. */
+uint32_t envme_cmd_cdw(const struct envme_cmd *cmd, unsigned n);
+
+/* The handler's own state in cmd->u. */
+#define ENVME_CMD_STATE(cmd, type)                                            \
+    ({                                                                        \
+        _Static_assert(sizeof(type) <= ENVME_CMD_SCRATCH, "state too big");   \
+        (type *)(cmd)->u.raw;                                                 \
+    })
+
+#endif

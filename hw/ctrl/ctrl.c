@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "hw/ctrl/ctrl.h"
+
+#include "hw/ctrl/doorbell.h"
+#include "hw/ctrl/errlog.h"
+#include "hw/ctrl/event.h"
+#include "hw/ctrl/feature.h"
+#include "hw/ctrl/lane.h"
+#include "hw/ctrl/life.h"
+#include "hw/ctrl/pause.h"
+#include "hw/ctrl/regs.h"
+
+/* 29 C, what a drive has that does nothing. */
+#define CTRL_TEMPERATURE_K 302
+
+/* ---- namespaces ---------------------------------------------------------- */
+
+struct ctrl_set_ns {
+    uint32_t nsid;
+    struct envme_ns *ns;
+    void (*done)(void *arg);
+    void *arg;
+};
+
+static void ctrl_set_ns_parked(struct envme_ctrl *ctrl, void *arg)
+{
+    struct ctrl_set_ns *s = arg;
+
+    ctrl->ns[s->nsid] = s->ns;
+    if (s->ns) {
+        envme_feature_reset_ns(ctrl, s->ns);
+    }
+    envme_resume(ctrl);
+    envme_event_ns_changed(ctrl, s->nsid);
+    if (s->done) {
+        s->done(s->arg);
+    }
+    g_free(s);
+}
+
+static void ctrl_set_ns(void *opaque, uint32_t nsid, struct envme_ns *ns,
+                        void (*done)(void *arg), void *arg)
+{
+    struct ctrl_set_ns *s = g_new(struct ctrl_set_ns, 1);
+
+    *s = (struct ctrl_set_ns){
+        .nsid = nsid, .ns = ns, .done = done, .arg = arg,
+    };
+    /* Drained: no command in flight keeps a pointer to what goes. */
+    envme_pause(opaque, true, NULL, ctrl_set_ns_parked, s);
+}
+
+static void ctrl_ns_changed(void *opaque, uint32_t nsid)
+{
+    envme_event_ns_changed(opaque, nsid);
+}
+
+static const struct envme_subsys_ctrl_ops ctrl_subsys_ops = {
+    .set_ns = ctrl_set_ns,
+    .ns_changed = ctrl_ns_changed,
+    .nssr = envme_life_subsys_reset,
+};
+
+/* ---- parameters ---------------------------------------------------------- */
+
+static char *ctrl_check_params(const struct envme_ctrl_params *p,
+                               const struct envme_ports *ports)
+{
+    if (p->max_ioqpairs < 1) {
+        return g_strdup("max_ioqpairs=0: the least is 1");
+    }
+    if (p->mqes < 1) {
+        return g_strdup("mqes=0: the least is 1 (queues of 2 entries)");
+    }
+    if (p->dstrd > 8) {
+        return g_strdup_printf("dstrd=%u: the most is 8", p->dstrd);
+    }
+    if (p->mpsmax > 4) {
+        return g_strdup_printf("mpsmax=%u: the most is 4 (64 KiB)", p->mpsmax);
+    }
+    if (p->nvectors < 1 || p->nvectors > 2048) {
+        return g_strdup_printf("msix_qsize=%u: from 1 to 2048", p->nvectors);
+    }
+    if (p->max_inflight < 2u * (p->aerl + 1u)) {
+        return g_strdup_printf("max-inflight=%u: the least is %u, twice the "
+                               "AER limit", p->max_inflight,
+                               2u * (p->aerl + 1u));
+    }
+    if (p->mdts > 20) {
+        return g_strdup_printf("mdts=%u: the most is 20 (4 GiB); 0 is no "
+                               "limit", p->mdts);
+    }
+    if (ports->exec.nlanes < 1) {
+        return g_strdup("a controller has at least one lane");
+    }
+    return NULL;
+}
+
+/* ---- made and freed ------------------------------------------------------- */
+
+struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
+                                  struct envme_subsys *subsys,
+                                  const struct envme_ports *ports,
+                                  const struct envme_tables *tables,
+                                  char **err)
+{
+    struct envme_ctrl *ctrl;
+    int cntlid;
+
+    *err = ctrl_check_params(params, ports);
+    if (*err) {
+        return NULL;
+    }
+    ctrl = g_new0(struct envme_ctrl, 1);
+    cntlid = envme_subsys_add_ctrl(subsys, &ctrl_subsys_ops, ctrl);
+    if (cntlid < 0) {
+        *err = g_strdup_printf("subsys: it has %d controllers, the most there "
+                               "can be", ENVME_MAX_CTRLS);
+        g_free(ctrl);
+        return NULL;
+    }
+    ctrl->params = *params;
+    ctrl->ports = *ports;
+    ctrl->tables = tables;
+    ctrl->subsys = subsys;
+    ctrl->cntlid = cntlid;
+    ctrl->temperature = CTRL_TEMPERATURE_K;
+    ctrl->power_on_ms = ports->time.wall_ms(ports->time.opaque);
+    ctrl->power_cycles = 1;
+    ctrl->nsqa = ctrl->ncqa = params->max_ioqpairs - 1;
+    ctrl->ns = g_new0(struct envme_ns *, subsys->nn + 1);
+    ctrl->nlanes = ports->exec.nlanes;
+    ctrl->lane = g_new0(struct envme_lane, ctrl->nlanes);
+    for (unsigned i = 0; i < ctrl->nlanes; i++) {
+        envme_lane_init(ctrl, i);
+    }
+    g_queue_init(&ctrl->pauses);
+    g_queue_init(&ctrl->idle_waiters);
+    envme_doorbell_init(ctrl);
+    envme_regs_init(ctrl);
+    envme_errlog_init(ctrl);
+    envme_event_init(ctrl);
+    envme_feature_init(ctrl);
+    if (tables->ctrl_init) {
+        tables->ctrl_init(ctrl);
+    }
+    envme_subsys_attach_all(subsys, cntlid);
+    return ctrl;
+}
+
+void envme_ctrl_leave(struct envme_ctrl *ctrl)
+{
+    assert(envme_ctrl_idle(ctrl));
+    envme_subsys_remove_ctrl(ctrl->subsys, ctrl->cntlid);
+    for (uint32_t nsid = 1; nsid <= ctrl->subsys->nn; nsid++) {
+        ctrl->ns[nsid] = NULL;
+    }
+}
+
+void envme_ctrl_free(struct envme_ctrl *ctrl)
+{
+    assert(envme_ctrl_idle(ctrl) && g_queue_is_empty(&ctrl->pauses));
+    if (ctrl->tables->ctrl_fini) {
+        ctrl->tables->ctrl_fini(ctrl);
+    }
+    envme_feature_fini(ctrl);
+    envme_event_fini(ctrl);
+    envme_errlog_fini(ctrl);
+    for (unsigned i = 0; i < ctrl->nlanes; i++) {
+        envme_lane_fini(&ctrl->lane[i]);
+    }
+    envme_doorbell_fini(ctrl);
+    g_free(ctrl->lane);
+    g_free(ctrl->ns);
+    g_free(ctrl);
+}
+
+/* ---- bus mastering -------------------------------------------------------- */
+
+void envme_ctrl_set_bme(struct envme_ctrl *ctrl, bool on)
+{
+    atomic_store(&ctrl->bme, on);
+    for (unsigned i = 0; on && i < ctrl->nlanes; i++) {
+        envme_kick(ctrl, i);
+    }
+}
+
+bool envme_ctrl_quiet(struct envme_ctrl *ctrl)
+{
+    return atomic_load(&ctrl->nmapped) == 0;
+}

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The controller: its owner struct, and the calls that the composition root
+ * and the command handlers make. Base 2.1, chapter 3.
+ *
+ * Owner: the composition root makes and frees it. Threads: written at each
+ * function and group of fields. "Lane 0" is the main loop (BQL held in QEMU);
+ * I/O lanes only read what belongs to lane 0, and what they read while it may
+ * change is atomic. Shape (queues, namespaces) changes only while the lanes
+ * are parked: see pause.h. Never includes hw/admin, hw/iocs or QEMU headers.
+ */
+#ifndef ENVME_CTRL_CTRL_H
+#define ENVME_CTRL_CTRL_H
+
+#include <glib.h>
+#include <stdatomic.h>
+
+#include "envme/bytes.h"
+#include "envme/cmd.h"
+#include "envme/log.h"
+#include "envme/reg.h"
+#include "envme/status.h"
+#include "hw/core/arbiter.h"
+#include "hw/core/coalesce.h"
+#include "hw/core/ports.h"
+#include "hw/core/ring.h"
+#include "hw/core/sg.h"
+#include "hw/ctrl/row.h"
+#include "hw/ns/ns.h"
+#include "hw/ns/subsys.h"
+
+struct envme_ctrl;
+struct envme_lane;
+struct envme_sq;
+struct envme_cq;
+
+/* ---- parameters ------------------------------------------------------ */
+
+struct envme_ctrl_params {
+    char serial[21], model[41], firmware[9];    /* NUL terminated */
+    uint16_t vid, ssvid;        /* PCI vendor and subsystem vendor */
+    uint8_t ieee[3];            /* as on the wire: least significant first */
+    uint8_t mdts;               /* 2^mdts * 4 KiB; 0: no limit */
+    uint8_t vsl;                /* Verify size limit, likewise */
+    uint16_t mqes;              /* CAP.MQES, 0's based */
+    uint16_t max_ioqpairs;      /* 1 .. 65535: I/O SQs and I/O CQs */
+    uint8_t dstrd;              /* CAP.DSTRD, 0 .. 15 */
+    bool cqr;                   /* CAP.CQR: queues must be contiguous */
+    uint8_t mpsmax;             /* CAP.MPSMAX, 2^(12 + n) */
+    uint8_t to;                 /* CAP.TO, 500 ms */
+    uint8_t aerl;               /* AER limit, 0's based */
+    uint32_t aer_max_queued;    /* events kept while no AER is parked */
+    uint8_t acl;                /* Abort limit, 0's based */
+    uint8_t elpe;               /* error log entries, 0's based */
+    uint16_t nvectors;          /* interrupt vectors, 1 .. 2048 */
+    uint16_t awun, awupf;       /* 0's based */
+    uint32_t max_inflight;      /* per lane, commands at once */
+    bool wrr;                   /* offer weighted round robin */
+    bool ctratt_mem;            /* MDTS leaves metadata out */
+};
+
+/* ---- doorbells ------------------------------------------------------- */
+
+/*
+ * One doorbell register. Lives from the first time its queue is created until
+ * the controller is freed, so that a write may come at any time on any thread
+ * without a lock. `value` is what the host wrote last; the lane takes it.
+ */
+struct envme_db {
+    _Atomic uint32_t value;
+    _Atomic uint32_t size;          /* entries; 0: no such queue now */
+    _Atomic(struct envme_db *) next;    /* in the lane's list of rung ones */
+    atomic_bool queued;             /* is in such a list */
+    _Atomic uint16_t lane;
+    bool is_cq;
+    void *queue;                    /* SQ or CQ; that lane's alone */
+};
+
+#define ENVME_DB_CHUNK 64
+
+struct envme_db_chunk {
+    struct envme_db db[ENVME_DB_CHUNK * 2];     /* SQ0, CQ0, SQ1, CQ1 ... */
+};
+
+/* ---- queues ---------------------------------------------------------- */
+
+/* Where the entries of a queue lie. */
+struct envme_qmem {
+    uint64_t addr;              /* contiguous: bus address of entry 0 */
+    uint64_t *pages;            /* else: one bus address per memory page */
+    uint32_t page;              /* bytes */
+    uint8_t shift;              /* log2 of the entry size */
+};
+
+struct envme_cq {
+    struct envme_cring ring;
+    struct envme_qmem mem;
+    uint16_t id, vector;
+    bool ien;
+    bool raised;                /* told the irq port that it is not empty */
+    bool batch;                 /* in lane->batch: posted in this turn */
+    struct envme_lane *lane;
+    struct envme_db *db;
+    unsigned nsq;               /* SQs that post here; lane 0 */
+    struct envme_sq *corked;    /* SQs waiting for a slot (sq->cork_next) */
+    struct envme_cq *batch_next;
+};
+
+#define ENVME_SQ_ABORTS 8
+
+struct envme_sq {
+    struct envme_ring ring;
+    struct envme_arb_node node;
+    struct envme_qmem mem;
+    uint16_t id;
+    bool is_corked;
+    _Atomic bool deleting;      /* no fetch; commands finish as aborted */
+    struct envme_cq *cq;
+    struct envme_db *db;
+    struct envme_sq *cork_next;
+    GQueue inflight;            /* struct envme_cmd, by cmd->link */
+    struct envme_cmd *deleter;  /* Delete I/O SQ waiting for inflight */
+    /* Commands that an Abort found before they were fetched. */
+    struct {
+        uint32_t index;
+        uint16_t cid;
+        struct envme_cmd *abort;
+    } aborts[ENVME_SQ_ABORTS];
+    unsigned naborts;
+};
+
+/* ---- commands -------------------------------------------------------- */
+
+/* Host memory of one command as an I/O vector. Segments that are not plain
+ * memory lie in a bounce buffer, filled before run() for host to controller
+ * and copied out by cmd_done() for controller to host. */
+struct envme_xfer {
+    struct iovec *iov;
+    unsigned niov, cap;
+    uint64_t bytes;
+    bool to_host;               /* controller to host */
+    void *bounce;               /* NULL: none needed */
+    struct envme_xseg *seg;     /* what to unmap and copy, one per iov */
+    bool mapped;                /* holds host memory */
+};
+
+enum envme_cmd_state {
+    ENVME_CMD_FREE,
+    ENVME_CMD_RUNNING,          /* handler or backend has it: in lane->ncmds */
+    ENVME_CMD_WAITING,          /* for a pause, or in one: not counted */
+    ENVME_CMD_PARKED,           /* AER: event.c has it, no CQ slot held */
+    ENVME_CMD_HELD,             /* in lane->held, to go on with cmd->resume */
+    ENVME_CMD_ENDED,            /* to be posted */
+};
+
+#define ENVME_CMD_SCRATCH 128
+
+struct envme_cmd {
+    struct envme_ctrl *ctrl;
+    struct envme_lane *lane;    /* the lane of its queue */
+    struct envme_sq *sq;
+    struct envme_ns *ns;        /* when the gate looked it up */
+    const struct envme_row *row;
+    enum envme_cmd_state state;
+    bool slot;                  /* holds a CQ slot */
+    bool moved;                 /* runs on lane 0 instead of its own */
+    bool is_admin;
+    _Atomic bool aborted;       /* an Abort wants it gone */
+    bool paused;                /* lanes are parked for it: resume at done */
+    struct envme_sqe sqe;       /* our copy: the only one that is read */
+    uint64_t len, mdlen;        /* bytes of the data, metadata pointer */
+    struct envme_xfer data, md; /* data pointer, metadata pointer */
+    struct envme_status status;
+    uint32_t dw0, dw1;          /* completion DW0, DW1 */
+    uint16_t err_loc;           /* error log: parameter error location */
+    uint64_t err_lba;
+    uint64_t t_start;           /* ns */
+    struct envme_bio bio;
+    struct envme_ns *io_ns;     /* whose backend has bio */
+    bool io_pending;
+    struct envme_cmd *aborter;  /* the Abort that waits for us */
+    GList link;                 /* sq->inflight, or event.c's list */
+    void (*resume)(struct envme_cmd *cmd);  /* HELD: what comes next */
+    GList held;                 /* lane->held */
+    struct envme_cmd *next_free;
+    void (*cont)(struct envme_cmd *cmd, int err);   /* after envme_cmd_io() */
+    struct envme_cmd_loop *loop;    /* cmd.c: continuations that go round */
+    void *mem;                  /* handler's memory: g_free()d by cmd_done */
+    /* The handler's own state. */
+    union {
+        uint8_t raw[ENVME_CMD_SCRATCH];
+        uint64_t align;
+    } u;
+};
+
+/* ---- lanes ----------------------------------------------------------- */
+
+enum envme_lane_mode {
+    ENVME_LANE_RUN,
+    ENVME_LANE_PARK,            /* no fetch, no post */
+    ENVME_LANE_DROP,            /* reset: commands end without a completion */
+};
+
+struct envme_lane_stats {
+    _Atomic uint64_t reads, writes;             /* commands */
+    _Atomic uint64_t read_bytes, written_bytes;
+};
+
+/* Its own thread only, but for the atomics. */
+struct envme_lane {
+    struct envme_ctrl *ctrl;
+    unsigned index;
+    struct envme_arbiter arb;
+    enum envme_lane_mode mode;
+    bool drain;                 /* PARK: acknowledge at inflight == 0 */
+    bool running;               /* in a turn: its end raises interrupts */
+    bool acked;                 /* told lane 0 that it is parked / empty */
+    _Atomic(struct envme_db *) rung;    /* doorbells, last rung first */
+    unsigned ncmds;             /* commands that are not FREE or PARKED */
+    GQueue held;                /* commands done while parked or BME off */
+    struct envme_cmd *free;
+    unsigned nalloc;            /* commands allocated */
+    bool starved;               /* wants to be run when a command is free */
+    struct envme_sg sg;         /* scratch of xfer.c */
+    struct envme_cq *batch;     /* CQs posted to since the last interrupt */
+    struct envme_lane_stats stats;
+};
+
+/* ---- pause ----------------------------------------------------------- */
+
+typedef void envme_pause_fn(struct envme_ctrl *ctrl, void *arg);
+
+struct envme_pause {
+    envme_pause_fn *fn;
+    void *arg;
+    bool drain;
+    struct envme_cmd *cmd;      /* for whom, or NULL */
+};
+
+/* ---- life ------------------------------------------------------------ */
+
+enum envme_life {
+    ENVME_LIFE_DISABLED,        /* CC.EN 0, nothing in flight */
+    ENVME_LIFE_READY,
+    ENVME_LIFE_DISABLING,       /* waits for lanes to let go */
+};
+
+enum envme_reset {
+    ENVME_RESET_CC,             /* CC.EN 1 to 0: AQA, ASQ, ACQ stay */
+    ENVME_RESET_FUNCTION,       /* FLR, D3hot to D0, conventional reset */
+    ENVME_RESET_NSSR,           /* NVM Subsystem Reset */
+};
+
+/* ---- fault hooks ----------------------------------------------------- */
+
+/* Decorators of the funnel; NULL where nobody listens. */
+struct envme_hooks {
+    void *opaque;
+    /* Before run(). A status other than success takes its place. */
+    struct envme_status (*pre)(void *opaque, struct envme_cmd *cmd);
+    /* Before posting; returns the status to post. */
+    struct envme_status (*post)(void *opaque, struct envme_cmd *cmd,
+                                struct envme_status st);
+};
+
+/* ---- features -------------------------------------------------------- */
+
+struct envme_feat_val {
+    uint32_t cur, saved;
+    bool has_saved;
+};
+
+/* ---- the controller -------------------------------------------------- */
+
+struct envme_event;             /* event.c */
+struct envme_errlog;            /* errlog.c */
+
+struct envme_ctrl {
+    struct envme_ctrl_params params;
+    struct envme_ports ports;
+    const struct envme_tables *tables;
+    struct envme_subsys *subsys;
+    uint16_t cntlid;
+    struct envme_hooks hooks;
+
+    /* Registers: lane 0; see regs.c. */
+    uint64_t cap;
+    uint32_t vs, intms, cc, csts, aqa, crto;
+    uint64_t asq, acq;
+
+    /* Life: lane 0. page_size and the rest of what CC says are latched when
+     * the controller becomes ready and constant until it is disabled. */
+    enum envme_life life;
+    enum envme_reset reset_kind;
+    bool starting;              /* CC.EN came while DISABLING */
+    uint32_t page_size;         /* bytes */
+    uint8_t css, ams;
+    unsigned io_lanes;          /* lanes that I/O queues are dealt to */
+    unsigned lanes_left;        /* of a pause: not yet parked */
+    unsigned drops_left;        /* of a reset: not yet empty */
+    _Atomic bool stopped;       /* CSTS.CFS or shut down: no fetch */
+    _Atomic bool bme;           /* Bus Master Enable */
+    GQueue idle_waiters;        /* see envme_ctrl_reset() */
+    unsigned flushes;           /* of a shutdown, under way */
+    _Atomic unsigned nmapped;   /* commands that hold host memory */
+
+    /* Queues: arrays grow with the highest identifier that exists. Lane 0
+     * writes with the lanes parked. */
+    struct envme_sq **sq;
+    struct envme_cq **cq;
+    unsigned nsq_alloc, ncq_alloc;
+    unsigned nsq, ncq;          /* I/O queues that exist */
+    uint16_t nsqa, ncqa;        /* allocated by Set Features, 0's based */
+    _Atomic(struct envme_db_chunk *) *db;   /* [max_ioqpairs / 64 + 1] */
+    unsigned db_chunks;
+    _Atomic uint32_t bad_doorbells[2];  /* register, value: for event.c */
+
+    /* Namespaces attached, by NSID: [1 .. subsys->nn]. */
+    struct envme_ns **ns;
+
+    struct envme_lane *lane;
+    unsigned nlanes;
+
+    /* pause.c: lane 0. */
+    GQueue pauses;              /* struct envme_pause, the first is active */
+    bool pause_active, pause_granted;
+    unsigned pause_nested;      /* granted while disabled: nothing to undo */
+
+    /* Features: [tables->nfeat], and for namespace scope [nfeat * (nn+1)]. */
+    struct envme_feat_val *feat;
+    /* Feature 01h as the lanes take it up. */
+    _Atomic uint32_t arbitration;
+
+    /* event.c, lane 0 */
+    struct envme_event *event;
+    /* errlog.c, its own leaf lock */
+    struct envme_errlog *errlog;
+
+    unsigned aborts;            /* Abort commands in flight; lane 0 */
+
+    /* Health: lane 0. */
+    uint16_t temperature;       /* K */
+    uint8_t critical_warning;   /* SMART byte 0, as injected or found */
+    uint64_t power_on_ms, power_cycles, unsafe_shutdowns;
+    _Atomic uint64_t media_errors;
+    void *admin;                /* hw/admin's own state, freed by it */
+};
+
+/* ---- for the composition root ---------------------------------------- */
+
+/*
+ * Makes a controller, disabled, in the subsystem, with everything attached
+ * that is there for it. Lane 0. NULL and *err (a sentence that names the
+ * property; g_free) when the parameters do not fit.
+ */
+struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
+                                  struct envme_subsys *subsys,
+                                  const struct envme_ports *ports,
+                                  const struct envme_tables *tables,
+                                  char **err);
+/* Only when envme_ctrl_idle(), after a reset. Lane 0. */
+void envme_ctrl_free(struct envme_ctrl *ctrl);
+
+/*
+ * Register accesses below 1000h, lane 0. size 1, 2, 4 or 8. Reads compose
+ * bytes at any offset; writes take aligned 4 and 8 bytes (8 over two 4-byte
+ * registers is two writes) and ignore others.
+ */
+uint64_t envme_ctrl_reg_read(struct envme_ctrl *ctrl, uint64_t off,
+                             unsigned size);
+void envme_ctrl_reg_write(struct envme_ctrl *ctrl, uint64_t off, uint64_t val,
+                          unsigned size);
+/* Doorbell write; off counts from 1000h. Any thread, no lock. */
+void envme_ctrl_doorbell(struct envme_ctrl *ctrl, uint64_t off, uint64_t val,
+                         unsigned size);
+/* Bytes of BAR0 from 1000h that are doorbells. */
+uint64_t envme_ctrl_doorbell_bytes(const struct envme_ctrl_params *params);
+
+/* One turn of a lane. That lane's thread. */
+void envme_lane_run(struct envme_ctrl *ctrl, unsigned lane);
+
+/*
+ * Starts a reset: registers have their reset values at once (but for what
+ * ENVME_RESET_CC keeps), commands in flight are given up, and when the last
+ * has let go of host memory, done(arg) is called (it may be before this
+ * returns). Lane 0. done may be NULL.
+ */
+void envme_ctrl_reset(struct envme_ctrl *ctrl, enum envme_reset kind,
+                      void (*done)(void *arg), void *arg);
+/* Disabled and no command holds host memory. Lane 0. */
+bool envme_ctrl_idle(const struct envme_ctrl *ctrl);
+
+/*
+ * Bus Master Enable. Off: nothing is fetched, mapped, posted or signalled
+ * until it is on again; nothing is lost. Lane 0.
+ */
+void envme_ctrl_set_bme(struct envme_ctrl *ctrl, bool on);
+/* No command has host memory mapped: with Bus Master off, no DMA can come
+ * any more. Lane 0. */
+bool envme_ctrl_quiet(struct envme_ctrl *ctrl);
+
+/* Removes it from its subsystem: no namespaces afterwards. Idle. Lane 0. */
+void envme_ctrl_leave(struct envme_ctrl *ctrl);
+
+/* CSTS.CFS, without touching the other bits; nothing is fetched until the
+ * controller is reset. Lane 0 (others: defer). */
+void envme_ctrl_fatal(struct envme_ctrl *ctrl, const char *why);
+
+/* ---- for everybody in hw/ctrl and above ------------------------------ */
+
+static inline uint64_t envme_now(const struct envme_ctrl *ctrl)
+{
+    return ctrl->ports.time.now(ctrl->ports.time.opaque);
+}
+
+static inline void envme_kick(struct envme_ctrl *ctrl, unsigned lane)
+{
+    ctrl->ports.exec.kick(ctrl->ports.exec.opaque, lane);
+}
+
+static inline void envme_defer(struct envme_ctrl *ctrl, unsigned lane,
+                               envme_exec_fn *fn, void *arg)
+{
+    ctrl->ports.exec.defer(ctrl->ports.exec.opaque, lane, fn, arg);
+}
+
+static inline bool envme_on_lane(const struct envme_ctrl *ctrl, unsigned lane)
+{
+    return ctrl->ports.exec.on_lane(ctrl->ports.exec.opaque, lane);
+}
+
+/* Bytes that one command may move: 2^MDTS pages, or all there are. */
+static inline uint64_t envme_ctrl_mdts_bytes(const struct envme_ctrl *ctrl)
+{
+    return ctrl->params.mdts ? UINT64_C(4096) << ctrl->params.mdts
+                             : UINT64_MAX;
+}
+
+/* The namespace with this NSID if it is attached here, else NULL. */
+static inline struct envme_ns *envme_ctrl_ns(const struct envme_ctrl *ctrl,
+                                             uint32_t nsid)
+{
+    return nsid && nsid <= ctrl->subsys->nn ? ctrl->ns[nsid] : NULL;
+}
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "hw/ctrl/doorbell.h"
+
+#include "hw/ctrl/errlog.h"
+#include "hw/ctrl/event.h"
+#include "hw/ctrl/lane.h"
+
+void envme_doorbell_init(struct envme_ctrl *ctrl)
+{
+    ctrl->db_chunks = ctrl->params.max_ioqpairs / ENVME_DB_CHUNK + 1;
+    ctrl->db = g_malloc0_n(ctrl->db_chunks, sizeof(*ctrl->db));
+}
+
+void envme_doorbell_fini(struct envme_ctrl *ctrl)
+{
+    for (unsigned i = 0; i < ctrl->db_chunks; i++) {
+        g_free(atomic_load(&ctrl->db[i]));
+    }
+    g_free(ctrl->db);
+}
+
+uint64_t envme_ctrl_doorbell_bytes(const struct envme_ctrl_params *params)
+{
+    return (UINT64_C(8) << params->dstrd) * (params->max_ioqpairs + 1);
+}
+
+struct envme_db *envme_doorbell_slot(struct envme_ctrl *ctrl, uint16_t qid,
+                                     bool is_cq)
+{
+    _Atomic(struct envme_db_chunk *) *slot = &ctrl->db[qid / ENVME_DB_CHUNK];
+    struct envme_db_chunk *chunk = atomic_load(slot);
+
+    if (!chunk) {
+        chunk = g_new0(struct envme_db_chunk, 1);
+        atomic_store(slot, chunk);
+    }
+    return &chunk->db[qid % ENVME_DB_CHUNK * 2 + is_cq];
+}
+
+void envme_doorbell_open(struct envme_db *db, void *queue, bool is_cq,
+                         uint32_t size, unsigned lane)
+{
+    db->queue = queue;
+    db->is_cq = is_cq;
+    atomic_store(&db->value, 0);
+    atomic_store(&db->lane, lane);
+    atomic_store(&db->size, size);
+}
+
+void envme_doorbell_bad(struct envme_ctrl *ctrl, int what, uint32_t qid)
+{
+    atomic_store(&ctrl->bad_doorbells[what], qid + 1);
+    envme_kick(ctrl, 0);
+}
+
+void envme_doorbell_report_bad(struct envme_ctrl *ctrl)
+{
+    for (int what = 0; what < 2; what++) {
+        uint32_t qid = 0;
+
+        if (atomic_load(&ctrl->bad_doorbells[what])) {
+            qid = atomic_exchange(&ctrl->bad_doorbells[what], 0);
+        }
+        if (!qid || ctrl->life != ENVME_LIFE_READY) {
+            continue;
+        }
+        /* Base 2.1, 5.1.2.1, Error status: 0 is Write to Invalid Doorbell
+         * Register, 1 is Invalid Doorbell Write Value. */
+        envme_errlog_add_async(ctrl, what == ENVME_BAD_DB_REGISTER ?
+                               ENVME_ST(QID_INVALID) :
+                               ENVME_ST(INVALID_FIELD), qid - 1);
+        envme_event_post(ctrl, ENVME_AEN_TYPE_ERROR, what, ENVME_LID_ERROR,
+                         -1);
+    }
+}
+
+void envme_ctrl_doorbell(struct envme_ctrl *ctrl, uint64_t off, uint64_t val,
+                         unsigned size)
+{
+    unsigned shift = 2 + ctrl->params.dstrd;
+    uint64_t index = off >> shift;
+    uint64_t qid = index / 2;
+    struct envme_db_chunk *chunk = NULL;
+    struct envme_db *db;
+    uint32_t entries;
+
+    if (size != 4 || (off & ((UINT64_C(1) << shift) - 1)) ||
+        qid > ctrl->params.max_ioqpairs) {
+        envme_doorbell_bad(ctrl, ENVME_BAD_DB_REGISTER, qid & 0xffff);
+        return;
+    }
+    chunk = atomic_load(&ctrl->db[qid / ENVME_DB_CHUNK]);
+    db = chunk ? &chunk->db[qid % ENVME_DB_CHUNK * 2 + (index & 1)] : NULL;
+    entries = db ? atomic_load(&db->size) : 0;
+    if (!entries) {
+        envme_doorbell_bad(ctrl, ENVME_BAD_DB_REGISTER, qid);
+        return;
+    }
+    val &= 0xffff;              /* DW0[31:16] is reserved */
+    if (val >= entries) {
+        envme_doorbell_bad(ctrl, ENVME_BAD_DB_VALUE, qid);
+        return;
+    }
+    atomic_store(&db->value, val);
+    envme_lane_ring(ctrl, db);
+}

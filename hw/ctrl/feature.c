@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "hw/ctrl/feature.h"
+
+#include <string.h>
+
+#include "hw/ctrl/cmd.h"
+
+#define FEATURE_MAX_DATA 4096
+
+static int feature_find(const struct envme_ctrl *ctrl, uint8_t fid)
+{
+    for (unsigned i = 0; i < ctrl->tables->nfeat; i++) {
+        if (ctrl->tables->feat[i].fid == fid) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* Values of namespace scope lie behind those of the controller, by NSID. */
+static struct envme_feat_val *feature_slot(const struct envme_ctrl *ctrl,
+                                           unsigned i,
+                                           const struct envme_ns *ns)
+{
+    uint32_t nsid = ctrl->tables->feat[i].scope == ENVME_FEAT_NS && ns ?
+                    ns->nsid : 0;
+
+    return &ctrl->feat[(size_t)nsid * ctrl->tables->nfeat + i];
+}
+
+static uint32_t feature_default(struct envme_ctrl *ctrl, unsigned i,
+                                struct envme_ns *ns)
+{
+    const struct envme_feat_row *row = &ctrl->tables->feat[i];
+
+    return row->reset ? row->reset(ctrl, ns) : row->dflt;
+}
+
+void envme_feature_init(struct envme_ctrl *ctrl)
+{
+    ctrl->feat = g_new0(struct envme_feat_val,
+                        (size_t)ctrl->tables->nfeat * (ctrl->subsys->nn + 1));
+    envme_feature_reset(ctrl);
+}
+
+void envme_feature_fini(struct envme_ctrl *ctrl)
+{
+    g_free(ctrl->feat);
+}
+
+void envme_feature_reset_ns(struct envme_ctrl *ctrl, struct envme_ns *ns)
+{
+    for (unsigned i = 0; i < ctrl->tables->nfeat; i++) {
+        struct envme_feat_val *v = feature_slot(ctrl, i, ns);
+
+        if ((ctrl->tables->feat[i].scope == ENVME_FEAT_NS) == (ns != NULL)) {
+            v->cur = v->has_saved ? v->saved : feature_default(ctrl, i, ns);
+        }
+    }
+}
+
+void envme_feature_reset(struct envme_ctrl *ctrl)
+{
+    envme_feature_reset_ns(ctrl, NULL);
+    for (uint32_t nsid = 1; nsid <= ctrl->subsys->nn; nsid++) {
+        if (ctrl->ns[nsid]) {
+            envme_feature_reset_ns(ctrl, ctrl->ns[nsid]);
+        }
+    }
+}
+
+uint32_t envme_feature_value(const struct envme_ctrl *ctrl, uint8_t fid,
+                             const struct envme_ns *ns)
+{
+    int i = feature_find(ctrl, fid);
+
+    return i < 0 ? 0 : feature_slot(ctrl, i, ns)->cur;
+}
+
+void envme_feature_set_value(struct envme_ctrl *ctrl, uint8_t fid,
+                             const struct envme_ns *ns, uint32_t value)
+{
+    int i = feature_find(ctrl, fid);
+
+    if (i >= 0) {
+        feature_slot(ctrl, i, ns)->cur = value;
+    }
+}
+
+/* The row of a Get or Set Features command, or NULL. */
+static const struct envme_feat_row *feature_row(const struct envme_cmd *cmd)
+{
+    int i = feature_find(cmd->ctrl, FIELD_GET(ENVME_FEAT_FID,
+                                              envme_cmd_cdw(cmd, 10)));
+
+    return i < 0 ? NULL : &cmd->ctrl->tables->feat[i];
+}
+
+static unsigned feature_sel(const struct envme_cmd *cmd)
+{
+    return cmd->sqe.opc == ENVME_ADM_GET_FEATURES ?
+           FIELD_GET(ENVME_FEAT_SEL, envme_cmd_cdw(cmd, 10)) : 0;
+}
+
+struct envme_status envme_feature_len(struct envme_cmd *cmd, uint64_t *len)
+{
+    const struct envme_feat_row *row = feature_row(cmd);
+
+    if (!row) {
+        return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
+                              offsetof(struct envme_sqe, cdw10));
+    }
+    assert(row->data_len <= FEATURE_MAX_DATA);
+    *len = feature_sel(cmd) == ENVME_FEAT_SEL_CAPS ? 0 : row->data_len;
+    return ENVME_ST(SUCCESS);
+}
+
+static uint32_t feature_caps(const struct envme_feat_row *row)
+{
+    return (row->saveable ? ENVME_FEAT_CAP_SAVEABLE : 0) |
+           (row->scope == ENVME_FEAT_NS ? ENVME_FEAT_CAP_NS : 0) |
+           (row->changeable ? ENVME_FEAT_CAP_CHANGE : 0);
+}
+
+struct envme_status envme_feature_get(struct envme_cmd *cmd)
+{
+    struct envme_ctrl *ctrl = cmd->ctrl;
+    const struct envme_feat_row *row = feature_row(cmd);
+    unsigned i = row - ctrl->tables->feat;
+    uint8_t data[FEATURE_MAX_DATA] = { 0 };
+    struct envme_status st = ENVME_ST(SUCCESS);
+    struct envme_feat_val *v;
+    struct envme_ns *ns = NULL;
+
+    if (row->scope == ENVME_FEAT_NS) {
+        ns = envme_ctrl_ns(ctrl, envme_cmd_nsid(cmd));
+        if (!ns && feature_sel(cmd) != ENVME_FEAT_SEL_CAPS) {
+            return envme_cmd_fail(cmd, envme_cmd_nsid(cmd) - 1 <
+                                  ctrl->subsys->nn ? ENVME_ST(INVALID_FIELD)
+                                                   : ENVME_ST(INVALID_NS),
+                                  offsetof(struct envme_sqe, nsid));
+        }
+    }
+    v = feature_slot(ctrl, i, ns);
+    switch (feature_sel(cmd)) {
+    case ENVME_FEAT_SEL_CURRENT:
+        cmd->dw0 = v->cur;
+        if (row->get) {
+            st = row->get(cmd, ns, &cmd->dw0, data);
+        }
+        break;
+    case ENVME_FEAT_SEL_DEFAULT:
+        cmd->dw0 = feature_default(ctrl, i, ns);
+        break;
+    case ENVME_FEAT_SEL_SAVED:
+        cmd->dw0 = v->has_saved ? v->saved : feature_default(ctrl, i, ns);
+        break;
+    case ENVME_FEAT_SEL_CAPS:
+        cmd->dw0 = feature_caps(row);
+        return st;
+    default:
+        return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
+                              offsetof(struct envme_sqe, cdw10) + 1);
+    }
+    if (envme_st_ok(st) && row->data_len) {
+        envme_cmd_to_host(cmd, 0, data, row->data_len);
+    }
+    return st;
+}
+
+static struct envme_status feature_set_one(struct envme_cmd *cmd,
+                                           const struct envme_feat_row *row,
+                                           struct envme_ns *ns,
+                                           const void *data)
+{
+    struct envme_feat_val *v = feature_slot(cmd->ctrl,
+                                            row - cmd->ctrl->tables->feat, ns);
+    uint32_t value = envme_cmd_cdw(cmd, 11);
+    struct envme_status st = ENVME_ST(SUCCESS);
+
+    if (row->set) {
+        st = row->set(cmd, ns, &value, row->data_len ? data : NULL, &cmd->dw0);
+    }
+    if (envme_st_ok(st)) {
+        v->cur = value;
+        if (envme_cmd_cdw(cmd, 10) & ENVME_FEAT_SV) {
+            v->saved = value;
+            v->has_saved = true;
+        }
+    }
+    return st;
+}
+
+struct envme_status envme_feature_set(struct envme_cmd *cmd)
+{
+    struct envme_ctrl *ctrl = cmd->ctrl;
+    const struct envme_feat_row *row = feature_row(cmd);
+    uint32_t nsid = envme_cmd_nsid(cmd);
+    uint8_t data[FEATURE_MAX_DATA] = { 0 };
+    struct envme_status st = ENVME_ST(SUCCESS);
+    unsigned loc = offsetof(struct envme_sqe, nsid);
+
+    if (envme_cmd_cdw(cmd, 10) & ENVME_FEAT_SV && !row->saveable) {
+        return envme_cmd_fail_bit(cmd, ENVME_ST(FID_NOT_SAVEABLE),
+                                  offsetof(struct envme_sqe, cdw10) + 3, 7);
+    }
+    if (!row->changeable) {
+        return envme_cmd_fail(cmd, ENVME_ST(FEAT_NOT_CHANGEABLE),
+                              offsetof(struct envme_sqe, cdw10));
+    }
+    envme_cmd_from_host(cmd, 0, data, row->data_len);
+    if (row->scope != ENVME_FEAT_NS) {
+        if (nsid && nsid != UINT32_MAX) {
+            return envme_cmd_fail(cmd, ENVME_ST(FEAT_NOT_NS), loc);
+        }
+        return feature_set_one(cmd, row, NULL, data);
+    }
+    if (nsid != UINT32_MAX) {
+        struct envme_ns *ns = envme_ctrl_ns(ctrl, nsid);
+
+        if (!ns) {
+            return envme_cmd_fail(cmd, nsid - 1 < ctrl->subsys->nn ?
+                                  ENVME_ST(INVALID_FIELD)
+                                  : ENVME_ST(INVALID_NS), loc);
+        }
+        return feature_set_one(cmd, row, ns, data);
+    }
+    for (nsid = 1; nsid <= ctrl->subsys->nn && envme_st_ok(st); nsid++) {
+        if (ctrl->ns[nsid]) {
+            st = feature_set_one(cmd, row, ctrl->ns[nsid], data);
+        }
+    }
+    return st;
+}

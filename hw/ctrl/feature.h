@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The engine of Set Features and Get Features (Base 2.1, 5.1.11 and 5.1.25);
+ * the rows live in hw/admin/rows-feature.c. Lane 0, values read by any lane.
+ */
+#ifndef ENVME_CTRL_FEATURE_H
+#define ENVME_CTRL_FEATURE_H
+
+#include "hw/ctrl/ctrl.h"
+
+void envme_feature_init(struct envme_ctrl *ctrl);
+void envme_feature_fini(struct envme_ctrl *ctrl);
+/* A namespace was attached (NULL: those of the controller): its current
+ * values are the saved or default ones. */
+void envme_feature_reset_ns(struct envme_ctrl *ctrl, struct envme_ns *ns);
+/* Current values back to the saved or default ones. */
+void envme_feature_reset(struct envme_ctrl *ctrl);
+struct envme_status envme_feature_get(struct envme_cmd *cmd);
+struct envme_status envme_feature_set(struct envme_cmd *cmd);
+/* Data length of a Get/Set Features command: an envme_len_fn. */
+struct envme_status envme_feature_len(struct envme_cmd *cmd, uint64_t *len);
+/* The current value; ns NULL for controller scope. 0 if there is no such. */
+uint32_t envme_feature_value(const struct envme_ctrl *ctrl, uint8_t fid,
+                             const struct envme_ns *ns);
+void envme_feature_set_value(struct envme_ctrl *ctrl, uint8_t fid,
+                             const struct envme_ns *ns, uint32_t value);
+
+#endif

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "hw/ctrl/lane.h"
+
+#include "envme/feat.h"
+#include "hw/ctrl/cmd.h"
+#include "hw/ctrl/doorbell.h"
+#include "hw/ctrl/event.h"
+#include "hw/ctrl/queue.h"
+#include "hw/ctrl/xfer.h"
+
+/* Commands fetched in one turn, so that one lane can't keep its thread. */
+#define LANE_BUDGET 64
+
+void envme_lane_init(struct envme_ctrl *ctrl, unsigned index)
+{
+    struct envme_lane *lane = &ctrl->lane[index];
+
+    lane->ctrl = ctrl;
+    lane->index = index;
+    envme_arb_init(&lane->arb);
+    g_queue_init(&lane->held);
+    envme_sg_init(&lane->sg, 1);
+    lane->mode = ENVME_LANE_RUN;
+}
+
+void envme_lane_fini(struct envme_lane *lane)
+{
+    struct envme_cmd *cmd;
+
+    assert(lane->ncmds == 0 && g_queue_is_empty(&lane->held));
+    while ((cmd = lane->free)) {
+        lane->free = cmd->next_free;
+        envme_xfer_free(&cmd->data);
+        envme_xfer_free(&cmd->md);
+        g_free(cmd);
+        lane->nalloc--;
+    }
+    assert(lane->nalloc == 0);
+    envme_sg_free(&lane->sg);
+}
+
+struct envme_cmd *envme_lane_get_cmd(struct envme_lane *lane)
+{
+    struct envme_cmd *cmd = lane->free;
+
+    if (cmd) {
+        lane->free = cmd->next_free;
+        return cmd;
+    }
+    if (lane->nalloc >= lane->ctrl->params.max_inflight) {
+        lane->starved = true;
+        return NULL;
+    }
+    cmd = g_new0(struct envme_cmd, 1);
+    cmd->ctrl = lane->ctrl;
+    cmd->lane = lane;
+    cmd->link.data = cmd;
+    cmd->held.data = cmd;
+    lane->nalloc++;
+    return cmd;
+}
+
+void envme_lane_put_cmd(struct envme_cmd *cmd)
+{
+    struct envme_lane *lane = cmd->lane;
+
+    assert(!cmd->slot && cmd->state != ENVME_CMD_RUNNING);
+    assert(!cmd->data.mapped && !cmd->aborter);
+    g_free(cmd->mem);
+    cmd->mem = NULL;
+    cmd->state = ENVME_CMD_FREE;
+    cmd->next_free = lane->free;
+    lane->free = cmd;
+    if (lane->starved) {
+        lane->starved = false;
+        envme_kick(lane->ctrl, lane->index);
+    }
+}
+
+/* ---- stopping and starting ------------------------------------------- */
+
+static void lane_ack(struct envme_lane *lane)
+{
+    struct envme_ctrl *ctrl = lane->ctrl;
+    envme_exec_fn *fn = lane->mode == ENVME_LANE_DROP ? envme_life_acked
+                                                      : envme_pause_acked;
+
+    if (lane->acked || lane->mode == ENVME_LANE_RUN ||
+        ((lane->drain || lane->mode == ENVME_LANE_DROP) && lane->ncmds)) {
+        return;
+    }
+    lane->acked = true;
+    /* Always deferred: the caller may be in the middle of a command. */
+    envme_defer(ctrl, 0, fn, ctrl);
+}
+
+void envme_lane_enter(struct envme_cmd *cmd)
+{
+    assert(cmd->state != ENVME_CMD_RUNNING);
+    cmd->state = ENVME_CMD_RUNNING;
+    cmd->lane->ncmds++;
+}
+
+void envme_lane_leave(struct envme_cmd *cmd, enum envme_cmd_state state)
+{
+    assert(cmd->state == ENVME_CMD_RUNNING && cmd->lane->ncmds > 0);
+    cmd->state = state;
+    cmd->lane->ncmds--;
+    lane_ack(cmd->lane);
+}
+
+void envme_lane_hold(struct envme_lane *lane, struct envme_cmd *cmd,
+                     void (*resume)(struct envme_cmd *cmd))
+{
+    assert(cmd->state != ENVME_CMD_RUNNING);
+    cmd->state = ENVME_CMD_HELD;
+    cmd->resume = resume;
+    g_queue_push_tail_link(&lane->held, &cmd->held);
+}
+
+static void lane_release(struct envme_lane *lane)
+{
+    unsigned n = g_queue_get_length(&lane->held);
+
+    /* Only what is there now: a command may have to be held again. */
+    while (n--) {
+        struct envme_cmd *cmd = g_queue_pop_head_link(&lane->held)->data;
+
+        cmd->resume(cmd);
+    }
+}
+
+static void lane_park(struct envme_lane *lane, bool drain)
+{
+    if (lane->mode == ENVME_LANE_DROP) {
+        return;
+    }
+    assert(lane->mode == ENVME_LANE_RUN);
+    lane->mode = ENVME_LANE_PARK;
+    lane->drain = drain;
+    lane->acked = false;
+    lane_ack(lane);
+}
+
+void envme_lane_park(void *arg)
+{
+    lane_park(arg, false);
+}
+
+void envme_lane_drain(void *arg)
+{
+    lane_park(arg, true);
+}
+
+void envme_lane_unpark(void *arg)
+{
+    struct envme_lane *lane = arg;
+
+    if (lane->mode == ENVME_LANE_PARK) {
+        lane->mode = ENVME_LANE_RUN;
+        lane->drain = false;
+        envme_kick(lane->ctrl, lane->index);
+    }
+}
+
+static void lane_cancel(struct envme_lane *lane)
+{
+    struct envme_ctrl *ctrl = lane->ctrl;
+
+    /* Queue arrays don't change: this runs before lane 0 hears of it. */
+    for (unsigned i = 0; i < ctrl->nsq_alloc; i++) {
+        struct envme_sq *sq = ctrl->sq[i];
+
+        if (sq && sq->cq->lane == lane) {
+            envme_sq_cancel(sq);
+        }
+    }
+}
+
+void envme_lane_drop(void *arg)
+{
+    struct envme_lane *lane = arg;
+
+    lane->mode = ENVME_LANE_DROP;
+    lane->drain = false;
+    lane->acked = false;
+    lane_cancel(lane);
+    lane_release(lane);
+    lane_ack(lane);
+}
+
+void envme_lane_start(void *arg)
+{
+    struct envme_lane *lane = arg;
+
+    assert(lane->ncmds == 0 && g_queue_is_empty(&lane->held));
+    lane->mode = ENVME_LANE_RUN;
+    lane->drain = false;
+    lane->starved = false;
+    envme_kick(lane->ctrl, lane->index);
+}
+
+/* ---- arbitration ------------------------------------------------------- */
+
+/* Base 2.1, 3.4.4 and 5.1.25.1.1; AB is a power of two, 7 means no limit. */
+static void lane_arbitrate(void *arg)
+{
+    struct envme_lane *lane = arg;
+    uint32_t v = atomic_load(&lane->ctrl->arbitration);
+    unsigned ab = FIELD_GET(ENVME_FEAT_ARB_AB, v);
+    enum envme_arb_mode mode = ENVME_ARB_RR;
+
+    if (lane->ctrl->ams != ENVME_CC_AMS_RR) {
+        mode = lane->ctrl->ams == ENVME_CC_AMS_WRR ? ENVME_ARB_WRR
+                                                   : ENVME_ARB_VS;
+    }
+    envme_arb_config(&lane->arb, mode, ab == 7 ? 0 : 1u << ab,
+                     FIELD_GET(ENVME_FEAT_ARB_HPW, v) + 1,
+                     FIELD_GET(ENVME_FEAT_ARB_MPW, v) + 1,
+                     FIELD_GET(ENVME_FEAT_ARB_LPW, v) + 1);
+}
+
+void envme_lanes_arbitrate(struct envme_ctrl *ctrl)
+{
+    lane_arbitrate(&ctrl->lane[0]);
+    for (unsigned i = 1; i < ctrl->nlanes; i++) {
+        envme_defer(ctrl, i, lane_arbitrate, &ctrl->lane[i]);
+    }
+}
+
+/* ---- doorbells -------------------------------------------------------- */
+
+void envme_lane_ring(struct envme_ctrl *ctrl, struct envme_db *db)
+{
+    struct envme_lane *lane;
+    struct envme_db *head;
+
+    /* In a list already: whoever takes it out will read the new value, since
+     * it clears `queued` first. */
+    if (atomic_exchange(&db->queued, true)) {
+        return;
+    }
+    lane = &ctrl->lane[atomic_load(&db->lane)];
+    head = atomic_load(&lane->rung);
+    do {
+        atomic_store(&db->next, head);
+    } while (!atomic_compare_exchange_weak(&lane->rung, &head, db));
+    if (!head) {
+        envme_kick(ctrl, lane->index);
+    }
+}
+
+static void lane_take_doorbells(struct envme_lane *lane)
+{
+    struct envme_db *db = atomic_exchange(&lane->rung, NULL);
+    struct envme_db *next;
+
+    for (; db; db = next) {
+        uint32_t value;
+
+        next = atomic_load(&db->next);
+        atomic_store(&db->queued, false);
+        if (atomic_load(&db->lane) != lane->index) {
+            /* Its queue has been created anew elsewhere. */
+            envme_lane_ring(lane->ctrl, db);
+            continue;
+        }
+        value = atomic_load(&db->value);
+        if (!atomic_load(&db->size) || !db->queue) {
+            continue;
+        }
+        if (db->is_cq) {
+            envme_cq_set_head(db->queue, value);
+        } else {
+            envme_sq_set_tail(db->queue, value);
+        }
+    }
+}
+
+/* ---- a turn ------------------------------------------------------------ */
+
+static bool lane_runs(const struct envme_lane *lane)
+{
+    return lane->mode == ENVME_LANE_RUN && atomic_load(&lane->ctrl->bme);
+}
+
+void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
+{
+    struct envme_lane *lane = &ctrl->lane[index];
+    unsigned budget = LANE_BUDGET;
+
+    if (index == 0) {
+        envme_doorbell_report_bad(ctrl);
+    }
+    if (!lane_runs(lane)) {
+        return;
+    }
+    lane->running = true;
+    lane_take_doorbells(lane);
+    lane_release(lane);
+    while (budget && lane_runs(lane) && !atomic_load(&ctrl->stopped)) {
+        struct envme_arb_node *node = envme_arb_next(&lane->arb);
+        struct envme_cmd *cmd;
+        struct envme_sq *sq;
+
+        if (!node) {
+            break;
+        }
+        sq = (struct envme_sq *)((char *)node - offsetof(struct envme_sq,
+                                                         node));
+        cmd = envme_queue_fetch(sq);
+        if (!cmd) {
+            if (lane->starved || !atomic_load(&ctrl->bme)) {
+                break;
+            }
+            continue;           /* the queue is no longer ready */
+        }
+        budget--;
+        envme_cmd_start(cmd);
+    }
+    if (index == 0) {
+        envme_event_pump(ctrl);
+    }
+    lane->running = false;
+    envme_lane_flush_irqs(lane);
+    if (!budget) {
+        envme_kick(ctrl, index);
+    }
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Lanes: a thread's worth of controller. Doorbells come in, commands are
+ * fetched in the arbiter's order, completions and interrupts go out. Base
+ * 2.1, 3.3 and 3.4.4.
+ *
+ * Threads: the lane's own, but for what says otherwise. Lane 0 is the main
+ * loop and serves the admin queue.
+ */
+#ifndef ENVME_CTRL_LANE_H
+#define ENVME_CTRL_LANE_H
+
+#include "hw/ctrl/ctrl.h"
+
+void envme_lane_init(struct envme_ctrl *ctrl, unsigned index);
+/* Frees the commands; none is in use. */
+void envme_lane_fini(struct envme_lane *lane);
+
+/* A command for a fetch, or NULL when the lane has as many as it may. */
+struct envme_cmd *envme_lane_get_cmd(struct envme_lane *lane);
+void envme_lane_put_cmd(struct envme_cmd *cmd);
+/* The command starts to count, or stops counting, as being in flight. */
+void envme_lane_enter(struct envme_cmd *cmd);
+void envme_lane_leave(struct envme_cmd *cmd, enum envme_cmd_state state);
+
+/* Puts a command aside until the lane runs (again): resume(cmd) then. */
+void envme_lane_hold(struct envme_lane *lane, struct envme_cmd *cmd,
+                     void (*resume)(struct envme_cmd *cmd));
+
+/* What pause.c and life.c defer to a lane. arg: the lane. */
+void envme_lane_park(void *arg);
+void envme_lane_drain(void *arg);
+void envme_lane_unpark(void *arg);
+void envme_lane_drop(void *arg);
+void envme_lane_start(void *arg);
+
+/* ctrl->arbitration and CC.AMS have changed: all lanes take it up. Lane 0. */
+void envme_lanes_arbitrate(struct envme_ctrl *ctrl);
+
+/* A doorbell was rung: has its lane look at it. Any thread. */
+void envme_lane_ring(struct envme_ctrl *ctrl, struct envme_db *db);
+
+/* Where lanes report to; lane 0. */
+void envme_pause_acked(void *ctrl);     /* pause.c */
+void envme_life_acked(void *ctrl);      /* life.c */
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "hw/ctrl/logpage.h"
+
+#include "hw/ctrl/cmd.h"
+#include "hw/ctrl/event.h"
+
+#define IDENTIFY_BYTES 4096
+
+/* ---- Get Log Page -------------------------------------------------------- */
+
+static uint64_t logpage_numd(const struct envme_cmd *cmd)
+{
+    return (FIELD_GET(ENVME_GETLOG_NUMDU, envme_cmd_cdw(cmd, 11)) << 16 |
+            FIELD_GET(ENVME_GETLOG_NUMDL, envme_cmd_cdw(cmd, 10))) + 1;
+}
+
+struct envme_status envme_logpage_len(struct envme_cmd *cmd, uint64_t *len)
+{
+    *len = logpage_numd(cmd) * 4;
+    if (*len > envme_ctrl_mdts_bytes(cmd->ctrl)) {
+        return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
+                              offsetof(struct envme_sqe, cdw10) + 2);
+    }
+    return ENVME_ST(SUCCESS);
+}
+
+static const struct envme_log_row *logpage_row(const struct envme_ctrl *ctrl,
+                                               uint8_t lid)
+{
+    for (unsigned i = 0; i < ctrl->tables->nlog; i++) {
+        if (ctrl->tables->log[i].lid == lid) {
+            return &ctrl->tables->log[i];
+        }
+    }
+    return NULL;
+}
+
+static struct envme_status logpage_ns(struct envme_cmd *cmd,
+                                      const struct envme_log_row *row,
+                                      struct envme_log_req *req)
+{
+    uint32_t nsid = envme_cmd_nsid(cmd);
+
+    if (nsid == 0 || nsid == UINT32_MAX) {
+        return ENVME_ST(SUCCESS);
+    }
+    req->ns = envme_ctrl_ns(cmd->ctrl, nsid);
+    if (row->scope != ENVME_LOG_NS || !req->ns) {
+        return envme_cmd_fail(cmd, nsid <= cmd->ctrl->subsys->nn ?
+                              ENVME_ST(INVALID_FIELD) : ENVME_ST(INVALID_NS),
+                              offsetof(struct envme_sqe, nsid));
+    }
+    return ENVME_ST(SUCCESS);
+}
+
+/* What lies behind the end of the log reads as zeroes. */
+static void logpage_zero(struct envme_cmd *cmd, uint64_t off)
+{
+    static const uint8_t zeroes[4096];
+
+    while (off < cmd->len) {
+        off += envme_cmd_to_host(cmd, off, zeroes,
+                                 ENVME_MIN(cmd->len - off, sizeof(zeroes)));
+    }
+}
+
+struct envme_status envme_logpage_get(struct envme_cmd *cmd)
+{
+    uint32_t cdw10 = envme_cmd_cdw(cmd, 10);
+    uint32_t cdw14 = envme_cmd_cdw(cmd, 14);
+    uint64_t lpo = envme_cmd_cdw(cmd, 12) |
+                   (uint64_t)envme_cmd_cdw(cmd, 13) << 32;
+    struct envme_log_req req = {
+        .cmd = cmd, .lid = FIELD_GET(ENVME_GETLOG_LID, cdw10),
+        .lsp = FIELD_GET(ENVME_GETLOG_LSP, cdw10),
+        .rae = cdw10 & ENVME_GETLOG_RAE,
+        .lsi = FIELD_GET(ENVME_GETLOG_LSI, envme_cmd_cdw(cmd, 11)),
+        .csi = FIELD_GET(ENVME_GETLOG_CSI, cdw14),
+        .uuid = FIELD_GET(ENVME_GETLOG_UIDX, cdw14),
+    };
+    const struct envme_log_row *row = logpage_row(cmd->ctrl, req.lid);
+    struct envme_status st;
+    uint8_t *buf;
+    size_t size;
+
+    if (!row) {
+        return envme_cmd_fail(cmd, ENVME_ST(LOG_PAGE_INVALID),
+                              offsetof(struct envme_sqe, cdw10));
+    }
+    st = logpage_ns(cmd, row, &req);
+    if (envme_st_err(st)) {
+        return st;
+    }
+    size = row->size(&req);
+    assert(size <= ENVME_LOG_MAX);
+    if (cdw14 & ENVME_GETLOG_OT) {
+        return envme_cmd_fail_bit(cmd, ENVME_ST(INVALID_FIELD),
+                                  offsetof(struct envme_sqe, cdw14) + 2, 7);
+    }
+    if (lpo > size || lpo & 3) {
+        return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
+                              offsetof(struct envme_sqe, cdw12));
+    }
+    buf = cmd->mem = g_malloc0(size + 1);
+    st = row->fill(&req, buf);
+    if (envme_st_err(st)) {
+        return st;
+    }
+    logpage_zero(cmd, envme_cmd_to_host(cmd, 0, buf + lpo,
+                                        ENVME_MIN(size - lpo, cmd->len)));
+    if (!req.rae) {
+        if (row->read_done) {
+            row->read_done(&req);
+        }
+        envme_event_clear(cmd->ctrl, row->clears, row->lid);
+    }
+    return st;
+}
+
+/* ---- Identify ------------------------------------------------------------ */
+
+struct envme_status envme_identify_len(struct envme_cmd *cmd, uint64_t *len)
+{
+    (void)cmd;
+    *len = IDENTIFY_BYTES;
+    return ENVME_ST(SUCCESS);
+}
+
+struct envme_status envme_identify(struct envme_cmd *cmd)
+{
+    uint8_t cns = FIELD_GET(ENVME_IDENTIFY_CNS, envme_cmd_cdw(cmd, 10));
+    const struct envme_cns_row *row = &cmd->ctrl->tables->cns[cns];
+    struct envme_status st;
+
+    if (!row->there) {
+        return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
+                              offsetof(struct envme_sqe, cdw10));
+    }
+    cmd->mem = g_malloc0(IDENTIFY_BYTES);
+    st = row->fill(cmd, cmd->mem);
+    if (envme_st_ok(st)) {
+        envme_cmd_to_host(cmd, 0, cmd->mem, IDENTIFY_BYTES);
+    }
+    return st;
+}

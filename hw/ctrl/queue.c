@@ -1,0 +1,655 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "hw/ctrl/queue.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hw/core/prp.h"
+#include "hw/ctrl/cmd.h"
+#include "hw/ctrl/doorbell.h"
+#include "hw/ctrl/errlog.h"
+#include "hw/ctrl/event.h"
+#include "hw/ctrl/lane.h"
+#include "hw/ctrl/pause.h"
+
+#define SQE_SHIFT 6
+#define CQE_SHIFT 4
+
+struct envme_sq *envme_sq_get(const struct envme_ctrl *ctrl, uint32_t id)
+{
+    return id < ctrl->nsq_alloc ? ctrl->sq[id] : NULL;
+}
+
+struct envme_cq *envme_cq_get(const struct envme_ctrl *ctrl, uint32_t id)
+{
+    return id < ctrl->ncq_alloc ? ctrl->cq[id] : NULL;
+}
+
+/* ---- memory ------------------------------------------------------------- */
+
+static uint64_t qmem_addr(const struct envme_qmem *m, uint32_t index)
+{
+    uint64_t off = (uint64_t)index << m->shift;
+
+    return m->pages ? m->pages[off / m->page] + off % m->page : m->addr + off;
+}
+
+/*
+ * Is the queue's memory fit for use? With Bus Master off nobody can tell, and
+ * it is taken as it is. *plain: not another device's registers.
+ */
+static struct envme_status qmem_probe(struct envme_ctrl *ctrl,
+                                      const struct envme_qmem *m,
+                                      uint32_t size, bool is_write,
+                                      bool *plain)
+{
+    const struct envme_dma *dma = &ctrl->ports.dma;
+    uint32_t ends[2] = { 0, size - 1 };
+
+    *plain = true;
+    for (unsigned i = 0; i < 2; i++) {
+        size_t n = (size_t)1 << m->shift;
+        int err = 0;
+        void *p = dma->map(dma->opaque, qmem_addr(m, ends[i]), &n, is_write,
+                           &err);
+
+        if (p) {
+            dma->unmap(dma->opaque, p, n, false);
+        } else if (err == -ENXIO || err == -EAGAIN) {
+            *plain = false;
+        } else if (err != -EBUSY) {
+            return ENVME_ST(DATA_XFER_ERROR);
+        }
+    }
+    return ENVME_ST(SUCCESS);
+}
+
+static struct envme_status qmem_list(struct envme_ctrl *ctrl,
+                                     struct envme_qmem *m, uint64_t prp1,
+                                     uint32_t size)
+{
+    uint64_t bytes = (uint64_t)size << m->shift;
+    uint64_t npages = (bytes + m->page - 1) / m->page;
+    struct envme_walk w = {
+        .read = ctrl->ports.dma.read, .opaque = ctrl->ports.dma.opaque,
+        .page = m->page,
+    };
+    struct envme_status st;
+    struct envme_sg sg;
+    uint64_t n = 0;
+
+    envme_sg_init(&sg, npages);
+    st = envme_prp_list_map(&w, prp1, npages, &sg);
+    if (envme_st_ok(st)) {
+        m->pages = g_new(uint64_t, npages);
+        for (unsigned i = 0; i < sg.n; i++) {
+            for (uint64_t o = 0; o < sg.seg[i].len; o += m->page) {
+                m->pages[n++] = sg.seg[i].addr + o;
+            }
+        }
+        assert(n == npages);
+    }
+    envme_sg_free(&sg);
+    return st;
+}
+
+static struct envme_status qmem_init(struct envme_ctrl *ctrl,
+                                     struct envme_qmem *m, uint64_t prp1,
+                                     uint32_t size, bool pc, uint8_t shift,
+                                     bool is_write, bool *plain)
+{
+    struct envme_status st;
+
+    *m = (struct envme_qmem){
+        .addr = prp1, .page = ctrl->page_size, .shift = shift,
+    };
+    if (prp1 & (ctrl->page_size - 1)) {
+        return ENVME_ST(PRP_OFFSET_INVALID);
+    }
+    if (prp1 > UINT64_MAX - ((uint64_t)size << shift)) {
+        return ENVME_ST(DATA_XFER_ERROR);
+    }
+    if (!pc) {
+        st = qmem_list(ctrl, m, prp1, size);
+        if (envme_st_err(st)) {
+            return st;
+        }
+    }
+    st = qmem_probe(ctrl, m, size, is_write, plain);
+    if (envme_st_err(st)) {
+        g_free(m->pages);
+        m->pages = NULL;
+    }
+    return st;
+}
+
+/* ---- create and delete --------------------------------------------------- */
+
+static void *queue_array_grow(void *array, unsigned *alloc, uint32_t id)
+{
+    unsigned n = *alloc;
+
+    if (id < n) {
+        return array;
+    }
+    n = ENVME_MAX(id + 1, n + n / 2);
+    n = ENVME_MIN(ENVME_MAX(n, 8), 65536u);
+    array = g_realloc_n(array, n, sizeof(void *));
+    memset((void **)array + *alloc, 0, (n - *alloc) * sizeof(void *));
+    *alloc = n;
+    return array;
+}
+
+/* SQs of one CQ share its lane. Weighted round robin is defined over all SQs
+ * of a controller, so then one lane has them all. */
+static struct envme_lane *queue_lane(struct envme_ctrl *ctrl, uint16_t cqid,
+                                     bool plain)
+{
+    if (cqid == 0 || ctrl->nlanes == 1 || !plain) {
+        return &ctrl->lane[0];
+    }
+    return &ctrl->lane[1 + (cqid - 1) % ctrl->io_lanes];
+}
+
+struct envme_status envme_cq_create(struct envme_ctrl *ctrl, uint16_t id,
+                                    uint64_t prp1, uint32_t size, bool pc,
+                                    bool ien, uint16_t vector)
+{
+    struct envme_cq *cq = g_new0(struct envme_cq, 1);
+    struct envme_status st;
+    bool plain;
+
+    st = qmem_init(ctrl, &cq->mem, prp1, size, pc, CQE_SHIFT, true, &plain);
+    if (envme_st_err(st)) {
+        g_free(cq);
+        return st;
+    }
+    envme_cring_init(&cq->ring, size);
+    cq->id = id;
+    cq->ien = ien;
+    cq->vector = vector;
+    cq->lane = queue_lane(ctrl, id, plain);
+    cq->db = envme_doorbell_slot(ctrl, id, true);
+    ctrl->cq = queue_array_grow(ctrl->cq, &ctrl->ncq_alloc, id);
+    ctrl->cq[id] = cq;
+    ctrl->ncq += id != 0;
+    envme_doorbell_open(cq->db, cq, true, size, cq->lane->index);
+    return st;
+}
+
+struct envme_status envme_sq_create(struct envme_ctrl *ctrl, uint16_t id,
+                                    uint64_t prp1, uint32_t size, bool pc,
+                                    enum envme_prio prio, struct envme_cq *cq)
+{
+    struct envme_sq *sq = g_new0(struct envme_sq, 1);
+    struct envme_status st;
+    bool plain;
+
+    st = qmem_init(ctrl, &sq->mem, prp1, size, pc, SQE_SHIFT, false, &plain);
+    if (!envme_st_err(st) && !plain && cq->lane->index) {
+        /* Another device's registers are lane 0's, and this CQ isn't. */
+        g_free(sq->mem.pages);
+        st = ENVME_ST(INVALID_FIELD);
+    }
+    if (envme_st_err(st)) {
+        g_free(sq);
+        return st;
+    }
+    envme_ring_init(&sq->ring, size);
+    sq->id = id;
+    sq->cq = cq;
+    sq->node.prio = prio;
+    g_queue_init(&sq->inflight);
+    cq->nsq++;
+    sq->db = envme_doorbell_slot(ctrl, id, false);
+    ctrl->sq = queue_array_grow(ctrl->sq, &ctrl->nsq_alloc, id);
+    ctrl->sq[id] = sq;
+    ctrl->nsq += id != 0;
+    envme_doorbell_open(sq->db, sq, false, size, cq->lane->index);
+    return st;
+}
+
+void envme_sq_delete(struct envme_ctrl *ctrl, struct envme_sq *sq)
+{
+    struct envme_sq **p;
+
+    assert(g_queue_is_empty(&sq->inflight));
+    envme_doorbell_open(sq->db, NULL, false, 0, sq->cq->lane->index);
+    envme_arb_unready(&sq->cq->lane->arb, &sq->node);
+    for (p = &sq->cq->corked; *p; p = &(*p)->cork_next) {
+        if (*p == sq) {
+            *p = sq->cork_next;
+            break;
+        }
+    }
+    sq->cq->nsq--;
+    ctrl->sq[sq->id] = NULL;
+    ctrl->nsq -= sq->id != 0;
+    g_free(sq->mem.pages);
+    g_free(sq);
+}
+
+void envme_cq_delete(struct envme_ctrl *ctrl, struct envme_cq *cq)
+{
+    struct envme_cq **p;
+
+    assert(cq->nsq == 0);
+    envme_doorbell_open(cq->db, NULL, true, 0, cq->lane->index);
+    for (p = &cq->lane->batch; *p; p = &(*p)->batch_next) {
+        if (*p == cq) {
+            *p = cq->batch_next;
+            break;
+        }
+    }
+    if (cq->raised) {
+        ctrl->ports.irq.lower(ctrl->ports.irq.opaque, cq->vector);
+    }
+    ctrl->cq[cq->id] = NULL;
+    ctrl->ncq -= cq->id != 0;
+    g_free(cq->mem.pages);
+    g_free(cq);
+}
+
+void envme_queues_destroy(struct envme_ctrl *ctrl)
+{
+    for (unsigned i = 0; i < ctrl->nsq_alloc; i++) {
+        if (ctrl->sq[i]) {
+            envme_sq_delete(ctrl, ctrl->sq[i]);
+        }
+    }
+    for (unsigned i = 0; i < ctrl->ncq_alloc; i++) {
+        if (ctrl->cq[i]) {
+            envme_cq_delete(ctrl, ctrl->cq[i]);
+        }
+    }
+    g_free(ctrl->sq);
+    g_free(ctrl->cq);
+    ctrl->sq = NULL;
+    ctrl->cq = NULL;
+    ctrl->nsq_alloc = ctrl->ncq_alloc = 0;
+}
+
+/* ---- delete with commands in flight -------------------------------------- */
+
+static void sq_delete_parked(struct envme_ctrl *ctrl, void *arg)
+{
+    struct envme_cmd *cmd = arg;
+    struct envme_sq *sq = *ENVME_CMD_STATE(cmd, struct envme_sq *);
+
+    cmd->paused = true;
+    envme_sq_delete(ctrl, sq);
+    envme_cmd_done(cmd, ENVME_ST(SUCCESS));
+}
+
+/* Lane 0: the last command of the queue has ended. */
+static void sq_delete_drained(void *arg)
+{
+    struct envme_cmd *cmd = arg;
+    struct envme_ctrl *ctrl = cmd->ctrl;
+
+    if (ctrl->life != ENVME_LIFE_READY) {
+        envme_cmd_done(cmd, ENVME_ST(ABORT_REQUESTED));
+        return;
+    }
+    envme_lane_leave(cmd, ENVME_CMD_WAITING);
+    envme_pause(ctrl, false, cmd, sq_delete_parked, cmd);
+}
+
+static void sq_check_drained(struct envme_sq *sq)
+{
+    if (sq->deleter && g_queue_is_empty(&sq->inflight)) {
+        struct envme_cmd *cmd = sq->deleter;
+
+        sq->deleter = NULL;
+        envme_defer(cmd->ctrl, 0, sq_delete_drained, cmd);
+    }
+}
+
+/* The queue's lane. */
+static void sq_delete_on_lane(void *arg)
+{
+    struct envme_cmd *cmd = arg;
+    struct envme_sq *sq = *ENVME_CMD_STATE(cmd, struct envme_sq *);
+
+    sq->deleter = cmd;
+    envme_arb_unready(&sq->cq->lane->arb, &sq->node);
+    envme_sq_cancel(sq);
+    sq_check_drained(sq);
+}
+
+struct envme_status envme_sq_delete_start(struct envme_cmd *cmd,
+                                          struct envme_sq *sq)
+{
+    if (atomic_exchange(&sq->deleting, true)) {
+        return ENVME_ST(QID_INVALID);
+    }
+    *ENVME_CMD_STATE(cmd, struct envme_sq *) = sq;
+    envme_defer(cmd->ctrl, sq->cq->lane->index, sq_delete_on_lane, cmd);
+    return ENVME_ST_PENDING;
+}
+
+/* ---- abort ---------------------------------------------------------------- */
+
+struct abort_state {
+    struct envme_sq *sq;
+    uint16_t cid;
+};
+
+void envme_abort_answer(void *arg)
+{
+    envme_cmd_done(arg, ENVME_ST(SUCCESS));
+}
+
+/* Not fetched yet: looked for in the host's memory, and marked, so that the
+ * fetch ends it. The host may not change entries that it has submitted. */
+static bool sq_abort_unfetched(struct envme_sq *sq, uint16_t cid,
+                               struct envme_cmd *abort)
+{
+    const struct envme_dma *dma = &abort->ctrl->ports.dma;
+    uint32_t i;
+
+    if (sq->naborts == ENVME_SQ_ABORTS) {
+        return false;
+    }
+    for (i = sq->ring.head; i != sq->ring.tail;
+         i = envme_ring_next(&sq->ring, i)) {
+        struct envme_sqe sqe;
+
+        if (dma->read(dma->opaque, qmem_addr(&sq->mem, i), &sqe,
+                      sizeof(sqe))) {
+            return false;
+        }
+        if (le16_get(sqe.cid) == cid) {
+            sq->aborts[sq->naborts].index = i;
+            sq->aborts[sq->naborts].cid = cid;
+            sq->aborts[sq->naborts++].abort = abort;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The queue's lane. */
+static void sq_abort_on_lane(void *arg)
+{
+    struct envme_cmd *abort = arg;
+    struct abort_state *s = ENVME_CMD_STATE(abort, struct abort_state);
+
+    for (GList *l = s->sq->inflight.head; l; l = l->next) {
+        struct envme_cmd *cmd = l->data;
+
+        if (cmd == abort || le16_get(cmd->sqe.cid) != s->cid ||
+            cmd->aborter || cmd->state == ENVME_CMD_PARKED) {
+            continue;
+        }
+        cmd->aborter = abort;
+        atomic_store(&cmd->aborted, true);
+        envme_cmd_cancel(cmd);
+        return;
+    }
+    if (!s->sq->deleting && sq_abort_unfetched(s->sq, s->cid, abort)) {
+        return;
+    }
+    abort->dw0 = 1;             /* not aborted: not found */
+    envme_defer(abort->ctrl, 0, envme_abort_answer, abort);
+}
+
+struct envme_status envme_sq_abort(struct envme_cmd *cmd, struct envme_sq *sq,
+                                   uint16_t cid)
+{
+    struct abort_state *s = ENVME_CMD_STATE(cmd, struct abort_state);
+
+    s->sq = sq;
+    s->cid = cid;
+    envme_defer(cmd->ctrl, sq->cq->lane->index, sq_abort_on_lane, cmd);
+    return ENVME_ST_PENDING;
+}
+
+/* The command just fetched: does an Abort want it? */
+static struct envme_cmd *sq_take_abort(struct envme_sq *sq, uint32_t index,
+                                       uint16_t cid)
+{
+    for (unsigned i = 0; i < sq->naborts; i++) {
+        if (sq->aborts[i].index == index && sq->aborts[i].cid == cid) {
+            struct envme_cmd *abort = sq->aborts[i].abort;
+
+            sq->aborts[i] = sq->aborts[--sq->naborts];
+            return abort;
+        }
+    }
+    return NULL;
+}
+
+void envme_sq_cancel(struct envme_sq *sq)
+{
+    for (GList *l = sq->inflight.head; l; l = l->next) {
+        envme_cmd_cancel(l->data);
+    }
+    while (sq->naborts) {
+        struct envme_cmd *abort = sq->aborts[--sq->naborts].abort;
+
+        abort->dw0 = 1;
+        envme_defer(abort->ctrl, 0, envme_abort_answer, abort);
+    }
+}
+
+/* ---- fetch ---------------------------------------------------------------- */
+
+static void queue_broken(void *arg)
+{
+    struct envme_ctrl *ctrl = arg;
+
+    envme_ctrl_fatal(ctrl, "a queue's memory cannot be read or written");
+}
+
+static void queue_error(struct envme_ctrl *ctrl)
+{
+    atomic_store(&ctrl->stopped, true);
+    envme_defer(ctrl, 0, queue_broken, ctrl);
+}
+
+static void sq_update_ready(struct envme_sq *sq)
+{
+    struct envme_arbiter *arb = &sq->cq->lane->arb;
+
+    if (envme_ring_empty(&sq->ring) || sq->is_corked || sq->deleting) {
+        envme_arb_unready(arb, &sq->node);
+    } else {
+        envme_arb_ready(arb, &sq->node);
+    }
+}
+
+static void sq_cork(struct envme_sq *sq)
+{
+    sq->is_corked = true;
+    sq->cork_next = sq->cq->corked;
+    sq->cq->corked = sq;
+    sq_update_ready(sq);
+}
+
+void envme_queue_uncork(struct envme_cq *cq)
+{
+    struct envme_sq *sq = cq->corked;
+
+    cq->corked = NULL;
+    while (sq) {
+        struct envme_sq *next = sq->cork_next;
+
+        sq->is_corked = false;
+        sq_update_ready(sq);
+        sq = next;
+    }
+}
+
+struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
+{
+    struct envme_lane *lane = sq->cq->lane;
+    struct envme_ctrl *ctrl = lane->ctrl;
+    const struct envme_dma *dma = &ctrl->ports.dma;
+    struct envme_cmd *cmd;
+    uint32_t index;
+    int err;
+
+    if (!envme_cring_reserve(&sq->cq->ring)) {
+        sq_cork(sq);
+        return NULL;
+    }
+    cmd = envme_lane_get_cmd(lane);
+    if (!cmd) {
+        envme_cring_unreserve(&sq->cq->ring);
+        return NULL;
+    }
+    index = sq->ring.head;
+    err = dma->read(dma->opaque, qmem_addr(&sq->mem, index), &cmd->sqe,
+                    sizeof(cmd->sqe));
+    if (err) {
+        envme_cring_unreserve(&sq->cq->ring);
+        cmd->state = ENVME_CMD_ENDED;
+        envme_lane_put_cmd(cmd);
+        if (err != -EBUSY) {
+            envme_arb_unready(&lane->arb, &sq->node);
+            queue_error(ctrl);
+        }
+        return NULL;
+    }
+    envme_ring_pop(&sq->ring);
+    cmd->sq = sq;
+    cmd->slot = true;
+    cmd->is_admin = sq->id == 0;
+    cmd->state = ENVME_CMD_ENDED;
+    g_queue_push_tail_link(&sq->inflight, &cmd->link);
+    envme_arb_fetched(&lane->arb, &sq->node);
+    sq_update_ready(sq);
+    cmd->aborter = sq->naborts ? sq_take_abort(sq, index,
+                                               le16_get(cmd->sqe.cid)) : NULL;
+    return cmd;
+}
+
+void envme_sq_set_tail(struct envme_sq *sq, uint32_t tail)
+{
+    if (envme_ring_set_tail(&sq->ring, tail)) {
+        sq_update_ready(sq);
+    }
+}
+
+/* ---- post ----------------------------------------------------------------- */
+
+/*
+ * The entry with its phase tag goes last, in one piece: a host on another
+ * CPU that sees the tag sees the rest.
+ */
+static int cq_write(struct envme_ctrl *ctrl, uint64_t addr,
+                    const struct envme_cqe *cqe)
+{
+    const struct envme_dma *dma = &ctrl->ports.dma;
+    size_t n = sizeof(*cqe);
+    int err = 0;
+    uint8_t *p = dma->map(dma->opaque, addr, &n, true, &err);
+    uint64_t tail;
+
+    if (p && n == sizeof(*cqe)) {
+        memcpy(p, cqe, 8);
+        memcpy(&tail, (const uint8_t *)cqe + 8, 8);
+        __atomic_store_n((uint64_t *)(void *)(p + 8), tail, __ATOMIC_RELEASE);
+        dma->unmap(dma->opaque, p, n, true);
+        return 0;
+    }
+    if (p) {
+        dma->unmap(dma->opaque, p, n, false);
+    } else if (err != -ENXIO) {
+        return err;
+    }
+    return dma->write(dma->opaque, addr, cqe, sizeof(*cqe));
+}
+
+bool envme_queue_post(struct envme_cmd *cmd)
+{
+    struct envme_ctrl *ctrl = cmd->ctrl;
+    struct envme_sq *sq = cmd->sq;
+    struct envme_cq *cq = sq->cq;
+    struct envme_cring before = cq->ring;
+    struct envme_cqe cqe;
+    uint32_t index;
+    bool phase;
+    int err;
+
+    assert(cmd->slot);
+    index = envme_cring_post(&cq->ring, &phase);
+    cqe.dw0 = le32(cmd->dw0);
+    cqe.dw1 = le32(cmd->dw1);
+    cqe.sqhd = le16(sq->ring.head);
+    cqe.sqid = le16(sq->id);
+    cqe.cid = cmd->sqe.cid;
+    cqe.sf = le16(cmd->status.sf << 1 | phase);
+    err = cq_write(ctrl, qmem_addr(&cq->mem, index), &cqe);
+    if (err == -EBUSY) {
+        cq->ring = before;
+        return false;
+    }
+    cmd->slot = false;
+    if (err) {
+        queue_error(ctrl);
+    }
+    if (!cq->batch) {
+        cq->batch = true;
+        cq->batch_next = cq->lane->batch;
+        cq->lane->batch = cq;
+        if (!cq->lane->running) {
+            envme_kick(ctrl, cq->lane->index);
+        }
+    }
+    return true;
+}
+
+void envme_queue_forget(struct envme_cmd *cmd)
+{
+    struct envme_sq *sq = cmd->sq;
+
+    if (cmd->slot) {
+        envme_cring_unreserve(&sq->cq->ring);
+        cmd->slot = false;
+    }
+    g_queue_unlink(&sq->inflight, &cmd->link);
+    envme_lane_put_cmd(cmd);
+    sq_check_drained(sq);
+}
+
+void envme_lane_flush_irqs(struct envme_lane *lane)
+{
+    struct envme_ctrl *ctrl = lane->ctrl;
+    const struct envme_irq *irq = &ctrl->ports.irq;
+    struct envme_cq *cq;
+
+    while ((cq = lane->batch)) {
+        lane->batch = cq->batch_next;
+        cq->batch = false;
+        if (!cq->ien) {
+            continue;
+        }
+        if (!cq->raised) {
+            cq->raised = true;
+            irq->raise(irq->opaque, cq->vector);
+        } else {
+            irq->pulse(irq->opaque, cq->vector);
+        }
+    }
+}
+
+void envme_cq_set_head(struct envme_cq *cq, uint32_t head)
+{
+    struct envme_ctrl *ctrl = cq->lane->ctrl;
+
+    if (!envme_cring_set_head(&cq->ring, head)) {
+        envme_doorbell_bad(ctrl, ENVME_BAD_DB_VALUE, cq->id);
+        return;
+    }
+    if (cq->raised && envme_ring_empty(&cq->ring.ring)) {
+        cq->raised = false;
+        ctrl->ports.irq.lower(ctrl->ports.irq.opaque, cq->vector);
+    }
+    if (cq->corked) {
+        envme_queue_uncork(cq);
+    }
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+#include "hw/ctrl/regs.h"
+
+#include <string.h>
+
+#include "hw/ctrl/life.h"
+
+#define REGS_VS_2_1 0x00020100u
+
+/* Bits of CC that a host may set; the others are reserved. */
+#define REGS_CC_RW (ENVME_CC_EN | ENVME_CC_CSS | ENVME_CC_MPS | ENVME_CC_AMS | \
+                    ENVME_CC_SHN | ENVME_CC_IOSQES | ENVME_CC_IOCQES | \
+                    ENVME_CC_CRIME)
+
+struct reg_row {
+    const char *name;
+    uint16_t off;
+    uint8_t width;              /* bytes */
+    uint16_t field;             /* offset into struct envme_ctrl; 0: none */
+    uint64_t rw;                /* bits that a write changes */
+    uint64_t w1c;               /* bits that a write of 1 clears */
+    bool locked;                /* cannot be changed while CC.EN is 1 */
+    /* Instead of storing. The value has only rw and w1c bits; mask says which
+     * of the register's bytes were written. */
+    void (*write)(struct envme_ctrl *ctrl, uint64_t val);
+};
+
+static void reg_write_intms(struct envme_ctrl *ctrl, uint64_t val)
+{
+    ctrl->intms |= val;
+    ctrl->ports.irq.mask(ctrl->ports.irq.opaque, ctrl->intms);
+}
+
+static void reg_write_intmc(struct envme_ctrl *ctrl, uint64_t val)
+{
+    ctrl->intms &= ~val;
+    ctrl->ports.irq.mask(ctrl->ports.irq.opaque, ctrl->intms);
+}
+
+static void reg_write_cc(struct envme_ctrl *ctrl, uint64_t val)
+{
+    envme_life_cc(ctrl, val);
+}
+
+static void reg_write_nssr(struct envme_ctrl *ctrl, uint64_t val)
+{
+    if (val == ENVME_NSSR_KEY) {
+        envme_life_nssr(ctrl);
+    }
+}
+
+#define FIELD(f) offsetof(struct envme_ctrl, f)
+
+static const struct reg_row reg_rows[] = {
+    { "CAP",   ENVME_REG_CAP,   8, FIELD(cap),   0, 0, false, NULL },
+    { "VS",    ENVME_REG_VS,    4, FIELD(vs),    0, 0, false, NULL },
+    { "INTMS", ENVME_REG_INTMS, 4, FIELD(intms), UINT32_MAX, 0, false,
+      reg_write_intms },
+    { "INTMC", ENVME_REG_INTMC, 4, FIELD(intms), UINT32_MAX, 0, false,
+      reg_write_intmc },
+    { "CC",    ENVME_REG_CC,    4, FIELD(cc),    REGS_CC_RW, 0, false,
+      reg_write_cc },
+    { "CSTS",  ENVME_REG_CSTS,  4, FIELD(csts),  0, ENVME_CSTS_NSSRO, false,
+      NULL },
+    { "NSSR",  ENVME_REG_NSSR,  4, 0,            UINT32_MAX, 0, false,
+      reg_write_nssr },
+    { "AQA",   ENVME_REG_AQA,   4, FIELD(aqa),
+      ENVME_AQA_ASQS | ENVME_AQA_ACQS, 0, true, NULL },
+    { "ASQ",   ENVME_REG_ASQ,   8, FIELD(asq),   ~UINT64_C(0xfff), 0, true,
+      NULL },
+    { "ACQ",   ENVME_REG_ACQ,   8, FIELD(acq),   ~UINT64_C(0xfff), 0, true,
+      NULL },
+    { "CRTO",  ENVME_REG_CRTO,  4, FIELD(crto),  0, 0, false, NULL },
+};
+
+static const struct reg_row *reg_find(uint64_t off)
+{
+    for (unsigned i = 0; i < ENVME_ARRAY_SIZE(reg_rows); i++) {
+        if (off >= reg_rows[i].off &&
+            off < reg_rows[i].off + reg_rows[i].width) {
+            return &reg_rows[i];
+        }
+    }
+    return NULL;
+}
+
+static uint64_t reg_value(const struct envme_ctrl *ctrl,
+                          const struct reg_row *row)
+{
+    const char *p = (const char *)ctrl + row->field;
+
+    if (!row->field) {
+        return 0;
+    }
+    return row->width == 8 ? *(const uint64_t *)(const void *)p
+                           : *(const uint32_t *)(const void *)p;
+}
+
+static void reg_store(struct envme_ctrl *ctrl, const struct reg_row *row,
+                      uint64_t val)
+{
+    char *p = (char *)ctrl + row->field;
+
+    if (row->width == 8) {
+        *(uint64_t *)(void *)p = val;
+    } else {
+        *(uint32_t *)(void *)p = val;
+    }
+}
+
+uint64_t envme_ctrl_reg_read(struct envme_ctrl *ctrl, uint64_t off,
+                             unsigned size)
+{
+    uint64_t val = 0;
+
+    for (unsigned i = 0; i < size && i < 8; i++) {
+        const struct reg_row *row = reg_find(off + i);
+
+        if (row) {
+            uint64_t v = reg_value(ctrl, row) >> (off + i - row->off) * 8;
+
+            val |= (v & 0xff) << i * 8;
+        }
+    }
+    return val;
+}
+
+static void reg_write_one(struct envme_ctrl *ctrl, uint64_t off, uint64_t val,
+                          unsigned size)
+{
+    const struct reg_row *row = reg_find(off);
+    uint64_t old, mask;
+
+    if (!row || (row->locked && ctrl->cc & ENVME_CC_EN)) {
+        return;
+    }
+    mask = size == 8 ? UINT64_MAX : UINT64_C(0xffffffff) << (off - row->off) * 8;
+    val <<= (off - row->off) * 8;
+    if (row->write) {
+        row->write(ctrl, val & row->rw);
+        return;
+    }
+    old = reg_value(ctrl, row);
+    val = (old & ~(row->rw & mask)) | (val & row->rw & mask);
+    /* val's w1c bits are still the old ones: rw and w1c do not overlap. */
+    reg_store(ctrl, row, val);
+}
+
+void envme_ctrl_reg_write(struct envme_ctrl *ctrl, uint64_t off, uint64_t val,
+                          unsigned size)
+{
+    const struct reg_row *row = reg_find(off);
+
+    /* Base 2.1, 3.1.4: accesses are of the register's width, or of 32 bits to
+     * half of a 64-bit one, and aligned. Others have no effect here. */
+    if ((size != 4 && size != 8) || off % size) {
+        return;
+    }
+    if (row && row->w1c) {
+        reg_store(ctrl, row, reg_value(ctrl, row) & ~(val & row->w1c));
+    }
+    if (size == 8 && !(row && row->width == 8)) {
+        reg_write_one(ctrl, off, val & UINT32_MAX, 4);
+        reg_write_one(ctrl, off + 4, val >> 32, 4);
+        return;
+    }
+    reg_write_one(ctrl, off, val, size);
+}
+
+void envme_regs_reset(struct envme_ctrl *ctrl)
+{
+    ctrl->intms = 0;
+    ctrl->cc = 0;
+    ctrl->csts = 0;
+    ctrl->aqa = 0;
+    ctrl->asq = 0;
+    ctrl->acq = 0;
+}
+
+void envme_regs_init(struct envme_ctrl *ctrl)
+{
+    const struct envme_ctrl_params *p = &ctrl->params;
+    unsigned css = 1;           /* NVM */
+
+    for (unsigned i = 0; i < ctrl->tables->niocs; i++) {
+        /* More command sets than one: CC.CSS 110b, all of them. */
+        css |= ctrl->tables->iocs[i]->csi != ENVME_CSI_NVM ? 0x40 : 0;
+    }
+    ctrl->cap = FIELD_SET(ENVME_CAP_MQES, p->mqes) |
+                FIELD_SET(ENVME_CAP_CQR, p->cqr) |
+                FIELD_SET(ENVME_CAP_AMS, p->wrr ? 1 : 0) |
+                FIELD_SET(ENVME_CAP_TO, p->to) |
+                FIELD_SET(ENVME_CAP_DSTRD, p->dstrd) |
+                FIELD_SET(ENVME_CAP_NSSRS, 1) |
+                FIELD_SET(ENVME_CAP_CSS, css) |
+                FIELD_SET(ENVME_CAP_MPSMIN, 0) |
+                FIELD_SET(ENVME_CAP_MPSMAX, p->mpsmax) |
+                /* Ready with media, and (which is the same here, as there is
+                 * no spin-up) independent of media. */
+                FIELD_SET(ENVME_CAP_CRMS, 3);
+    ctrl->vs = REGS_VS_2_1;
+    ctrl->crto = FIELD_SET(ENVME_CRTO_CRWMT, p->to) |
+                 FIELD_SET(ENVME_CRTO_CRIMT, p->to);
+    envme_regs_reset(ctrl);
+}

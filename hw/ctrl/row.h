@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The tables that tell the engine what there is. One row is every fact about
+ * one opcode, feature, log page or Identify CNS; everything else (effects
+ * log, OACS and ONCS, gates, docs/coverage.md) is derived from the rows.
+ *
+ * Owner: constant data in hw/admin and hw/iocs, handed to the engine through
+ * struct envme_tables by the composition root. Handlers run on the lane of
+ * the command (lane 0 for admin commands) and never block.
+ */
+#ifndef ENVME_CTRL_ROW_H
+#define ENVME_CTRL_ROW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "envme/status.h"
+
+struct envme_cmd;
+struct envme_ctrl;
+struct envme_ns;
+
+/*
+ * Carries the command out. Returns its status, or ENVME_ST_PENDING after
+ * arranging for envme_cmd_done() to be called later, on the same lane.
+ */
+typedef struct envme_status envme_run_fn(struct envme_cmd *cmd);
+/*
+ * How many bytes the command moves through its data pointer, from cmd->sqe
+ * (and cmd->ns where the gate looked it up). A status other than success
+ * refuses the command. The direction is opcode bits 1:0.
+ */
+typedef struct envme_status envme_len_fn(struct envme_cmd *cmd, uint64_t *len);
+
+/* Gates: what cmd_start() checks and does before run(). */
+enum {
+    /* NSID. Exactly one of these. */
+    ENVME_GATE_NS_IGNORED = 0,      /* NSID is not used: must be 0, or any
+                                       value with CTRATT-less old hosts: not
+                                       checked */
+    ENVME_GATE_NS_ACTIVE  = 1,      /* an active namespace: cmd->ns */
+    ENVME_GATE_NS_OR_ALL  = 2,      /* active, or FFFFFFFFh (cmd->ns NULL) */
+    ENVME_GATE_NS_ANY     = 3,      /* the handler looks at it itself */
+    ENVME_GATE_NS_MASK    = 0x3,
+
+    ENVME_GATE_PARK       = 1 << 2, /* run() with all lanes parked */
+    ENVME_GATE_DRAIN      = 1 << 3, /* parked, nothing else in flight */
+    ENVME_GATE_NO_SLOT    = 1 << 4, /* gives its CQ slot back while it waits
+                                       (Asynchronous Event Request) */
+    ENVME_GATE_WRITES     = 1 << 5, /* refused on a write-protected medium */
+    ENVME_GATE_NO_SGL     = 1 << 6, /* PSDT other than PRP is refused */
+    ENVME_GATE_NO_DATA    = 1 << 7, /* opcode bits 1:0 say data, but the
+                                       handler needs none mapped up front */
+};
+
+/* Reservation class: Base 2.1, 8.1.22, figure "Command Behavior". */
+enum { ENVME_ACCESS_NONE, ENVME_ACCESS_READ, ENVME_ACCESS_WRITE };
+
+struct envme_row {                  /* one opcode */
+    const char *name;               /* as nvme-cli spells it */
+    const char *spec;               /* "Base 2.1, 5.1.12" */
+    envme_run_fn *run;              /* NULL: not there */
+    envme_len_fn *len;              /* NULL: moves no data */
+    envme_len_fn *mdlen;            /* bytes through the metadata pointer */
+    uint32_t effects;               /* ENVME_EFF_*; CSUPP is implied */
+    uint16_t gate;
+    uint8_t access;
+    uint16_t cap;                   /* OACS or ONCS bits set by being here */
+    /* Bits of CDW10..15 that are defined; others are reserved and, if set,
+     * refused with Invalid Field when the controller is strict. 0 for all of
+     * them means: not described, not checked. */
+    uint32_t cdw[6];
+};
+
+/* Identify: Base 2.1, 5.1.13, figure 310. */
+struct envme_cns_row {
+    const char *name, *spec;
+    bool there;
+    /* Fills 4096 zeroed bytes. */
+    struct envme_status (*fill)(struct envme_cmd *cmd, void *buf);
+};
+
+/* Features: Base 2.1, 5.1.25. */
+enum envme_feat_scope { ENVME_FEAT_CTRL, ENVME_FEAT_NS, ENVME_FEAT_SUBSYS };
+
+struct envme_feat_row {
+    const char *name, *spec;
+    uint8_t fid;
+    enum envme_feat_scope scope;
+    bool saveable, changeable;
+    uint32_t dflt;                  /* default of the DW11 value */
+    uint16_t data_len;              /* bytes of the data buffer, 0: none */
+    /* The default where it depends on the controller. May be NULL. */
+    uint32_t (*reset)(struct envme_ctrl *ctrl, struct envme_ns *ns);
+    /*
+     * Set: checks cdw11 (and the data) and applies it. On success the engine
+     * stores *value, which starts as cdw11, as the current value. data is NULL
+     * when data_len is 0. dw0 is the completion's DW0. NULL: just stored.
+     */
+    struct envme_status (*set)(struct envme_cmd *cmd, struct envme_ns *ns,
+                               uint32_t *value, const void *data,
+                               uint32_t *dw0);
+    /* Get, current value; NULL: the stored one, and no data. */
+    struct envme_status (*get)(struct envme_cmd *cmd, struct envme_ns *ns,
+                               uint32_t *dw0, void *data);
+};
+
+/* Log pages: Base 2.1, 5.1.12. */
+enum envme_log_scope { ENVME_LOG_CTRL, ENVME_LOG_NS, ENVME_LOG_SUBSYS };
+
+struct envme_log_req {
+    struct envme_cmd *cmd;
+    struct envme_ns *ns;            /* NULL: the controller or all */
+    uint8_t lid, lsp, csi, uuid;
+    uint16_t lsi;
+    bool rae;
+};
+
+struct envme_log_row {
+    const char *name, *spec;
+    uint8_t lid;
+    enum envme_log_scope scope;
+    uint8_t lid_support;            /* LID Supported and Effects flags */
+    /* Size in bytes now; bounded by ENVME_LOG_MAX. */
+    size_t (*size)(const struct envme_log_req *req);
+    /* Fills size() zeroed bytes. */
+    struct envme_status (*fill)(const struct envme_log_req *req, void *buf);
+    /* Reading it with RAE 0 re-arms this event type and information; 0 and
+     * NULL for none. */
+    uint8_t clears;                 /* 1 << ENVME_AEN_TYPE_* */
+    void (*read_done)(const struct envme_log_req *req);
+};
+
+#define ENVME_LOG_MAX (1u << 20)
+
+/* An I/O command set. */
+struct envme_iocs {
+    uint8_t csi;
+    const char *name;
+    const struct envme_row *rows;       /* [256] by opcode */
+    const struct envme_iocs *base;      /* where an empty row is looked up */
+    struct envme_status (*check_rw)(struct envme_cmd *cmd, uint64_t slba,
+                                    uint32_t nlb, bool is_write);
+    void (*identify_ns)(struct envme_ctrl *ctrl, struct envme_ns *ns,
+                        void *buf);     /* CNS 05h */
+    void (*identify_ctrl)(struct envme_ctrl *ctrl, void *buf);  /* CNS 06h */
+};
+
+struct envme_tables {
+    /* hw/admin's own state, ctrl->admin. May be NULL. */
+    void (*ctrl_init)(struct envme_ctrl *ctrl);
+    void (*ctrl_fini)(struct envme_ctrl *ctrl);
+    const struct envme_row *admin;      /* [256] by opcode */
+    const struct envme_cns_row *cns;    /* [256] by CNS */
+    const struct envme_feat_row *feat;
+    unsigned nfeat;
+    const struct envme_log_row *log;
+    unsigned nlog;
+    const struct envme_iocs *const *iocs;
+    unsigned niocs;
+};
+
+/* The row that answers an I/O opcode, or NULL. */
+const struct envme_row *envme_iocs_row(const struct envme_iocs *iocs,
+                                       uint8_t opc);
+
+#endif

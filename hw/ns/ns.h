@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Namespace: a format (how logical blocks lie on a backend), its identifiers
+ * and its state. Base 2.1, 3.2.1; NVM Command Set 1.1, 4.1.5.
+ *
+ * Owner: whoever called envme_ns_new(); a subsystem only points at it, and
+ * envme_subsys_remove_ns() comes before envme_ns_free(). Threads: made and
+ * changed on lane 0 while every lane of every controller that has it attached
+ * is parked; read by all lanes in between. `lock` is a leaf lock for what
+ * changes while I/O runs. Calls the backend; never a controller.
+ */
+#ifndef ENVME_NS_NS_H
+#define ENVME_NS_NS_H
+
+#include <glib.h>
+#include <stdatomic.h>
+
+#include "hw/ns/backend.h"
+
+#define ENVME_MAX_LBAF 64
+#define ENVME_CSI_NVM 0
+#define ENVME_CSI_KV  1
+#define ENVME_CSI_ZNS 2
+
+/* One LBA format (NVM 1.1, LBA Format data structure). */
+struct envme_ns_lbaf {
+    uint8_t lbads;              /* logical block size is 2^lbads bytes */
+    uint8_t rp;
+    uint16_t ms;                /* metadata bytes per logical block */
+};
+
+struct envme_ns_params {
+    uint32_t nsid;              /* 0: the lowest free one */
+    uint8_t csi;
+    uint8_t uuid[16];           /* all zeroes: none */
+    uint8_t nguid[16];
+    uint64_t eui64;             /* 0: none */
+    bool shared;                /* may be attached to several controllers */
+    bool detached;              /* not attached when it is added */
+    uint32_t logical_block;     /* bytes, 2^9 .. 2^16 */
+    uint32_t physical_block;    /* bytes, 0: as logical_block */
+    uint32_t min_io;            /* bytes, 0: not told (NPWG) */
+    uint32_t opt_io;            /* bytes, 0: not told (NOWS) */
+    uint32_t discard_granularity; /* bytes, 0: as physical_block (NPDG) */
+    uint16_t ms;                /* metadata bytes per block */
+    bool mset;                  /* metadata at the end of each block's data */
+    uint16_t mssrl;             /* logical blocks; Copy */
+    uint32_t mcl;
+    uint8_t msrc;
+    bool write_cache;           /* the volatile write cache starts enabled */
+};
+
+struct envme_subsys;
+struct envme_iocs;
+
+struct envme_ns {
+    struct envme_subsys *subsys;
+    struct envme_ns_params params;
+    uint32_t nsid;
+    struct envme_backend *be;
+    const struct envme_iocs *iocs;      /* set by the composition root */
+
+    /* The format in use; see layout.h for where a block lies. */
+    struct envme_ns_lbaf lbaf[ENVME_MAX_LBAF];
+    unsigned nlbaf;
+    unsigned flbas;             /* index into lbaf */
+    bool extended;              /* metadata interleaved with the data */
+    uint8_t lbads;
+    uint16_t ms;
+    _Atomic uint64_t nsze;      /* logical blocks */
+    uint64_t moff;              /* byte offset of the metadata area */
+    struct envme_geometry geo;
+
+    atomic_bool read_only;      /* the medium cannot be written */
+    atomic_bool wce;            /* volatile write cache enabled */
+    _Atomic uint64_t nuse_hint;
+
+    GMutex lock;
+    /* Which controllers have it attached, by CNTLID. Lane 0. */
+    uint64_t attached[4];
+};
+
+/*
+ * Makes a namespace on a backend, which it borrows. NULL and *err (a sentence
+ * to show the user, naming the property; g_free) when the parameters do not
+ * fit together or the backend is too small.
+ */
+struct envme_ns *envme_ns_new(const struct envme_ns_params *params,
+                              struct envme_backend *be, char **err);
+void envme_ns_free(struct envme_ns *ns);
+
+/* Looks at the backend's size and read-only state again. Lane 0; I/O may be
+ * running: what is beyond a new end fails in the backend.
+ * Returns whether anything that a host can see has changed. */
+bool envme_ns_refresh(struct envme_ns *ns);
+
+static inline uint64_t envme_ns_blocks_to_bytes(const struct envme_ns *ns,
+                                                uint64_t blocks)
+{
+    return blocks << ns->lbads;
+}
+
+/* Bytes that one logical block takes in a host's data buffer. */
+static inline uint32_t envme_ns_host_block(const struct envme_ns *ns)
+{
+    return (1u << ns->lbads) + (ns->extended ? ns->ms : 0);
+}
+
+/* slba + nlb within the namespace, without overflow. */
+static inline bool envme_ns_range_ok(const struct envme_ns *ns, uint64_t slba,
+                                     uint64_t nlb)
+{
+    uint64_t nsze = atomic_load_explicit(&ns->nsze, memory_order_relaxed);
+
+    return slba <= nsze && nlb <= nsze - slba;
+}
+
+#endif

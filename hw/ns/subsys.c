@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <string.h>
+
+#include "hw/ns/subsys.h"
+
+#define SUBSYS_NN_DEFAULT 256
+
+static bool subsys_bit(const struct envme_ns *ns, uint16_t cntlid)
+{
+    return ns->attached[cntlid / 64] >> (cntlid % 64) & 1;
+}
+
+static void subsys_set_bit(struct envme_ns *ns, uint16_t cntlid, bool on)
+{
+    uint64_t bit = 1ull << (cntlid % 64);
+
+    if (on) {
+        ns->attached[cntlid / 64] |= bit;
+    } else {
+        ns->attached[cntlid / 64] &= ~bit;
+    }
+}
+
+static bool subsys_attached_anywhere(const struct envme_ns *ns)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(ns->attached); i++) {
+        if (ns->attached[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct envme_subsys *envme_subsys_new(const char *nqn, uint32_t nn,
+                                      bool single)
+{
+    struct envme_subsys *s = g_new0(struct envme_subsys, 1);
+
+    g_strlcpy(s->nqn, nqn, sizeof(s->nqn));
+    s->single = single;
+    s->nn = nn ? nn : SUBSYS_NN_DEFAULT;
+    s->ns = g_new0(struct envme_ns *, (size_t)s->nn + 1);
+    return s;
+}
+
+void envme_subsys_free(struct envme_subsys *s)
+{
+    if (!s) {
+        return;
+    }
+    for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
+        g_assert(!s->ctrl[i].ops);
+    }
+    for (uint32_t i = 1; i <= s->nn; i++) {
+        g_assert(!s->ns[i]);
+    }
+    g_free(s->ns);
+    g_free(s);
+}
+
+/* ---- controllers ----------------------------------------------------- */
+
+int envme_subsys_add_ctrl(struct envme_subsys *s,
+                          const struct envme_subsys_ctrl_ops *ops, void *ctrl)
+{
+    unsigned max = s->single ? 1 : ENVME_MAX_CTRLS;
+
+    for (unsigned i = 0; i < max; i++) {
+        if (!s->ctrl[i].ops) {
+            s->ctrl[i].ops = ops;
+            s->ctrl[i].ctrl = ctrl;
+            return i;
+        }
+    }
+    return -1;
+}
+
+void envme_subsys_remove_ctrl(struct envme_subsys *s, uint16_t cntlid)
+{
+    g_assert(cntlid < ENVME_MAX_CTRLS && s->ctrl[cntlid].ops);
+    for (uint32_t i = 1; i <= s->nn; i++) {
+        if (s->ns[i]) {
+            subsys_set_bit(s->ns[i], cntlid, false);
+        }
+    }
+    s->ctrl[cntlid] = (struct envme_subsys_slot){ 0 };
+}
+
+/* ---- attaching ------------------------------------------------------- */
+
+struct subsys_op {
+    struct envme_ns *ns;
+    uint16_t cntlid;
+    bool attach;
+    void (*done)(void *arg);
+    void *arg;
+};
+
+static void subsys_op_done(void *opaque)
+{
+    struct subsys_op *op = opaque;
+    void (*done)(void *arg) = op->done;
+    void *arg = op->arg;
+
+    if (!op->attach) {
+        subsys_set_bit(op->ns, op->cntlid, false);
+    }
+    g_free(op);
+    if (done) {
+        done(arg);
+    }
+}
+
+/*
+ * The bit is set as soon as an attachment is asked for and cleared when the
+ * controller has let go: whoever detaches everywhere then waits for each
+ * controller that has the namespace, is about to have it or still has it.
+ */
+void envme_subsys_attach(struct envme_subsys *s, struct envme_ns *ns,
+                         uint16_t cntlid, bool attach,
+                         void (*done)(void *arg), void *arg)
+{
+    struct envme_subsys_slot *slot = &s->ctrl[cntlid];
+    struct subsys_op *op;
+
+    g_assert(cntlid < ENVME_MAX_CTRLS && slot->ops);
+    if (subsys_bit(ns, cntlid) == attach && attach) {
+        if (done) {
+            done(arg);
+        }
+        return;
+    }
+    op = g_new(struct subsys_op, 1);
+    *op = (struct subsys_op){ .ns = ns, .cntlid = cntlid, .attach = attach,
+                              .done = done, .arg = arg };
+    if (attach) {
+        subsys_set_bit(ns, cntlid, true);
+    }
+    slot->ops->set_ns(slot->ctrl, ns->nsid, attach ? ns : NULL,
+                      subsys_op_done, op);
+}
+
+bool envme_subsys_is_attached(const struct envme_ns *ns, uint16_t cntlid)
+{
+    return cntlid < ENVME_MAX_CTRLS && subsys_bit(ns, cntlid);
+}
+
+/* A private namespace goes to one controller at most. */
+static bool subsys_wants(const struct envme_ns *ns)
+{
+    return !ns->params.detached &&
+           (ns->params.shared || !subsys_attached_anywhere(ns));
+}
+
+void envme_subsys_attach_all(struct envme_subsys *s, uint16_t cntlid)
+{
+    for (uint32_t i = 1; i <= s->nn; i++) {
+        if (s->ns[i] && subsys_wants(s->ns[i])) {
+            envme_subsys_attach(s, s->ns[i], cntlid, true, NULL, NULL);
+        }
+    }
+}
+
+/* ---- namespaces ------------------------------------------------------ */
+
+static uint32_t subsys_free_nsid(const struct envme_subsys *s)
+{
+    for (uint32_t i = 1; i <= s->nn; i++) {
+        if (!s->ns[i]) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+static bool subsys_pick_nsid(const struct envme_subsys *s,
+                             struct envme_ns *ns, char **err)
+{
+    uint32_t nsid = ns->params.nsid, low = subsys_free_nsid(s);
+
+    if (!low) {
+        *err = g_strdup_printf("all %u namespace identifiers are taken",
+                               s->nn);
+        return false;
+    }
+    if (nsid > s->nn) {
+        *err = g_strdup_printf("nsid=%u is above %u, the highest that there "
+                               "is; the nearest valid value is %u", nsid,
+                               s->nn, s->ns[s->nn] ? low : s->nn);
+        return false;
+    }
+    if (nsid && s->ns[nsid]) {
+        *err = g_strdup_printf("nsid=%u is taken; the lowest free value is "
+                               "%u", nsid, low);
+        return false;
+    }
+    ns->nsid = nsid ? nsid : low;
+    return true;
+}
+
+static bool subsys_all_zero(const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (p[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * Every namespace has to have an identifier. One without gets a UUID (of
+ * version 8: contents of our own making) that is the same each time for the
+ * same subsystem and NSID.
+ */
+static void subsys_give_uuid(const struct envme_subsys *s,
+                             struct envme_ns *ns)
+{
+    struct envme_ns_params *p = &ns->params;
+    GChecksum *sum;
+    uint8_t digest[32], id[4];
+    gsize len = sizeof(digest);
+
+    if (p->eui64 || !subsys_all_zero(p->uuid, sizeof(p->uuid)) ||
+        !subsys_all_zero(p->nguid, sizeof(p->nguid))) {
+        return;
+    }
+    for (unsigned i = 0; i < sizeof(id); i++) {
+        id[i] = ns->nsid >> (8 * i);
+    }
+    sum = g_checksum_new(G_CHECKSUM_SHA256);
+    g_checksum_update(sum, (const guchar *)s->nqn, sizeof(s->nqn));
+    g_checksum_update(sum, id, sizeof(id));
+    g_checksum_get_digest(sum, digest, &len);
+    g_checksum_free(sum);
+    memcpy(p->uuid, digest, sizeof(p->uuid));
+    p->uuid[6] = 0x80 | (p->uuid[6] & 0x0f);
+    p->uuid[8] = 0x80 | (p->uuid[8] & 0x3f);
+}
+
+bool envme_subsys_add_ns(struct envme_subsys *s, struct envme_ns *ns,
+                         char **err)
+{
+    g_assert(!ns->subsys);
+    if (!subsys_pick_nsid(s, ns, err)) {
+        return false;
+    }
+    ns->subsys = s;
+    s->ns[ns->nsid] = ns;
+    subsys_give_uuid(s, ns);
+    for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
+        if (s->ctrl[i].ops && subsys_wants(ns)) {
+            envme_subsys_attach(s, ns, i, true, NULL, NULL);
+        }
+    }
+    return true;
+}
+
+struct subsys_removal {
+    struct envme_ns *ns;
+    unsigned left;
+    void (*done)(void *arg);
+    void *arg;
+};
+
+static void subsys_removal_step(void *opaque)
+{
+    struct subsys_removal *r = opaque;
+    void (*done)(void *arg) = r->done;
+    void *arg = r->arg;
+
+    if (--r->left) {
+        return;
+    }
+    r->ns->subsys = NULL;
+    g_free(r);
+    if (done) {
+        done(arg);
+    }
+}
+
+/* It leaves the map first: nobody finds it any more to attach it again. */
+void envme_subsys_remove_ns(struct envme_subsys *s, struct envme_ns *ns,
+                            void (*done)(void *arg), void *arg)
+{
+    struct subsys_removal *r = g_new(struct subsys_removal, 1);
+
+    g_assert(ns->subsys == s && s->ns[ns->nsid] == ns);
+    s->ns[ns->nsid] = NULL;
+    *r = (struct subsys_removal){ .ns = ns, .left = 1, .done = done,
+                                  .arg = arg };
+    for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
+        if (s->ctrl[i].ops && subsys_bit(ns, i)) {
+            r->left++;
+            envme_subsys_attach(s, ns, i, false, subsys_removal_step, r);
+        }
+    }
+    subsys_removal_step(r);
+}
+
+void envme_subsys_ns_resized(struct envme_subsys *s, struct envme_ns *ns)
+{
+    if (!envme_ns_refresh(ns)) {
+        return;
+    }
+    for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
+        if (s->ctrl[i].ops && subsys_bit(ns, i)) {
+            s->ctrl[i].ops->ns_changed(s->ctrl[i].ctrl, ns->nsid);
+        }
+    }
+}
+
+void envme_subsys_reset(struct envme_subsys *s)
+{
+    for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
+        if (s->ctrl[i].ops) {
+            s->ctrl[i].ops->nssr(s->ctrl[i].ctrl);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * NVM subsystem: the namespaces and controllers that belong together.
+ * Base 2.1, 3.1 and 3.2.
+ *
+ * Owner: the composition root, which frees it after its controllers and
+ * namespaces are gone. Threads: lane 0; the namespace map changes only while
+ * the lanes of the controllers concerned are parked. Reaches controllers
+ * through the callbacks that they register.
+ */
+#ifndef ENVME_NS_SUBSYS_H
+#define ENVME_NS_SUBSYS_H
+
+#include "hw/ns/ns.h"
+
+#define ENVME_MAX_CTRLS 256     /* CNTLID 0 .. 255 */
+
+/* What a subsystem asks of a controller. Lane 0. */
+struct envme_subsys_ctrl_ops {
+    /*
+     * Attach or detach: the controller parks its lanes, changes its map,
+     * resumes, tells the host (Namespace Attribute Changed) and calls done.
+     * done may come before this returns.
+     */
+    void (*set_ns)(void *ctrl, uint32_t nsid, struct envme_ns *ns,
+                   void (*done)(void *arg), void *arg);
+    /* Something about an attached namespace changed (size, format). */
+    void (*ns_changed)(void *ctrl, uint32_t nsid);
+    /* NVM Subsystem Reset. */
+    void (*nssr)(void *ctrl);
+};
+
+struct envme_subsys_slot {
+    const struct envme_subsys_ctrl_ops *ops;
+    void *ctrl;
+};
+
+struct envme_subsys {
+    char nqn[224];              /* as on the wire: NUL padded */
+    bool single;                /* made for one controller: CMIC 0 */
+    uint32_t nn;                /* highest NSID */
+    struct envme_ns **ns;       /* [1 .. nn] */
+    struct envme_subsys_slot ctrl[ENVME_MAX_CTRLS];
+};
+
+struct envme_subsys *envme_subsys_new(const char *nqn, uint32_t nn,
+                                      bool single);
+void envme_subsys_free(struct envme_subsys *s);
+
+/* CNTLID for a new controller, or -1 when all are taken. */
+int envme_subsys_add_ctrl(struct envme_subsys *s,
+                          const struct envme_subsys_ctrl_ops *ops, void *ctrl);
+void envme_subsys_remove_ctrl(struct envme_subsys *s, uint16_t cntlid);
+
+/*
+ * Adds a namespace under params.nsid or the lowest free NSID and attaches it
+ * to all controllers (a shared one) or to the first (a private one), unless
+ * it is detached. false and *err (g_free) when the NSID is taken or too high.
+ */
+bool envme_subsys_add_ns(struct envme_subsys *s, struct envme_ns *ns,
+                         char **err);
+/* Detaches it everywhere, then calls done; the namespace may then be freed. */
+void envme_subsys_remove_ns(struct envme_subsys *s, struct envme_ns *ns,
+                            void (*done)(void *arg), void *arg);
+/* Attaches or detaches at one controller. */
+void envme_subsys_attach(struct envme_subsys *s, struct envme_ns *ns,
+                         uint16_t cntlid, bool attach,
+                         void (*done)(void *arg), void *arg);
+bool envme_subsys_is_attached(const struct envme_ns *ns, uint16_t cntlid);
+/* A new controller: attaches what is there for it. */
+void envme_subsys_attach_all(struct envme_subsys *s, uint16_t cntlid);
+
+/* The backend of this namespace changed its size or state (lane 0). */
+void envme_subsys_ns_resized(struct envme_subsys *s, struct envme_ns *ns);
+
+/* NVM Subsystem Reset: all controllers. */
+void envme_subsys_reset(struct envme_subsys *s);
+
+static inline struct envme_ns *envme_subsys_ns(const struct envme_subsys *s,
+                                               uint32_t nsid)
+{
+    return nsid && nsid <= s->nn ? s->ns[nsid] : NULL;
+}
+
+#endif
