@@ -135,6 +135,8 @@ struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
     for (unsigned i = 0; i < ctrl->nlanes; i++) {
         envme_lane_init(ctrl, i);
     }
+    ctrl->vector_cd = g_malloc0_n(params->nvectors,
+                                  sizeof(*ctrl->vector_cd));
     g_queue_init(&ctrl->pauses);
     g_queue_init(&ctrl->idle_waiters);
     envme_doorbell_init(ctrl);
@@ -171,6 +173,7 @@ void envme_ctrl_free(struct envme_ctrl *ctrl)
         envme_lane_fini(&ctrl->lane[i]);
     }
     envme_doorbell_fini(ctrl);
+    g_free(ctrl->vector_cd);
     g_free(ctrl->lane);
     g_free(ctrl->ns);
     g_free(ctrl);

@@ -104,6 +104,11 @@ struct envme_cq {
     unsigned nsq;               /* SQs that post here; lane 0 */
     struct envme_sq *corked;    /* SQs waiting for a slot (sq->cork_next) */
     struct envme_cq *batch_next;
+    unsigned posted;            /* entries since the last look at interrupts */
+    struct envme_coalesce coal;
+    uint32_t coal_config;       /* what coal was configured with */
+    bool waiting;               /* in lane->waiting, for coal's deadline */
+    struct envme_cq *wait_next;
 };
 
 #define ENVME_SQ_ABORTS 8
@@ -223,6 +228,7 @@ struct envme_lane {
     bool starved;               /* wants to be run when a command is free */
     struct envme_sg sg;         /* scratch of xfer.c */
     struct envme_cq *batch;     /* CQs posted to since the last interrupt */
+    struct envme_cq *waiting;   /* CQs whose interrupt is put off */
     struct envme_lane_stats stats;
 };
 
@@ -330,6 +336,9 @@ struct envme_ctrl {
     struct envme_feat_val *feat;
     /* Feature 01h as the lanes take it up. */
     _Atomic uint32_t arbitration;
+    /* Features 08h (as CDW11) and 09h (CD by vector) as the lanes see them. */
+    _Atomic uint32_t coalescing;
+    _Atomic bool *vector_cd;
 
     /* event.c, lane 0 */
     struct envme_event *event;

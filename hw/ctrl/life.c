@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "envme/feat.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/feature.h"
 #include "hw/ctrl/lane.h"
@@ -117,6 +118,10 @@ static void life_enable(struct envme_ctrl *ctrl)
         ctrl->ams = FIELD_GET(ENVME_CC_AMS, ctrl->cc);
         ctrl->io_lanes = ctrl->ams == ENVME_CC_AMS_RR ? ctrl->nlanes - 1 : 1;
         ctrl->csts &= ENVME_CSTS_NSSRO;
+        atomic_store(&ctrl->coalescing,
+                     envme_feature_value(ctrl, ENVME_FID_IRQ_COALESCE, NULL));
+        atomic_store(&ctrl->arbitration,
+                     envme_feature_value(ctrl, ENVME_FID_ARBITRATION, NULL));
         envme_lanes_arbitrate(ctrl);
         atomic_store(&ctrl->stopped, false);
         atomic_store(&ctrl->bad_doorbells[0], 0);
@@ -162,6 +167,9 @@ static void life_disabled(struct envme_ctrl *ctrl)
     assert(atomic_load(&ctrl->nmapped) == 0);
     envme_queues_destroy(ctrl);
     envme_feature_reset(ctrl);
+    for (unsigned i = 0; i < ctrl->params.nvectors; i++) {
+        atomic_store(&ctrl->vector_cd[i], false);
+    }
     ctrl->nsqa = ctrl->ncqa = ctrl->params.max_ioqpairs - 1;
     ctrl->intms = 0;
     ctrl->ports.irq.reset(ctrl->ports.irq.opaque);

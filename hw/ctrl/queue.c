@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "envme/feat.h"
 #include "hw/core/prp.h"
 #include "hw/ctrl/cmd.h"
 #include "hw/ctrl/doorbell.h"
@@ -167,6 +168,7 @@ struct envme_status envme_cq_create(struct envme_ctrl *ctrl, uint16_t id,
         return st;
     }
     envme_cring_init(&cq->ring, size);
+    envme_coalesce_init(&cq->coal);
     cq->id = id;
     cq->ien = ien;
     cq->vector = vector;
@@ -237,6 +239,12 @@ void envme_cq_delete(struct envme_ctrl *ctrl, struct envme_cq *cq)
 
     assert(cq->nsq == 0);
     envme_doorbell_open(cq->db, NULL, true, 0, cq->lane->index);
+    for (p = &cq->lane->waiting; *p; p = &(*p)->wait_next) {
+        if (*p == cq) {
+            *p = cq->wait_next;
+            break;
+        }
+    }
     for (p = &cq->lane->batch; *p; p = &(*p)->batch_next) {
         if (*p == cq) {
             *p = cq->batch_next;
@@ -592,6 +600,7 @@ bool envme_queue_post(struct envme_cmd *cmd)
     if (err) {
         queue_error(ctrl);
     }
+    cq->posted++;
     if (!cq->batch) {
         cq->batch = true;
         cq->batch_next = cq->lane->batch;
@@ -616,24 +625,91 @@ void envme_queue_forget(struct envme_cmd *cmd)
     sq_check_drained(sq);
 }
 
+static void cq_signal(struct envme_cq *cq)
+{
+    const struct envme_irq *irq = &cq->lane->ctrl->ports.irq;
+
+    if (!cq->raised) {
+        cq->raised = true;
+        irq->raise(irq->opaque, cq->vector);
+    } else {
+        irq->pulse(irq->opaque, cq->vector);
+    }
+}
+
+/* Features 08h and 09h; the admin CQ is never put off. */
+static bool cq_put_off(struct envme_cq *cq, unsigned posted)
+{
+    struct envme_lane *lane = cq->lane;
+    struct envme_ctrl *ctrl = lane->ctrl;
+    uint32_t config = atomic_load(&ctrl->coalescing);
+    uint64_t now, deadline;
+
+    config |= atomic_load(&ctrl->vector_cd[cq->vector]) << 16;
+    if (cq->id == 0 || (config == 0 && cq->coal_config == 0)) {
+        return false;
+    }
+    now = envme_now(ctrl);
+    if (config != cq->coal_config) {
+        cq->coal_config = config;
+        if (envme_coalesce_config(&cq->coal,
+                                  FIELD_GET(ENVME_FEAT_IRQC_TIME, config),
+                                  FIELD_GET(ENVME_FEAT_IRQC_THR, config),
+                                  config & 1u << 16, now)) {
+            return false;
+        }
+    }
+    if (envme_coalesce_add(&cq->coal, posted, now, &deadline)) {
+        return false;
+    }
+    if (!cq->waiting) {
+        cq->waiting = true;
+        cq->wait_next = lane->waiting;
+        lane->waiting = cq;
+    }
+    return true;
+}
+
+static void lane_signal_due(struct envme_lane *lane)
+{
+    const struct envme_exec *exec = &lane->ctrl->ports.exec;
+    struct envme_cq **p = &lane->waiting;
+    uint64_t now = envme_now(lane->ctrl);
+    uint64_t first = UINT64_MAX;
+
+    while (*p) {
+        struct envme_cq *cq = *p;
+
+        if (envme_coalesce_due(&cq->coal, now)) {
+            cq_signal(cq);
+        }
+        if (cq->coal.pending) {
+            first = ENVME_MIN(first, cq->coal.deadline);
+            p = &cq->wait_next;
+        } else {
+            cq->waiting = false;
+            *p = cq->wait_next;
+        }
+    }
+    exec->arm(exec->opaque, lane->index, first);
+}
+
 void envme_lane_flush_irqs(struct envme_lane *lane)
 {
-    struct envme_ctrl *ctrl = lane->ctrl;
-    const struct envme_irq *irq = &ctrl->ports.irq;
     struct envme_cq *cq;
 
     while ((cq = lane->batch)) {
+        unsigned posted = cq->posted;
+
         lane->batch = cq->batch_next;
         cq->batch = false;
-        if (!cq->ien) {
-            continue;
+        cq->posted = 0;
+        if (cq->ien && !cq_put_off(cq, posted)) {
+            cq_signal(cq);
         }
-        if (!cq->raised) {
-            cq->raised = true;
-            irq->raise(irq->opaque, cq->vector);
-        } else {
-            irq->pulse(irq->opaque, cq->vector);
-        }
+    }
+    if (lane->waiting) {
+        lane_signal_due(lane);
     }
 }
 
@@ -644,6 +720,10 @@ void envme_cq_set_head(struct envme_cq *cq, uint32_t head)
     if (!envme_cring_set_head(&cq->ring, head)) {
         envme_doorbell_bad(ctrl, ENVME_BAD_DB_VALUE, cq->id);
         return;
+    }
+    if (cq->waiting && envme_ring_empty(&cq->ring.ring)) {
+        /* The host has found them by itself. */
+        envme_coalesce_flush(&cq->coal);
     }
     if (cq->raised && envme_ring_empty(&cq->ring.ring)) {
         cq->raised = false;
