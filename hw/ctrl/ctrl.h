@@ -22,6 +22,7 @@
 #include "envme/status.h"
 #include "hw/core/arbiter.h"
 #include "hw/core/coalesce.h"
+#include "hw/core/deadline.h"
 #include "hw/core/ports.h"
 #include "hw/core/ring.h"
 #include "hw/core/sg.h"
@@ -107,8 +108,7 @@ struct envme_cq {
     unsigned posted;            /* entries since the last look at interrupts */
     struct envme_coalesce coal;
     uint32_t coal_config;       /* what coal was configured with */
-    bool waiting;               /* in lane->waiting, for coal's deadline */
-    struct envme_cq *wait_next;
+    struct envme_deadline due;  /* coal's */
 };
 
 #define ENVME_SQ_ABORTS 8
@@ -228,7 +228,8 @@ struct envme_lane {
     bool starved;               /* wants to be run when a command is free */
     struct envme_sg sg;         /* scratch of xfer.c */
     struct envme_cq *batch;     /* CQs posted to since the last interrupt */
-    struct envme_cq *waiting;   /* CQs whose interrupt is put off */
+    struct envme_deadlines deadlines;
+    uint64_t armed;             /* what the exec port was told */
     struct envme_lane_stats stats;
 };
 

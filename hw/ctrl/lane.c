@@ -22,6 +22,7 @@ void envme_lane_init(struct envme_ctrl *ctrl, unsigned index)
     g_queue_init(&lane->held);
     envme_sg_init(&lane->sg, 1);
     lane->mode = ENVME_LANE_RUN;
+    lane->armed = ENVME_DEADLINE_NEVER;
 }
 
 void envme_lane_fini(struct envme_lane *lane)
@@ -38,6 +39,7 @@ void envme_lane_fini(struct envme_lane *lane)
     }
     assert(lane->nalloc == 0);
     envme_sg_free(&lane->sg);
+    envme_deadlines_free(&lane->deadlines);
 }
 
 struct envme_cmd *envme_lane_get_cmd(struct envme_lane *lane)
@@ -76,6 +78,47 @@ void envme_lane_put_cmd(struct envme_cmd *cmd)
         lane->starved = false;
         envme_kick(lane->ctrl, lane->index);
     }
+}
+
+/* ---- deadlines ---------------------------------------------------------- */
+
+static void lane_arm(struct envme_lane *lane)
+{
+    const struct envme_exec *exec = &lane->ctrl->ports.exec;
+    uint64_t first = envme_deadline_first(&lane->deadlines);
+
+    if (first != lane->armed) {
+        lane->armed = first;
+        exec->arm(exec->opaque, lane->index, first);
+    }
+}
+
+void envme_lane_at(struct envme_lane *lane, struct envme_deadline *d,
+                   uint64_t when)
+{
+    envme_deadline_set(&lane->deadlines, d, when);
+    lane_arm(lane);
+}
+
+void envme_lane_not_at(struct envme_lane *lane, struct envme_deadline *d)
+{
+    envme_deadline_clear(&lane->deadlines, d);
+    lane_arm(lane);
+}
+
+static void lane_run_due(struct envme_lane *lane)
+{
+    uint64_t now = envme_now(lane->ctrl);
+    struct envme_deadline *d;
+
+    if (lane->armed > now) {
+        return;
+    }
+    lane->armed = ENVME_DEADLINE_NEVER;
+    while ((d = envme_deadline_due(&lane->deadlines, now))) {
+        d->fn(d);
+    }
+    lane_arm(lane);
 }
 
 /* ---- stopping and starting ------------------------------------------- */
@@ -137,6 +180,8 @@ static void lane_park(struct envme_lane *lane, bool drain)
         return;
     }
     assert(lane->mode == ENVME_LANE_RUN);
+    envme_lane_flush_irqs(lane);
+    envme_lane_signal_all(lane);
     lane->mode = ENVME_LANE_PARK;
     lane->drain = drain;
     lane->acked = false;
@@ -185,6 +230,7 @@ void envme_lane_drop(void *arg)
     lane->mode = ENVME_LANE_DROP;
     lane->drain = false;
     lane->acked = false;
+    envme_lane_signal_all(lane);
     lane_cancel(lane);
     lane_release(lane);
     lane_ack(lane);
@@ -290,6 +336,9 @@ void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
     struct envme_lane *lane = &ctrl->lane[index];
     unsigned budget = LANE_BUDGET;
 
+    if (lane->deadlines.n) {
+        lane_run_due(lane);
+    }
     if (index == 0) {
         envme_doorbell_report_bad(ctrl);
     }

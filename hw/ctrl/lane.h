@@ -37,6 +37,14 @@ void envme_lane_start(void *arg);
 /* ctrl->arbitration and CC.AMS have changed: all lanes take it up. Lane 0. */
 void envme_lanes_arbitrate(struct envme_ctrl *ctrl);
 
+/*
+ * Has d->fn(d) called at that time, or soon after, in a turn of this lane;
+ * parked lanes and Bus Master do not hold it back. The lane's thread.
+ */
+void envme_lane_at(struct envme_lane *lane, struct envme_deadline *d,
+                   uint64_t when);
+void envme_lane_not_at(struct envme_lane *lane, struct envme_deadline *d);
+
 /* A doorbell was rung: has its lane look at it. Any thread. */
 void envme_lane_ring(struct envme_ctrl *ctrl, struct envme_db *db);
 

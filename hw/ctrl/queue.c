@@ -126,6 +126,57 @@ static struct envme_status qmem_init(struct envme_ctrl *ctrl,
     return st;
 }
 
+/* ---- interrupts -------------------------------------------------------- */
+
+static void cq_signal(struct envme_cq *cq)
+{
+    const struct envme_irq *irq = &cq->lane->ctrl->ports.irq;
+
+    if (!cq->raised) {
+        cq->raised = true;
+        irq->raise(irq->opaque, cq->vector);
+    } else {
+        irq->pulse(irq->opaque, cq->vector);
+    }
+}
+
+static struct envme_cq *cq_of_deadline(struct envme_deadline *d)
+{
+    return (struct envme_cq *)((char *)d - offsetof(struct envme_cq, due));
+}
+
+static void cq_signal_due(struct envme_deadline *d)
+{
+    struct envme_cq *cq = cq_of_deadline(d);
+
+    if (envme_coalesce_due(&cq->coal, envme_now(cq->lane->ctrl))) {
+        cq_signal(cq);
+    }
+}
+
+/* Before others may touch the lane's queues: nothing is put off any more. */
+void envme_lane_signal_all(struct envme_lane *lane)
+{
+    const struct envme_deadlines *h = &lane->deadlines;
+    uint32_t i = 0;
+
+    while (i < h->n) {
+        struct envme_deadline *d = h->node[i];
+
+        if (d->fn == cq_signal_due) {
+            struct envme_cq *cq = cq_of_deadline(d);
+
+            envme_lane_not_at(lane, d);
+            if (envme_coalesce_flush(&cq->coal)) {
+                cq_signal(cq);
+            }
+            i = 0;
+        } else {
+            i++;
+        }
+    }
+}
+
 /* ---- create and delete --------------------------------------------------- */
 
 static void *queue_array_grow(void *array, unsigned *alloc, uint32_t id)
@@ -169,6 +220,7 @@ struct envme_status envme_cq_create(struct envme_ctrl *ctrl, uint16_t id,
     }
     envme_cring_init(&cq->ring, size);
     envme_coalesce_init(&cq->coal);
+    cq->due.fn = cq_signal_due;
     cq->id = id;
     cq->ien = ien;
     cq->vector = vector;
@@ -239,12 +291,7 @@ void envme_cq_delete(struct envme_ctrl *ctrl, struct envme_cq *cq)
 
     assert(cq->nsq == 0);
     envme_doorbell_open(cq->db, NULL, true, 0, cq->lane->index);
-    for (p = &cq->lane->waiting; *p; p = &(*p)->wait_next) {
-        if (*p == cq) {
-            *p = cq->wait_next;
-            break;
-        }
-    }
+    assert(!cq->due.slot);      /* see envme_lane_signal_all() */
     for (p = &cq->lane->batch; *p; p = &(*p)->batch_next) {
         if (*p == cq) {
             *p = cq->batch_next;
@@ -625,18 +672,6 @@ void envme_queue_forget(struct envme_cmd *cmd)
     sq_check_drained(sq);
 }
 
-static void cq_signal(struct envme_cq *cq)
-{
-    const struct envme_irq *irq = &cq->lane->ctrl->ports.irq;
-
-    if (!cq->raised) {
-        cq->raised = true;
-        irq->raise(irq->opaque, cq->vector);
-    } else {
-        irq->pulse(irq->opaque, cq->vector);
-    }
-}
-
 /* Features 08h and 09h; the admin CQ is never put off. */
 static bool cq_put_off(struct envme_cq *cq, unsigned posted)
 {
@@ -662,36 +697,8 @@ static bool cq_put_off(struct envme_cq *cq, unsigned posted)
     if (envme_coalesce_add(&cq->coal, posted, now, &deadline)) {
         return false;
     }
-    if (!cq->waiting) {
-        cq->waiting = true;
-        cq->wait_next = lane->waiting;
-        lane->waiting = cq;
-    }
+    envme_lane_at(lane, &cq->due, deadline);
     return true;
-}
-
-static void lane_signal_due(struct envme_lane *lane)
-{
-    const struct envme_exec *exec = &lane->ctrl->ports.exec;
-    struct envme_cq **p = &lane->waiting;
-    uint64_t now = envme_now(lane->ctrl);
-    uint64_t first = UINT64_MAX;
-
-    while (*p) {
-        struct envme_cq *cq = *p;
-
-        if (envme_coalesce_due(&cq->coal, now)) {
-            cq_signal(cq);
-        }
-        if (cq->coal.pending) {
-            first = ENVME_MIN(first, cq->coal.deadline);
-            p = &cq->wait_next;
-        } else {
-            cq->waiting = false;
-            *p = cq->wait_next;
-        }
-    }
-    exec->arm(exec->opaque, lane->index, first);
 }
 
 void envme_lane_flush_irqs(struct envme_lane *lane)
@@ -708,9 +715,6 @@ void envme_lane_flush_irqs(struct envme_lane *lane)
             cq_signal(cq);
         }
     }
-    if (lane->waiting) {
-        lane_signal_due(lane);
-    }
 }
 
 void envme_cq_set_head(struct envme_cq *cq, uint32_t head)
@@ -721,9 +725,10 @@ void envme_cq_set_head(struct envme_cq *cq, uint32_t head)
         envme_doorbell_bad(ctrl, ENVME_BAD_DB_VALUE, cq->id);
         return;
     }
-    if (cq->waiting && envme_ring_empty(&cq->ring.ring)) {
+    if (cq->due.slot && envme_ring_empty(&cq->ring.ring)) {
         /* The host has found them by itself. */
         envme_coalesce_flush(&cq->coal);
+        envme_lane_not_at(cq->lane, &cq->due);
     }
     if (cq->raised && envme_ring_empty(&cq->ring.ring)) {
         cq->raised = false;

@@ -159,6 +159,12 @@ struct envme_tables {
     unsigned nlog;
     const struct envme_iocs *const *iocs;
     unsigned niocs;
+    /* ctrl->admin, what the handlers keep for themselves: when the controller
+     * has been made, at each reset (idle, features have their defaults
+     * again), and before it is freed. Lane 0. */
+    void (*init)(struct envme_ctrl *ctrl);
+    void (*reset)(struct envme_ctrl *ctrl);
+    void (*fini)(struct envme_ctrl *ctrl);
 };
 
 /* The row that answers an I/O opcode, or NULL. */

@@ -24,7 +24,7 @@ struct mem_backend {
 
 static struct mem_backend *mem_of(struct envme_backend *be)
 {
-    return (struct mem_backend *)((char *)be - offsetof(struct mem_backend, be));
+    return (void *)((char *)be - offsetof(struct mem_backend, be));
 }
 
 /* memmove: a host may well name this very memory as its buffer. */
@@ -60,24 +60,35 @@ static int mem_copy(struct mem_backend *m, struct envme_bio *bio)
     return 0;
 }
 
-/* Zeroes, by giving back the whole pages in between if that is possible. */
-static int mem_zero(struct mem_backend *m, uint64_t offset, uint64_t bytes,
-                    bool unmap)
+/*
+ * Zeroes, by giving back the whole pages in between if that is possible. A
+ * discard that can't give them back does nothing: zeroing a large one by hand
+ * would take the memory that it was to free.
+ */
+static int mem_zero(struct mem_backend *m, const struct envme_bio *bio)
 {
-    uint64_t end = offset + bytes;
-    uint64_t from, to;
+    uint64_t offset = bio->offset, end = offset + bio->bytes;
+    bool hint = bio->op == ENVME_BIO_DISCARD;
 
-    if (unmap && m->discard && bytes >= m->page) {
-        to = end & ~(m->page - 1);
-        /* Not above end, as end is at least a page and thus to is not 0. */
-        from = offset & (m->page - 1) ? (offset | (m->page - 1)) + 1 : offset;
-        if (from < to && !m->discard(m->discard_opaque, from, to - from)) {
-            memset(m->mem + offset, 0, from - offset);
-            memset(m->mem + to, 0, end - to);
-            return 0;
+    if (m->discard && (hint || (bio->flags & ENVME_BIO_MAY_UNMAP))) {
+        uint64_t mask = m->page - 1;
+        uint64_t from = offset & mask ? (offset | mask) + 1 : offset;
+        uint64_t to = end & ~mask;
+
+        if (from < to) {
+            int err = m->discard(m->discard_opaque, from, to - from);
+
+            if (!err) {
+                memset(m->mem + offset, 0, from - offset);
+                memset(m->mem + to, 0, end - to);
+                return 0;
+            }
+            if (hint) {
+                return 0;
+            }
         }
     }
-    memset(m->mem + offset, 0, bytes);
+    memset(m->mem + offset, 0, bio->bytes);
     return 0;
 }
 
@@ -102,11 +113,9 @@ static int mem_submit(struct envme_backend *be, struct envme_bio *bio)
     case ENVME_BIO_WRITE:
         return mem_copy(m, bio);
     case ENVME_BIO_WRITE_ZEROES:
-        return mem_zero(m, bio->offset, bio->bytes,
-                        bio->flags & ENVME_BIO_MAY_UNMAP);
+        return mem_zero(m, bio);
     case ENVME_BIO_DISCARD:
-        /* All of it reads as zeroes then, or none was touched. */
-        return m->discard ? mem_zero(m, bio->offset, bio->bytes, true) : 0;
+        return m->discard ? mem_zero(m, bio) : 0;
     default:
         return -ENOTSUP;
     }

@@ -27,7 +27,8 @@ struct envme_backend *envme_backend_mem_new(void *mem, uint64_t size,
 /*
  * How to give back borrowed memory: page is the granularity, a power of two;
  * fn is called with multiples of it, on any lane thread, and returns 0 if the
- * range reads as zeroes afterwards. Before the first request.
+ * range reads as zeroes afterwards, an error if it was left alone. Before the
+ * first request.
  */
 void envme_backend_mem_set_discard(struct envme_backend *be, uint64_t page,
                                    int (*fn)(void *opaque, uint64_t offset,

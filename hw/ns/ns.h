@@ -15,12 +15,10 @@
 #include <glib.h>
 #include <stdatomic.h>
 
+#include "envme/cmd.h"
 #include "hw/ns/backend.h"
 
 #define ENVME_MAX_LBAF 64
-#define ENVME_CSI_NVM 0
-#define ENVME_CSI_KV  1
-#define ENVME_CSI_ZNS 2
 
 /* One LBA format (NVM 1.1, LBA Format data structure). */
 struct envme_ns_lbaf {

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The Admin Command Set: the table of everything, and what its files share.
+ * Base 2.1, chapter 5.
+ *
+ * Threads: lane 0. Calls the engine (hw/ctrl) and the subsystem (hw/ns);
+ * includes no I/O command set. Owner of ctrl->admin.
+ */
+#ifndef ENVME_ADMIN_ADMIN_H
+#define ENVME_ADMIN_ADMIN_H
+
+#include "hw/ctrl/cmd.h"
+#include "hw/ctrl/ctrl.h"
+
+/* What a controller is made with. */
+extern const struct envme_tables envme_tables;
+
+/* ---- ctrl->admin ------------------------------------------------------ */
+
+struct envme_admin {
+    /* Timestamp feature: its value at the time ts_at. */
+    uint64_t ts_ms, ts_at;
+    bool ts_set;                /* by the host */
+    /* Health. */
+    uint64_t made_at;           /* ns */
+    uint64_t sampled_at;        /* ns: the times below count up to here */
+    uint64_t warm_ns, hot_ns;   /* at or above WCTEMP, CCTEMP */
+    uint8_t warned;             /* critical warnings that have been told */
+};
+
+static inline struct envme_admin *envme_admin(const struct envme_ctrl *ctrl)
+{
+    return ctrl->admin;
+}
+
+/* ---- rows -------------------------------------------------------------- */
+
+/* rows-cns.c, rows-feature.c, rows-log.c */
+extern const struct envme_cns_row envme_cns_rows[256];
+#define ENVME_ADMIN_FEATS 12
+#define ENVME_ADMIN_LOGS  8
+extern const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS];
+extern const struct envme_log_row envme_log_rows[ENVME_ADMIN_LOGS];
+
+/* Is there such a row in the controller's tables? */
+const struct envme_feat_row *envme_admin_feat(const struct envme_ctrl *ctrl,
+                                              uint8_t fid);
+const struct envme_log_row *envme_admin_log(const struct envme_ctrl *ctrl,
+                                            uint8_t lid);
+const struct envme_iocs *envme_admin_iocs(const struct envme_ctrl *ctrl,
+                                          uint8_t csi);
+
+/* ---- command families --------------------------------------------------- */
+
+/* queues.c */
+envme_run_fn envme_admin_create_cq, envme_admin_create_sq;
+envme_run_fn envme_admin_delete_cq, envme_admin_delete_sq;
+/* abort.c */
+envme_run_fn envme_admin_abort;
+
+/* identify-ctrl.c, identify-ns.c: 4096 zeroed bytes to fill, see row.h */
+typedef struct envme_status envme_cns_fn(struct envme_cmd *cmd, void *buf);
+envme_cns_fn envme_cns_ctrl, envme_cns_cs_ctrl, envme_cns_nvmset_list;
+envme_cns_fn envme_cns_ns_ctrl_list, envme_cns_ctrl_list, envme_cns_iocs;
+envme_cns_fn envme_cns_ns, envme_cns_cs_ns, envme_cns_ns_indep;
+envme_cns_fn envme_cns_ns_list, envme_cns_cs_ns_list, envme_cns_ns_descs;
+envme_cns_fn envme_cns_alloc_ns_list, envme_cns_alloc_ns;
+envme_cns_fn envme_cns_cs_alloc_ns_list, envme_cns_ns_granularity;
+
+/* ---- health.c ------------------------------------------------------------ */
+
+/* Kelvin: Identify Controller and the default of the threshold. */
+#define ENVME_ADMIN_TEMP   313
+#define ENVME_ADMIN_WCTEMP 343
+#define ENVME_ADMIN_CCTEMP 373
+
+/* The composite temperature in Kelvin, and the bits of SMART's Critical
+ * Warning that are set from outside (not the temperature's). Lane 0; both
+ * report the events that come of it. */
+void envme_health_set_temperature(struct envme_ctrl *ctrl, uint16_t kelvin);
+void envme_health_set_warning(struct envme_ctrl *ctrl, uint8_t bits);
+/* All bits of Critical Warning, as SMART has them. */
+uint8_t envme_health_warning(const struct envme_ctrl *ctrl);
+/* Something that they depend on has changed. */
+void envme_health_check(struct envme_ctrl *ctrl);
+/* Log page 02h: size and contents. */
+size_t envme_health_size(const struct envme_log_req *req);
+struct envme_status envme_health_fill(const struct envme_log_req *req,
+                                      void *buf);
+
+/* ---- lists of what there is: effects.c ------------------------------------ */
+
+size_t envme_log_supported_size(const struct envme_log_req *req);
+size_t envme_log_effects_size(const struct envme_log_req *req);
+size_t envme_log_fid_size(const struct envme_log_req *req);
+size_t envme_log_mi_size(const struct envme_log_req *req);
+struct envme_status envme_log_supported(const struct envme_log_req *req,
+                                        void *buf);
+struct envme_status envme_log_effects(const struct envme_log_req *req,
+                                      void *buf);
+struct envme_status envme_log_fid(const struct envme_log_req *req, void *buf);
+struct envme_status envme_log_mi(const struct envme_log_req *req, void *buf);
+/* The OACS or ONCS bits of all rows that are there. */
+uint16_t envme_admin_caps(const struct envme_row rows[256]);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Log pages: Base 2.1, 5.1.12.1. */
+#include <string.h>
+
+#include "hw/admin/admin.h"
+
+#include "envme/id.h"
+#include "hw/ctrl/errlog.h"
+#include "hw/ctrl/event.h"
+
+/* ---- 01h Error Information --------------------------------------------------- */
+
+static size_t log_error_size(const struct envme_log_req *req)
+{
+    return (req->cmd->ctrl->params.elpe + 1u) * sizeof(struct envme_log_error);
+}
+
+static struct envme_status log_error(const struct envme_log_req *req,
+                                     void *buf)
+{
+    envme_errlog_read(req->cmd->ctrl, buf);
+    return ENVME_ST(SUCCESS);
+}
+
+/* ---- 03h Firmware Slot Information --------------------------------------------- */
+
+static size_t log_fw_size(const struct envme_log_req *req)
+{
+    (void)req;
+    return sizeof(struct envme_log_fw);
+}
+
+/* One slot, which is active. */
+static struct envme_status log_fw(const struct envme_log_req *req, void *buf)
+{
+    const char *fr = req->cmd->ctrl->params.firmware;
+    struct envme_log_fw *log = buf;
+
+    log->afi = FIELD_SET(ENVME_AFI_CAFSL, 1);
+    memset(log->frs[0], ' ', sizeof(log->frs[0]));
+    memcpy(log->frs[0], fr, strnlen(fr, sizeof(log->frs[0])));
+    return ENVME_ST(SUCCESS);
+}
+
+/* ---- 04h Changed Attached Namespace List ---------------------------------------- */
+
+static size_t log_changed_ns_size(const struct envme_log_req *req)
+{
+    (void)req;
+    return sizeof(struct envme_ns_list);
+}
+
+static struct envme_status log_changed_ns(const struct envme_log_req *req,
+                                          void *buf)
+{
+    struct envme_ns_list *log = buf;
+    uint32_t list[1024] = { 0 };
+
+    envme_event_changed_list(req->cmd->ctrl, list, false);
+    for (unsigned i = 0; i < ENVME_ARRAY_SIZE(list); i++) {
+        log->nsid[i] = le32(list[i]);
+    }
+    return ENVME_ST(SUCCESS);
+}
+
+static void log_changed_ns_read(const struct envme_log_req *req)
+{
+    uint32_t list[1024];
+
+    envme_event_changed_list(req->cmd->ctrl, list, true);
+}
+
+/* ---- the rows --------------------------------------------------------------------- */
+
+const struct envme_log_row envme_log_rows[ENVME_ADMIN_LOGS] = {
+    {
+        .name = "supported-log-pages", .spec = "Base 2.1, 5.1.12.1.1",
+        .lid = ENVME_LID_SUPPORTED, .scope = ENVME_LOG_CTRL,
+        .size = envme_log_supported_size, .fill = envme_log_supported,
+    },
+    {
+        .name = "error-log", .spec = "Base 2.1, 5.1.12.1.2",
+        .lid = ENVME_LID_ERROR, .scope = ENVME_LOG_CTRL,
+        .size = log_error_size, .fill = log_error,
+        .clears = 1 << ENVME_AEN_TYPE_ERROR,
+    },
+    {
+        .name = "smart-log", .spec = "Base 2.1, 5.1.12.1.3",
+        .lid = ENVME_LID_SMART, .scope = ENVME_LOG_CTRL,
+        .size = envme_health_size, .fill = envme_health_fill,
+        .clears = 1 << ENVME_AEN_TYPE_SMART,
+    },
+    {
+        .name = "fw-log", .spec = "Base 2.1, 5.1.12.1.4",
+        .lid = ENVME_LID_FW_SLOT, .scope = ENVME_LOG_CTRL,
+        .size = log_fw_size, .fill = log_fw,
+    },
+    {
+        .name = "changed-ns-list-log", .spec = "Base 2.1, 5.1.12.1.5",
+        .lid = ENVME_LID_CHANGED_NS, .scope = ENVME_LOG_CTRL,
+        .size = log_changed_ns_size, .fill = log_changed_ns,
+        .clears = 1 << ENVME_AEN_TYPE_NOTICE,
+        .read_done = log_changed_ns_read,
+    },
+    {
+        .name = "effects-log", .spec = "Base 2.1, 5.1.12.1.6",
+        .lid = ENVME_LID_EFFECTS, .scope = ENVME_LOG_CTRL,
+        .size = envme_log_effects_size, .fill = envme_log_effects,
+    },
+    {
+        .name = "fid-support-effects-log", .spec = "Base 2.1, 5.1.12.1.19",
+        .lid = ENVME_LID_FID_EFFECTS, .scope = ENVME_LOG_CTRL,
+        .size = envme_log_fid_size, .fill = envme_log_fid,
+    },
+    {
+        .name = "mi-cmd-support-effects-log", .spec = "Base 2.1, 5.1.12.1.20",
+        .lid = ENVME_LID_MI_EFFECTS, .scope = ENVME_LOG_CTRL,
+        .size = envme_log_mi_size, .fill = envme_log_mi,
+    },
+};

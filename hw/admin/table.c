@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The Admin opcodes, and the table of tables. */
+#include "hw/admin/admin.h"
+
+#include "hw/ctrl/event.h"
+#include "hw/ctrl/feature.h"
+#include "hw/ctrl/logpage.h"
+
+#define CDW_ALL 0xffffffffu
+
+static const struct envme_row admin_rows[256] = {
+    [ENVME_ADM_DELETE_SQ] = {
+        .name = "delete-sq", .spec = "Base 2.1, 5.2.4",
+        .run = envme_admin_delete_sq,
+        .effects = ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_NO_SGL,
+        .cdw = { ENVME_DELETE_SQ_QID },
+    },
+    [ENVME_ADM_CREATE_SQ] = {
+        .name = "create-sq", .spec = "Base 2.1, 5.2.2",
+        .run = envme_admin_create_sq,
+        .effects = ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_PARK | ENVME_GATE_NO_SGL | ENVME_GATE_NO_DATA,
+        .cdw = { CDW_ALL,
+                 ENVME_CREATE_SQ_PC | ENVME_CREATE_SQ_QPRIO |
+                 ENVME_CREATE_SQ_CQID, ENVME_CREATE_SQ_NVMSETID },
+    },
+    [ENVME_ADM_GET_LOG] = {
+        .name = "get-log", .spec = "Base 2.1, 5.1.12",
+        .run = envme_logpage_get, .len = envme_logpage_len,
+        .effects = ENVME_EFF_CSP_NS | ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
+        .cdw = { ENVME_GETLOG_LID | ENVME_GETLOG_LSP | ENVME_GETLOG_RAE |
+                 ENVME_GETLOG_NUMDL, CDW_ALL, CDW_ALL, CDW_ALL,
+                 ENVME_GETLOG_UIDX | ENVME_GETLOG_OT | ENVME_GETLOG_CSI },
+    },
+    [ENVME_ADM_DELETE_CQ] = {
+        .name = "delete-cq", .spec = "Base 2.1, 5.2.3",
+        .run = envme_admin_delete_cq,
+        .effects = ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_PARK | ENVME_GATE_NO_SGL,
+        .cdw = { ENVME_DELETE_CQ_QID },
+    },
+    [ENVME_ADM_CREATE_CQ] = {
+        .name = "create-cq", .spec = "Base 2.1, 5.2.1",
+        .run = envme_admin_create_cq,
+        .effects = ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_PARK | ENVME_GATE_NO_SGL | ENVME_GATE_NO_DATA,
+        .cdw = { CDW_ALL, ENVME_CREATE_CQ_PC | ENVME_CREATE_CQ_IEN |
+                 ENVME_CREATE_CQ_IV },
+    },
+    [ENVME_ADM_IDENTIFY] = {
+        .name = "identify", .spec = "Base 2.1, 5.1.13",
+        .run = envme_identify, .len = envme_identify_len,
+        .effects = ENVME_EFF_CSP_NS | ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
+        .cdw = { ENVME_IDENTIFY_CNS | ENVME_IDENTIFY_CNTID,
+                 ENVME_IDENTIFY_CNSSID | ENVME_IDENTIFY_CSI, 0, 0,
+                 ENVME_IDENTIFY_UIDX },
+    },
+    [ENVME_ADM_ABORT] = {
+        .name = "abort", .spec = "Base 2.1, 5.1.1",
+        .run = envme_admin_abort,
+        .effects = ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_NO_SGL,
+        .cdw = { ENVME_ABORT_SQID | ENVME_ABORT_CID },
+    },
+    [ENVME_ADM_SET_FEATURES] = {
+        .name = "set-feature", .spec = "Base 2.1, 5.1.25",
+        .run = envme_feature_set, .len = envme_feature_len,
+        .effects = ENVME_EFF_CSP_NS | ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
+        .cdw = { ENVME_FEAT_FID | ENVME_FEAT_SV, CDW_ALL, CDW_ALL, CDW_ALL,
+                 ENVME_FEAT_UIDX, CDW_ALL },
+    },
+    [ENVME_ADM_GET_FEATURES] = {
+        .name = "get-feature", .spec = "Base 2.1, 5.1.11",
+        .run = envme_feature_get, .len = envme_feature_len,
+        .effects = ENVME_EFF_CSP_NS | ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
+        .cdw = { ENVME_FEAT_FID | ENVME_FEAT_SEL, CDW_ALL, CDW_ALL, CDW_ALL,
+                 ENVME_FEAT_UIDX, CDW_ALL },
+    },
+    [ENVME_ADM_AER] = {
+        .name = "async-event-request", .spec = "Base 2.1, 5.1.2",
+        .run = envme_event_park,
+        .effects = ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_NO_SLOT | ENVME_GATE_NO_SGL,
+    },
+};
+
+/* ---- hw/admin's own state ------------------------------------------------ */
+
+/* Write caches are as the namespaces' parameters say, again. */
+static void admin_reset_caches(struct envme_ctrl *ctrl)
+{
+    for (uint32_t i = 1; i <= ctrl->subsys->nn; i++) {
+        struct envme_ns *ns = ctrl->ns[i];
+
+        if (ns && ns->be->ops->set_cache &&
+            !ns->be->ops->set_cache(ns->be, ns->params.write_cache)) {
+            atomic_store(&ns->wce, ns->geo.volatile_cache &&
+                                   ns->params.write_cache);
+        }
+    }
+}
+
+static void admin_reset(struct envme_ctrl *ctrl)
+{
+    struct envme_admin *a = ctrl->admin;
+
+    a->ts_ms = 0;
+    a->ts_at = envme_now(ctrl);
+    a->ts_set = false;
+    /* Events are forgotten at a reset, conditions are not. */
+    a->warned = 0;
+    admin_reset_caches(ctrl);
+}
+
+static void admin_init(struct envme_ctrl *ctrl)
+{
+    struct envme_admin *a = g_new0(struct envme_admin, 1);
+
+    ctrl->admin = a;
+    a->made_at = a->sampled_at = a->ts_at = envme_now(ctrl);
+    if (!ctrl->temperature) {
+        ctrl->temperature = ENVME_ADMIN_TEMP;
+    }
+    if (!ctrl->power_cycles) {
+        ctrl->power_cycles = 1;
+    }
+}
+
+static void admin_fini(struct envme_ctrl *ctrl)
+{
+    g_free(ctrl->admin);
+    ctrl->admin = NULL;
+}
+
+/* ---- the table of tables -------------------------------------------------- */
+
+/* The command sets are linked in by name: this layer includes none. */
+extern const struct envme_iocs envme_iocs_nvm;
+
+static const struct envme_iocs *const admin_iocs[] = {
+    &envme_iocs_nvm,
+};
+
+const struct envme_tables envme_tables = {
+    .admin = admin_rows,
+    .cns = envme_cns_rows,
+    .feat = envme_feat_rows,
+    .nfeat = ENVME_ADMIN_FEATS,
+    .log = envme_log_rows,
+    .nlog = ENVME_ADMIN_LOGS,
+    .iocs = admin_iocs,
+    .niocs = ENVME_ARRAY_SIZE(admin_iocs),
+    .init = admin_init,
+    .reset = admin_reset,
+    .fini = admin_fini,
+};
+
+const struct envme_feat_row *envme_admin_feat(const struct envme_ctrl *ctrl,
+                                              uint8_t fid)
+{
+    for (unsigned i = 0; i < ctrl->tables->nfeat; i++) {
+        if (ctrl->tables->feat[i].fid == fid) {
+            return &ctrl->tables->feat[i];
+        }
+    }
+    return NULL;
+}
+
+const struct envme_log_row *envme_admin_log(const struct envme_ctrl *ctrl,
+                                            uint8_t lid)
+{
+    for (unsigned i = 0; i < ctrl->tables->nlog; i++) {
+        if (ctrl->tables->log[i].lid == lid) {
+            return &ctrl->tables->log[i];
+        }
+    }
+    return NULL;
+}
+
+const struct envme_iocs *envme_admin_iocs(const struct envme_ctrl *ctrl,
+                                          uint8_t csi)
+{
+    for (unsigned i = 0; i < ctrl->tables->niocs; i++) {
+        if (ctrl->tables->iocs[i]->csi == csi) {
+            return ctrl->tables->iocs[i];
+        }
+    }
+    return NULL;
+}

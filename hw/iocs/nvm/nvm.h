@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * NVM Command Set: its table, and what its handlers share.
+ * NVM Command Set 1.1.
+ *
+ * Threads: the lane of the command. Calls the engine (hw/ctrl) and the
+ * layout (hw/ns); never hw/admin. A command set that builds on this one
+ * (.base = &envme_iocs_nvm) overrides rows and check_rw.
+ */
+#ifndef ENVME_IOCS_NVM_NVM_H
+#define ENVME_IOCS_NVM_NVM_H
+
+#include "hw/ctrl/cmd.h"
+#include "hw/ctrl/ctrl.h"
+
+extern const struct envme_iocs envme_iocs_nvm;
+
+/* ---- rows ------------------------------------------------------------ */
+
+envme_run_fn envme_nvm_read, envme_nvm_write, envme_nvm_flush;
+envme_run_fn envme_nvm_compare, envme_nvm_write_zeroes, envme_nvm_dsm;
+envme_run_fn envme_nvm_verify;
+
+/* Read, Write, Compare: check the command, then say what it moves. */
+envme_len_fn envme_nvm_read_len, envme_nvm_write_len, envme_nvm_md_len;
+/* Write Zeroes, Verify: check, move nothing. */
+envme_len_fn envme_nvm_write_zeroes_len, envme_nvm_verify_len;
+envme_len_fn envme_nvm_dsm_len;
+
+struct envme_status envme_nvm_check_rw(struct envme_cmd *cmd, uint64_t slba,
+                                       uint32_t nlb, bool is_write);
+void envme_nvm_identify_ns(struct envme_ctrl *ctrl, struct envme_ns *ns,
+                           void *buf);
+void envme_nvm_identify_ctrl(struct envme_ctrl *ctrl, void *buf);
+
+/* ---- the LBA range of a command -------------------------------------- */
+
+static inline uint64_t envme_nvm_slba(const struct envme_cmd *cmd)
+{
+    return (uint64_t)envme_cmd_cdw(cmd, 11) << 32 | envme_cmd_cdw(cmd, 10);
+}
+
+static inline uint32_t envme_nvm_nlb(const struct envme_cmd *cmd)
+{
+    return FIELD_GET(ENVME_RW_NLB, envme_cmd_cdw(cmd, 12)) + 1;
+}
+
+/* slba and nlb of cmd against the namespace and its command set. */
+struct envme_status envme_nvm_check_range(struct envme_cmd *cmd,
+                                          bool is_write);
+/* Deallocated or Unwritten Logical Block, where the host asked for it. */
+struct envme_status envme_nvm_check_holes(struct envme_cmd *cmd);
+/* WRITE and WRITE_ZEROES: must it be on stable storage when it is done? */
+unsigned envme_nvm_write_flags(const struct envme_cmd *cmd);
+
+/* ---- several backend requests, one after the other ------------------- */
+
+/*
+ * The step function of a handler. Called with err 0 first, then with the
+ * result of each request. It returns ENVME_ST_PENDING with the next request
+ * in cmd->bio, or the status that ends the command.
+ *
+ * The loop stands at the beginning of the handler's state (cmd->u). Requests
+ * that a backend carries out at once don't pile up on the stack.
+ */
+typedef struct envme_status envme_nvm_step_fn(struct envme_cmd *cmd, int err);
+
+struct envme_nvm_loop {
+    envme_nvm_step_fn *step;
+    struct envme_ns *ns;        /* whose backend; a step may change it */
+    int err;
+    bool inside, again;
+};
+
+/* The rest of the state has been set up. For the handler to return. */
+struct envme_status envme_nvm_loop(struct envme_cmd *cmd, struct envme_ns *ns,
+                                   envme_nvm_step_fn *step);
+
+/* ---- host memory in pieces ------------------------------------------- */
+
+/*
+ * A place in a command's vector that goes through `take` bytes, leaves out
+ * `skip`, and so on: the data or the metadata of interleaved blocks. take 0:
+ * everything.
+ */
+struct envme_nvm_cursor {
+    const struct iovec *iov;
+    unsigned niov, i;
+    uint32_t take, skip, in;    /* in: bytes gone through of this take */
+    size_t off;                 /* in iov[i] */
+};
+
+void envme_nvm_cursor_data(struct envme_nvm_cursor *c,
+                           const struct envme_cmd *cmd);
+void envme_nvm_cursor_md(struct envme_nvm_cursor *c,
+                         const struct envme_cmd *cmd);
+/*
+ * The next piece, of at most *len bytes, and on; NULL at the end. *len is
+ * how long it is.
+ */
+void *envme_nvm_cursor_next(struct envme_nvm_cursor *c, size_t *len);
+/*
+ * The next `bytes` bytes, or fewer when that takes more than max elements:
+ * then a multiple of align, maybe 0. Returns the elements, *bytes how many.
+ */
+unsigned envme_nvm_cursor_slice(struct envme_nvm_cursor *c, struct iovec *iov,
+                                unsigned max, uint32_t align,
+                                uint64_t *bytes);
+
+/* ---- the areas of a range on the backend ------------------------------ */
+
+enum envme_nvm_phase {
+    ENVME_NVM_START,
+    ENVME_NVM_DATA,
+    ENVME_NVM_MD,
+    ENVME_NVM_END,
+};
+
+/* First the data of the blocks, then their metadata if they have any. */
+struct envme_nvm_area {
+    uint64_t slba;
+    uint64_t nlb;
+    enum envme_nvm_phase phase;
+    uint64_t off, left;         /* bytes on the backend, of this phase */
+};
+
+void envme_nvm_area_init(struct envme_nvm_area *a, uint64_t slba,
+                         uint64_t nlb);
+/* `done` bytes of the phase are through; on to the next when none is left.
+ * False at the end. *turned: a phase has begun. */
+bool envme_nvm_area_next(struct envme_nvm_area *a, const struct envme_ns *ns,
+                         uint64_t done, bool *turned);
+
+/* What is read into our own memory at once. */
+#define ENVME_NVM_CHUNK (128u << 10)
+/* Zeroed at once. A multiple of every alignment. */
+#define ENVME_NVM_ZERO_CHUNK (1ull << 30)
+
+#endif

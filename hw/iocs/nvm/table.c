@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The opcodes of the NVM Command Set, and its Identify structures. */
+#include "envme/id.h"
+#include "envme/log.h"
+#include "envme/nvm.h"
+#include "hw/iocs/nvm/nvm.h"
+
+/* CDW12 and CDW13 without Command Extension Types and directives; without
+ * protection information PRINFO and STC have no meaning but are no error. */
+#define CDW12_RW    (ENVME_RW_NLB | ENVME_RW_STC | ENVME_RW_PRINFO |  \
+                     ENVME_RW_FUA | ENVME_RW_LR)
+#define CDW13_DSM   (ENVME_RW_DSM_AF | ENVME_RW_DSM_AL | ENVME_RW_DSM_SR | \
+                     ENVME_RW_DSM_INCPRS)
+#define CDW_ALL     0xffffffffu
+
+static const struct envme_row nvm_rows[256] = {
+    [ENVME_NVM_FLUSH] = {
+        .name = "flush", .spec = "Base 2.1, 7.2",
+        .run = envme_nvm_flush,
+        .effects = ENVME_EFF_CSP_NS,
+        .gate = ENVME_GATE_NS_OR_ALL,
+        .access = ENVME_ACCESS_WRITE,
+    },
+    [ENVME_NVM_WRITE] = {
+        .name = "write", .spec = "NVM 1.1, 3.3.6",
+        .run = envme_nvm_write,
+        .len = envme_nvm_write_len, .mdlen = envme_nvm_md_len,
+        .effects = ENVME_EFF_LBCC | ENVME_EFF_CSP_NS,
+        .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_WRITES,
+        .access = ENVME_ACCESS_WRITE,
+        .cdw = { CDW_ALL, CDW_ALL, CDW12_RW, CDW13_DSM | ENVME_RW_DSPEC,
+                 CDW_ALL, CDW_ALL },
+    },
+    [ENVME_NVM_READ] = {
+        .name = "read", .spec = "NVM 1.1, 3.3.4",
+        .run = envme_nvm_read,
+        .len = envme_nvm_read_len, .mdlen = envme_nvm_md_len,
+        .effects = ENVME_EFF_CSP_NS,
+        .gate = ENVME_GATE_NS_ACTIVE,
+        .access = ENVME_ACCESS_READ,
+        .cdw = { CDW_ALL, CDW_ALL, CDW12_RW, CDW13_DSM, CDW_ALL, CDW_ALL },
+    },
+    [ENVME_NVM_COMPARE] = {
+        .name = "compare", .spec = "NVM 1.1, 3.3.1",
+        .run = envme_nvm_compare,
+        .len = envme_nvm_read_len, .mdlen = envme_nvm_md_len,
+        .effects = ENVME_EFF_CSP_NS,
+        .gate = ENVME_GATE_NS_ACTIVE,
+        .access = ENVME_ACCESS_READ,
+        .cap = ENVME_ONCS_NVMCMPS,
+        .cdw = { CDW_ALL, CDW_ALL, CDW12_RW, 0, CDW_ALL, CDW_ALL },
+    },
+    [ENVME_NVM_WRITE_ZEROES] = {
+        .name = "write-zeroes", .spec = "NVM 1.1, 3.3.8",
+        .run = envme_nvm_write_zeroes,
+        .len = envme_nvm_write_zeroes_len,
+        .effects = ENVME_EFF_LBCC | ENVME_EFF_CSP_NS,
+        .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_WRITES,
+        .access = ENVME_ACCESS_WRITE,
+        .cap = ENVME_ONCS_NVMWZSV,
+        .cdw = { CDW_ALL, CDW_ALL, CDW12_RW | ENVME_RW_DEAC, 0, CDW_ALL,
+                 CDW_ALL },
+    },
+    [ENVME_NVM_DSM] = {
+        .name = "dsm", .spec = "NVM 1.1, 3.3.3",
+        .run = envme_nvm_dsm,
+        .len = envme_nvm_dsm_len,
+        .effects = ENVME_EFF_LBCC | ENVME_EFF_CSP_NS,
+        .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_WRITES,
+        .access = ENVME_ACCESS_WRITE,
+        .cap = ENVME_ONCS_NVMDSMSV,
+        .cdw = { ENVME_DSM_NR,
+                 ENVME_DSM_IDR | ENVME_DSM_IDW | ENVME_DSM_AD },
+    },
+    [ENVME_NVM_VERIFY] = {
+        .name = "verify", .spec = "NVM 1.1, 3.3.5",
+        .run = envme_nvm_verify,
+        .len = envme_nvm_verify_len,
+        .effects = ENVME_EFF_CSP_NS,
+        .gate = ENVME_GATE_NS_ACTIVE,
+        .access = ENVME_ACCESS_READ,
+        .cap = ENVME_ONCS_NVMVFYS,
+        .cdw = { CDW_ALL, CDW_ALL, CDW12_RW, 0, CDW_ALL, CDW_ALL },
+    },
+};
+
+/* CNS 05h. No protection information: no storage tags, guard formats 16b. */
+void envme_nvm_identify_ns(struct envme_ctrl *ctrl, struct envme_ns *ns,
+                           void *buf)
+{
+    struct envme_id_ns_nvm *id = buf;
+
+    (void)ctrl;
+    (void)ns;
+    id->pic = 0;
+}
+
+/* CNS 06h. Limits that are 0 are none. */
+void envme_nvm_identify_ctrl(struct envme_ctrl *ctrl, void *buf)
+{
+    struct envme_id_ctrl_nvm *id = buf;
+
+    id->vsl = ctrl->params.vsl;
+    id->ver = le32(0x00010100);
+}
+
+const struct envme_iocs envme_iocs_nvm = {
+    .csi = ENVME_CSI_NVM,
+    .name = "NVM",
+    .rows = nvm_rows,
+    .check_rw = envme_nvm_check_rw,
+    .identify_ns = envme_nvm_identify_ns,
+    .identify_ctrl = envme_nvm_identify_ctrl,
+};

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The three devices: envme (controller), envme-ns, envme-subsys, and the bus
+ * between them. Composition root: makes the pure parts and joins them.
+ *
+ * Threads: everything here is under the BQL, which is lane 0, but for the
+ * ports (dma.h, irq.h, exec.h, clock.h), the backends (blk.h), and doorbell
+ * writes.
+ */
+#ifndef ENVME_QEMU_DEV_H
+#define ENVME_QEMU_DEV_H
+
+#include "hw/block/block.h"
+#include "hw/pci/pci_device.h"
+#include "hw/qdev-core.h"
+#include "qemu/uuid.h"
+#include "system/hostmem.h"
+
+#include "hw/ctrl/ctrl.h"
+#include "hw/qemu/dma.h"
+#include "hw/qemu/exec.h"
+#include "hw/qemu/irq.h"
+
+#define TYPE_ENVME "envme"
+#define TYPE_ENVME_BUS "envme-bus"
+#define TYPE_ENVME_NS "envme-ns"
+#define TYPE_ENVME_SUBSYS "envme-subsys"
+
+typedef struct EnvmeState EnvmeState;
+typedef struct EnvmeBus EnvmeBus;
+typedef struct EnvmeNsState EnvmeNsState;
+typedef struct EnvmeSubsysState EnvmeSubsysState;
+DECLARE_INSTANCE_CHECKER(EnvmeState, ENVME_DEV, TYPE_ENVME)
+DECLARE_INSTANCE_CHECKER(EnvmeBus, ENVME_BUS, TYPE_ENVME_BUS)
+DECLARE_INSTANCE_CHECKER(EnvmeNsState, ENVME_NS_DEV, TYPE_ENVME_NS)
+DECLARE_INSTANCE_CHECKER(EnvmeSubsysState, ENVME_SUBSYS_DEV, TYPE_ENVME_SUBSYS)
+
+#define ENVME_NQN_PREFIX "nqn.2019-08.org.qemu:"
+#define ENVME_NSIDS 256         /* highest NSID of a subsystem */
+
+/* Under each controller and subsystem; namespaces sit on it. */
+struct EnvmeBus {
+    BusState parent_obj;
+};
+
+/* A namespace with its medium: part of a controller (drive=, memdev=) or of
+ * an envme-ns. */
+struct envme_medium {
+    BlockConf conf;             /* properties */
+    HostMemoryBackend *memdev;  /* property */
+    struct envme_backend *be;
+    struct envme_ns *ns;
+    struct envme_subsys *subsys;
+    bool removing;              /* envme_subsys_remove_ns() was called */
+    bool removed;
+    void (*removed_fn)(void *opaque);
+    void *removed_opaque;
+};
+
+static inline bool envme_medium_given(const struct envme_medium *m)
+{
+    return m->conf.blk || m->memdev;
+}
+
+/*
+ * Makes the backend and the namespace and adds it to the subsystem. params:
+ * identity and format; block sizes and cache are taken from m->conf.
+ */
+bool envme_medium_open(struct envme_medium *m, struct envme_ns_params *params,
+                       struct envme_subsys *subsys, Error **errp);
+/* Takes it out of its subsystem, then calls fn(opaque); once. */
+void envme_medium_remove(struct envme_medium *m, void (*fn)(void *opaque),
+                         void *opaque);
+/* Takes it out if that has not been done, and frees it. Polls. */
+void envme_medium_close(struct envme_medium *m);
+
+struct envme_ctrl_props {
+    char *serial, *model, *firmware;
+    char **iothreads;           /* NULL-terminated, or NULL */
+    IOThread *iothread;
+    uint32_t max_ioqpairs;
+    uint16_t msix_qsize;
+    bool msix_exclusive_bar;
+    uint16_t mqes;
+    uint8_t dstrd;
+    bool cqr;
+    uint8_t aerl;
+    uint32_t aer_max_queued;
+    uint8_t elpe;
+    uint8_t mdts, vsl;
+    bool use_intel_id, qemu_id;
+    uint32_t vid, did, ssvid, ssid;     /* UINT32_MAX: not given */
+};
+
+struct EnvmeState {
+    PCIDevice parent_obj;
+    EnvmeBus bus;
+    MemoryRegion bar0, regs, doorbells;
+
+    struct envme_ctrl_props props;
+    EnvmeSubsysState *subsys_dev;       /* property */
+    struct envme_medium medium;         /* namespace 1, when there is one */
+
+    struct envme_ports ports;
+    struct envme_qdma dma;
+    struct envme_qirq irq;
+    struct envme_qexec exec;
+    struct envme_subsys *subsys;
+    bool own_subsys;
+    struct envme_ctrl *ctrl;
+    bool left;                          /* ctrl has left its subsystem */
+    bool bme;                           /* as the controller has been told */
+};
+
+struct EnvmeNsState {
+    DeviceState parent_obj;
+    struct envme_medium medium;
+    struct envme_ns_params params;      /* properties, in part */
+    uint8_t mset;
+    QemuUUID uuid;
+    char *nguid;
+    EnvmeSubsysState *subsys_dev;       /* a reference, or NULL */
+};
+
+struct EnvmeSubsysState {
+    DeviceState parent_obj;
+    EnvmeBus bus;
+    char *nqn;                          /* property */
+    char *serial;                       /* of its controllers, once known */
+    struct envme_subsys *subsys;
+};
+
+/* props.c */
+void envme_props_class_init(ObjectClass *oc);
+void envme_props_instance_init(EnvmeState *s);
+void envme_props_finalize(EnvmeState *s);
+/* Checks the properties; false and errp: a sentence that names property,
+ * value and the nearest valid one. */
+bool envme_props_check(const EnvmeState *s, Error **errp);
+void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p);
+/* The IOThreads in the order of lanes; *n of them, g_free(). */
+bool envme_props_iothreads(const EnvmeState *s, IOThread ***list, unsigned *n,
+                           Error **errp);
+
+void envme_pci_register(void);
+void envme_bus_register(void);
+void envme_ns_dev_register(void);
+void envme_subsys_dev_register(void);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "hw/qemu/compat.h"
+
+#if __has_include("system/memory-internal.h")
+#include "system/memory-internal.h"
+#elif __has_include("exec/memory-internal.h")
+#include "exec/memory-internal.h"
+#endif
+#include "qemu/atomic.h"
+#include "qemu/main-loop.h"
+#include "qemu/rcu.h"
+
+#include "hw/qemu/dma.h"
+
+extern const MemoryRegionOps unassigned_mem_ops;
+
+enum dma_kind {
+    DMA_RAM,                    /* *ptr, a reference to *mr is held */
+    DMA_MMIO,                   /* another device's registers */
+};
+
+struct dma_piece {
+    enum dma_kind kind;
+    void *ptr;
+    hwaddr len;
+};
+
+/* What lies at addr: at most len bytes of one kind. */
+static int dma_look(struct envme_qdma *d, uint64_t addr, hwaddr len,
+                    bool is_write, struct dma_piece *p)
+{
+    const MemTxAttrs attrs = MEMTXATTRS_UNSPECIFIED;
+    hwaddr xlat, l = len;
+    MemoryRegion *mr;
+
+    if (!qatomic_read(&d->on)) {
+        return -EBUSY;
+    }
+    RCU_READ_LOCK_GUARD();
+    mr = flatview_translate(address_space_to_flatview(d->as), addr, &xlat, &l,
+                            is_write, attrs);
+    if (memory_access_is_direct(mr, is_write, attrs)) {
+        memory_region_ref(mr);
+        p->kind = DMA_RAM;
+        p->ptr = (char *)memory_region_get_ram_ptr(mr) + xlat;
+        p->len = l;
+        return 0;
+    }
+    if (memory_region_owner(mr) == d->owner) {
+        return -EACCES;
+    }
+    if (mr->ops == &unassigned_mem_ops) {
+        /* Nothing decodes when Bus Master has just been turned off. */
+        return qatomic_read(&d->on) ? -EIO : -EBUSY;
+    }
+    p->kind = DMA_MMIO;
+    p->ptr = NULL;
+    p->len = l;
+    return 0;
+}
+
+static void dma_release(struct envme_qdma *d, void *ptr, hwaddr len,
+                        bool dirty)
+{
+    /* Marks the memory dirty, drops code translated from it and the
+     * reference. */
+    address_space_unmap(d->as, ptr, len, dirty, dirty ? len : 0);
+}
+
+/*
+ * A host that polls a completion queue may look at any moment: the second
+ * half of an entry, with the phase tag, must not be seen before the first.
+ */
+static void dma_copy_out(void *to, const void *from, size_t len)
+{
+    if (len == 16 && QEMU_PTR_IS_ALIGNED(to, 8)) {
+        uint64_t half[2];
+
+        memcpy(half, from, sizeof(half));
+        qatomic_set((uint64_t *)to, half[0]);
+        smp_wmb();
+        qatomic_set((uint64_t *)to + 1, half[1]);
+    } else {
+        memcpy(to, from, len);
+    }
+}
+
+static int dma_rw(struct envme_qdma *d, uint64_t addr, void *buf, size_t len,
+                  bool is_write)
+{
+    while (len) {
+        struct dma_piece p;
+        int err = dma_look(d, addr, len, is_write, &p);
+
+        if (err) {
+            return err;
+        }
+        if (p.kind == DMA_RAM) {
+            if (is_write) {
+                dma_copy_out(p.ptr, buf, p.len);
+            } else {
+                memcpy(buf, p.ptr, p.len);
+            }
+            dma_release(d, p.ptr, p.len, is_write);
+        } else {
+            MemTxResult res;
+
+            if (!bql_locked()) {
+                return -EAGAIN;
+            }
+            d->busy++;
+            res = address_space_rw(d->as, addr, MEMTXATTRS_UNSPECIFIED, buf,
+                                   p.len, is_write);
+            d->busy--;
+            if (res != MEMTX_OK) {
+                return qatomic_read(&d->on) ? -EIO : -EBUSY;
+            }
+        }
+        buf = (char *)buf + p.len;
+        addr += p.len;
+        len -= p.len;
+    }
+    return 0;
+}
+
+static int dma_read(void *opaque, uint64_t addr, void *buf, size_t len)
+{
+    return dma_rw(opaque, addr, buf, len, false);
+}
+
+static int dma_write(void *opaque, uint64_t addr, const void *buf, size_t len)
+{
+    return dma_rw(opaque, addr, (void *)buf, len, true);
+}
+
+static void *dma_map(void *opaque, uint64_t addr, size_t *len, bool is_write,
+                     int *err)
+{
+    struct dma_piece p;
+
+    *err = dma_look(opaque, addr, *len, is_write, &p);
+    if (*err) {
+        return NULL;
+    }
+    if (p.kind != DMA_RAM) {
+        *err = -ENXIO;
+        return NULL;
+    }
+    *len = p.len;
+    return p.ptr;
+}
+
+static void dma_unmap(void *opaque, void *ptr, size_t len, bool dirty)
+{
+    dma_release(opaque, ptr, len, dirty);
+}
+
+void envme_qdma_init(struct envme_qdma *d, AddressSpace *as, Object *owner,
+                     struct envme_dma *port)
+{
+    *d = (struct envme_qdma) { .as = as, .owner = owner };
+    *port = (struct envme_dma) {
+        .opaque = d,
+        .read = dma_read,
+        .write = dma_write,
+        .map = dma_map,
+        .unmap = dma_unmap,
+    };
+}
+
+void envme_qdma_set(struct envme_qdma *d, bool on)
+{
+    qatomic_set(&d->on, on);
+}

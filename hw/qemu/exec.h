@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The exec port: lane 0 in QEMU's main loop, further lanes in IOThreads.
+ *
+ * Owner: the PCI device. Threads: kick and defer on any, arm on the lane's.
+ * A lane is one AioContext with one bottom half, which carries deferred calls
+ * out in order and then gives the controller one turn, and one timer. Bottom
+ * halves are not guarded against re-entrancy: QEMU's guard is one flag for
+ * the whole device, and an IOThread that holds it would make a vCPU's
+ * register access fail. A turn that gets into another one of its own lane
+ * (another device's callback that polls) returns and is made up for later.
+ */
+#ifndef ENVME_QEMU_EXEC_H
+#define ENVME_QEMU_EXEC_H
+
+#include "block/aio.h"
+#include "system/iothread.h"
+
+#include "hw/core/ports.h"
+
+struct envme_ctrl;
+
+struct exec_call {
+    QSIMPLEQ_ENTRY(exec_call) next;
+    envme_exec_fn *fn;
+    void *arg;
+};
+
+struct envme_qlane {
+    struct envme_ctrl **ctrl;
+    unsigned index;
+    IOThread *iothread;         /* NULL: the main loop; a reference */
+    AioContext *ctx;
+    QEMUBH *bh;
+    QEMUTimer *timer;
+    bool kicked;                /* atomic */
+    bool running;               /* the lane's thread */
+    bool stopped;               /* atomic */
+    GMutex lock;                /* of calls */
+    QSIMPLEQ_HEAD(, exec_call) calls;
+};
+
+struct envme_qexec {
+    struct envme_ctrl *ctrl;    /* set before the first kick */
+    unsigned nlanes;
+    struct envme_qlane **lane;
+};
+
+/* iothreads: n of them, for lanes 1 .. n. Takes references. */
+void envme_qexec_init(struct envme_qexec *e, IOThread *const *iothreads,
+                      unsigned n, struct envme_exec *port);
+/*
+ * No turn begins any more and none is under way when this returns; kicks are
+ * harmless. Polls the main loop. BQL.
+ */
+void envme_qexec_stop(struct envme_qexec *e);
+/* After a stop, or before the first kick. BQL. */
+void envme_qexec_free(struct envme_qexec *e);
+
+#endif

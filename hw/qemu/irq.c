@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "hw/qemu/compat.h"
+
+#include "hw/pci/msi.h"
+#include "hw/pci/msix.h"
+#include "qemu/atomic.h"
+#include "qemu/main-loop.h"
+
+#include "hw/qemu/irq.h"
+
+static bool irq_is_masked(const struct envme_qirq *q, unsigned vector)
+{
+    return vector < 32 && (q->intms >> vector & 1);
+}
+
+static void irq_post(struct envme_qirq *q, unsigned vector)
+{
+    qatomic_or(&q->pending[BIT_WORD(vector)], BIT_MASK(vector));
+}
+
+/* Sends one message; false when it has to wait. */
+static bool irq_send(struct envme_qirq *q, unsigned vector, bool msix)
+{
+    if (msix) {
+        msix_notify(q->dev, vector);
+        return true;
+    }
+    /* Interrupt Mask Set is for MSI and the pin only. */
+    if (irq_is_masked(q, vector)) {
+        return false;
+    }
+    /* The host may have enabled fewer messages than there are vectors. */
+    msi_notify(q->dev, vector % msi_nr_vectors_allocated(q->dev));
+    return true;
+}
+
+static void irq_send_pending(struct envme_qirq *q, bool msix)
+{
+    for (unsigned i = 0; i < q->nwords; i++) {
+        unsigned long word;
+
+        if (!qatomic_read(&q->pending[i])) {
+            continue;
+        }
+        word = qatomic_xchg(&q->pending[i], 0);
+        while (word) {
+            unsigned vector = i * BITS_PER_LONG + ctzl(word);
+
+            word &= word - 1;
+            if (!irq_send(q, vector, msix)) {
+                irq_post(q, vector);
+            }
+        }
+    }
+}
+
+static void irq_drive_pin(struct envme_qirq *q, bool msg)
+{
+    bool level = false;
+
+    for (unsigned v = 0; !msg && !level && v < q->nvectors; v++) {
+        level = qatomic_read(&q->raised[v]) && !irq_is_masked(q, v);
+    }
+    pci_set_irq(q->dev, level);
+}
+
+static void irq_service(struct envme_qirq *q)
+{
+    bool msix = msix_enabled(q->dev);
+    bool msg = msix || msi_enabled(q->dev);
+
+    if (!msg) {
+        /* Nobody to send them to: what is there shows on the pin. */
+        for (unsigned i = 0; i < q->nwords; i++) {
+            qatomic_set(&q->pending[i], 0);
+        }
+    } else if (q->on) {
+        irq_send_pending(q, msix);
+    }
+    irq_drive_pin(q, msg);
+}
+
+static void irq_bh(void *opaque)
+{
+    irq_service(opaque);
+}
+
+static void irq_kick(struct envme_qirq *q)
+{
+    if (bql_locked()) {
+        irq_service(q);
+    } else {
+        qemu_bh_schedule(q->bh);
+    }
+}
+
+static void irq_raise(void *opaque, unsigned vector)
+{
+    struct envme_qirq *q = opaque;
+
+    assert(vector < q->nvectors);
+    qatomic_inc(&q->raised[vector]);
+    irq_post(q, vector);
+    irq_kick(q);
+}
+
+static void irq_pulse(void *opaque, unsigned vector)
+{
+    struct envme_qirq *q = opaque;
+
+    assert(vector < q->nvectors);
+    irq_post(q, vector);
+    irq_kick(q);
+}
+
+static void irq_lower(void *opaque, unsigned vector)
+{
+    struct envme_qirq *q = opaque;
+
+    assert(vector < q->nvectors);
+    /* Only a pin has to be told. */
+    if (qatomic_fetch_dec(&q->raised[vector]) == 1 &&
+        !qatomic_read(&q->msg)) {
+        irq_kick(q);
+    }
+}
+
+static void irq_mask(void *opaque, uint32_t intms)
+{
+    struct envme_qirq *q = opaque;
+
+    q->intms = intms;
+    irq_service(q);
+}
+
+static void irq_reset(void *opaque)
+{
+    struct envme_qirq *q = opaque;
+
+    memset(q->raised, 0, q->nvectors * sizeof(*q->raised));
+    memset(q->pending, 0, q->nwords * sizeof(*q->pending));
+    q->intms = 0;
+    irq_service(q);
+}
+
+void envme_qirq_config(struct envme_qirq *q)
+{
+    bool was = q->msg;
+
+    qatomic_set(&q->msg, msix_enabled(q->dev) || msi_enabled(q->dev));
+    if (q->msg && !was) {
+        /* Entries that came before messages were enabled: one message too
+         * many is harmless, one too few is a lost interrupt. */
+        for (unsigned v = 0; v < q->nvectors; v++) {
+            if (qatomic_read(&q->raised[v])) {
+                irq_post(q, v);
+            }
+        }
+    }
+    irq_service(q);
+}
+
+void envme_qirq_set(struct envme_qirq *q, bool on)
+{
+    q->on = on;
+    if (on) {
+        irq_service(q);
+    }
+}
+
+void envme_qirq_init(struct envme_qirq *q, PCIDevice *dev, unsigned nvectors,
+                     struct envme_irq *port)
+{
+    *q = (struct envme_qirq) {
+        .dev = dev,
+        .nvectors = nvectors,
+        .raised = g_new0(uint32_t, nvectors),
+        .pending = g_new0(unsigned long, BITS_TO_LONGS(nvectors)),
+        .nwords = BITS_TO_LONGS(nvectors),
+        /* Not guarded against re-entrancy: it only sends interrupts, and the
+         * guard would refuse a vCPU's register access meanwhile. */
+        .bh = aio_bh_new(qemu_get_aio_context(), irq_bh, q),
+    };
+    *port = (struct envme_irq) {
+        .opaque = q,
+        .raise = irq_raise,
+        .pulse = irq_pulse,
+        .lower = irq_lower,
+        .mask = irq_mask,
+        .reset = irq_reset,
+    };
+}
+
+void envme_qirq_free(struct envme_qirq *q)
+{
+    if (q->bh) {
+        qemu_bh_delete(q->bh);
+    }
+    g_free(q->raised);
+    g_free(q->pending);
+    *q = (struct envme_qirq) { 0 };
+}

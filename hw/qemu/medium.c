@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A namespace made from properties: medium, format, place in a subsystem. */
+#include "hw/qemu/compat.h"
+
+#include "block/aio-wait.h"
+#include "qapi/error.h"
+#include "qemu/main-loop.h"
+#include "system/block-backend.h"
+
+#include "hw/admin/admin.h"
+#include "hw/qemu/blk.h"
+#include "hw/qemu/dev.h"
+
+static void medium_changed(struct envme_backend *be, void *opaque)
+{
+    struct envme_medium *m = opaque;
+
+    if (!m->removing) {
+        envme_subsys_ns_resized(m->subsys, m->ns);
+    }
+}
+
+static bool medium_open_drive(struct envme_medium *m,
+                              struct envme_ns_params *p, Error **errp)
+{
+    BlockConf *conf = &m->conf;
+
+    if (!blk_is_inserted(conf->blk)) {
+        error_setg(errp, "drive=%s has no medium: give it a file or a node",
+                   blk_name(conf->blk));
+        return false;
+    }
+    if (!blkconf_blocksizes(conf, errp) ||
+        !blkconf_apply_backend_options(conf,
+                                       !blk_supports_write_perm(conf->blk),
+                                       true, errp)) {
+        return false;
+    }
+    m->be = envme_blk_new(conf, errp);
+    p->write_cache = blk_enable_write_cache(conf->blk);
+    return m->be;
+}
+
+static bool medium_open_memdev(struct envme_medium *m,
+                               struct envme_ns_params *p, Error **errp)
+{
+    BlockConf *conf = &m->conf;
+
+    if (conf->rerror != BLOCKDEV_ON_ERROR_AUTO ||
+        conf->werror != BLOCKDEV_ON_ERROR_AUTO ||
+        conf->wce != ON_OFF_AUTO_AUTO || conf->share_rw) {
+        error_setg(errp, "rerror, werror, write-cache and share-rw are for "
+                   "drive=, memory given with memdev= has none of them");
+        return false;
+    }
+    conf->logical_block_size = conf->logical_block_size ?: 512;
+    conf->physical_block_size = conf->physical_block_size ?: 4096;
+    conf->physical_block_size = MAX(conf->physical_block_size,
+                                    conf->logical_block_size);
+    m->be = envme_memdev_new(m->memdev, errp);
+    return m->be;
+}
+
+static void medium_close_backend(struct envme_medium *m)
+{
+    m->be->ops->close(m->be);
+    m->be = NULL;
+    if (m->memdev) {
+        envme_memdev_release(m->memdev);
+    }
+}
+
+static const struct envme_iocs *medium_iocs(uint8_t csi)
+{
+    for (unsigned i = 0; i < envme_tables.niocs; i++) {
+        if (envme_tables.iocs[i]->csi == csi) {
+            return envme_tables.iocs[i];
+        }
+    }
+    return NULL;
+}
+
+bool envme_medium_open(struct envme_medium *m, struct envme_ns_params *params,
+                       struct envme_subsys *subsys, Error **errp)
+{
+    g_autofree char *err = NULL;
+
+    m->removing = m->removed = false;
+    if (m->conf.blk && m->memdev) {
+        error_setg(errp, "drive= and memdev= exclude each other");
+        return false;
+    }
+    if (!(m->memdev ? medium_open_memdev(m, params, errp)
+                    : medium_open_drive(m, params, errp))) {
+        return false;
+    }
+    params->logical_block = m->conf.logical_block_size;
+    params->physical_block = m->conf.physical_block_size;
+    params->min_io = m->conf.min_io_size;
+    params->opt_io = m->conf.opt_io_size;
+    if (m->conf.discard_granularity != UINT32_MAX) {
+        params->discard_granularity = m->conf.discard_granularity;
+    }
+    m->ns = envme_ns_new(params, m->be, &err);
+    if (m->ns) {
+        m->ns->iocs = medium_iocs(params->csi);
+        m->subsys = subsys;
+        m->be->changed = medium_changed;
+        m->be->changed_opaque = m;
+        if (envme_subsys_add_ns(subsys, m->ns, &err)) {
+            return true;
+        }
+        envme_ns_free(m->ns);
+        m->ns = NULL;
+    }
+    error_setg(errp, "%s", err);
+    medium_close_backend(m);
+    return false;
+}
+
+static void medium_removed(void *arg)
+{
+    struct envme_medium *m = arg;
+
+    m->removed = true;
+    if (m->removed_fn) {
+        m->removed_fn(m->removed_opaque);
+    }
+}
+
+void envme_medium_remove(struct envme_medium *m, void (*fn)(void *opaque),
+                         void *opaque)
+{
+    assert(!m->removing);
+    m->removing = true;
+    m->removed_fn = fn;
+    m->removed_opaque = opaque;
+    envme_subsys_remove_ns(m->subsys, m->ns, medium_removed, m);
+}
+
+void envme_medium_close(struct envme_medium *m)
+{
+    if (!m->ns) {
+        return;
+    }
+    if (!m->removed && m->conf.blk) {
+        /* Nobody will resume a machine that waits for us. */
+        envme_blk_abandon(m->be);
+    }
+    m->removed_fn = NULL;
+    if (!m->removing) {
+        envme_medium_remove(m, NULL, NULL);
+    }
+    AIO_WAIT_WHILE_UNLOCKED(NULL, !m->removed);
+    envme_ns_free(m->ns);
+    m->ns = NULL;
+    medium_close_backend(m);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* envme-subsys, and the bus that namespaces sit on. */
+#include "hw/qemu/compat.h"
+
+#include "hw/hotplug.h"
+#include "qapi/error.h"
+#include "qemu/main-loop.h"
+#include "qemu/module.h"
+
+#include "hw/qemu/dev.h"
+
+/* ---- bus ------------------------------------------------------------- */
+
+static void bus_unplug_done(void *opaque)
+{
+    DeviceState *dev = opaque;
+    HotplugHandler *handler = qdev_get_hotplug_handler(dev);
+
+    hotplug_handler_unplug(handler, dev, NULL);
+    object_unparent(OBJECT(dev));
+    object_unref(OBJECT(dev));
+}
+
+/* The lanes that have it attached let go of it first; then it goes. */
+static void bus_unplug_done_soon(void *opaque)
+{
+    aio_bh_schedule_oneshot(qemu_get_aio_context(), bus_unplug_done, opaque);
+}
+
+static void bus_unplug_request(HotplugHandler *handler, DeviceState *dev,
+                               Error **errp)
+{
+    EnvmeNsState *s = ENVME_NS_DEV(dev);
+
+    if (s->medium.removing) {
+        error_setg(errp, "%s is already being unplugged", dev->id ?: "it");
+        return;
+    }
+    object_ref(OBJECT(dev));
+    envme_medium_remove(&s->medium, bus_unplug_done_soon, dev);
+}
+
+static void bus_class_init(ObjectClass *oc, envme_class_data *data)
+{
+    HotplugHandlerClass *hc = HOTPLUG_HANDLER_CLASS(oc);
+
+    hc->unplug_request = bus_unplug_request;
+    hc->unplug = qdev_simple_device_unplug_cb;
+}
+
+static envme_interface bus_interfaces[] = {
+    { TYPE_HOTPLUG_HANDLER },
+    { }
+};
+
+static const TypeInfo bus_info = {
+    .name = TYPE_ENVME_BUS,
+    .parent = TYPE_BUS,
+    .instance_size = sizeof(EnvmeBus),
+    .class_init = bus_class_init,
+    .interfaces = bus_interfaces,
+};
+
+void envme_bus_register(void)
+{
+    type_register_static(&bus_info);
+}
+
+/* ---- subsystem ------------------------------------------------------- */
+
+static void subsys_realize(DeviceState *dev, Error **errp)
+{
+    EnvmeSubsysState *s = ENVME_SUBSYS_DEV(dev);
+    const char *name = s->nqn ?: dev->id ?: "envme-subsys";
+    g_autofree char *nqn = NULL;
+
+    if (g_str_has_prefix(name, "nqn.")) {
+        nqn = g_strdup(name);
+    } else {
+        nqn = g_strconcat(ENVME_NQN_PREFIX, name, NULL);
+    }
+    if (strlen(nqn) > 223) {
+        error_setg(errp, "nqn=%s is %zu characters long, the longest is 223",
+                   name, strlen(nqn));
+        return;
+    }
+    s->subsys = envme_subsys_new(nqn, ENVME_NSIDS, false);
+    if (!s->subsys) {
+        error_setg(errp, "nqn=%s: out of memory", name);
+        return;
+    }
+    qbus_init(&s->bus, sizeof(s->bus), TYPE_ENVME_BUS, dev, dev->id);
+    qbus_set_bus_hotplug_handler(BUS(&s->bus));
+}
+
+static void subsys_finalize(Object *obj)
+{
+    EnvmeSubsysState *s = ENVME_SUBSYS_DEV(obj);
+
+    if (s->subsys) {
+        envme_subsys_free(s->subsys);
+    }
+    g_free(s->serial);
+}
+
+static const Property subsys_props[] = {
+    DEFINE_PROP_STRING("nqn", EnvmeSubsysState, nqn),
+};
+
+static void subsys_class_init(ObjectClass *oc, envme_class_data *data)
+{
+    DeviceClass *dc = DEVICE_CLASS(oc);
+
+    set_bit(DEVICE_CATEGORY_STORAGE, dc->categories);
+    dc->desc = "envme NVM subsystem";
+    dc->realize = subsys_realize;
+    /* Its controllers and namespaces stand on it. */
+    dc->hotpluggable = false;
+    device_class_set_props(dc, subsys_props);
+}
+
+static const TypeInfo subsys_info = {
+    .name = TYPE_ENVME_SUBSYS,
+    .parent = TYPE_DEVICE,
+    .instance_size = sizeof(EnvmeSubsysState),
+    .instance_finalize = subsys_finalize,
+    .class_init = subsys_class_init,
+};
+
+void envme_subsys_dev_register(void)
+{
+    type_register_static(&subsys_info);
+}

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The guests that tests/guest/run boots: one Case is one boot.
+
+Case.build(lab) returns QEMU's arguments; lab makes the files, the NBD server
+and the names of the devices (tests/guest/run). The longest boots come first,
+because several run at once.
+"""
+import dataclasses
+import typing
+
+
+@dataclasses.dataclass
+class Case:
+    name: str
+    script: str
+    build: typing.Callable
+    kernel: str = "cloud-new"
+    machine: str = "q35"
+    smp: int = 1
+    mem: int = 384
+    modules: str = "nvme"
+    append: str = ""
+    timeout: int = 90
+    reboot: bool = False       # the guest resets the machine on purpose
+    stock: bool = False        # part of --stock too
+    vars: dict = dataclasses.field(default_factory=dict)    # for the script
+
+
+IOMMU = "intel_iommu=on iommu.passthrough=0 iommu.strict=1"
+
+
+def one_raw(lab):
+    return lab.drive("d0", lab.raw(64)) + lab.ctrl("c0", drive="d0")
+
+
+def one_qcow2_iothread(lab):
+    return (lab.iothread("io0") + lab.drive("d0", lab.qcow2(64), format="qcow2") +
+            lab.ctrl("c0", drive="d0", iothread="io0"))
+
+
+def one_4k(lab):
+    return lab.drive("d0", lab.raw(64)) + lab.ctrl(
+        "c0", drive="d0", logical_block_size=4096, physical_block_size=4096)
+
+
+def one_memdev(lab):
+    return lab.memory("m0", 64) + lab.ctrl("c0", memdev="m0")
+
+
+def one_memdev_iothread(lab):
+    return (lab.iothread("io0") + lab.memory("m0", 64) +
+            lab.ctrl("c0", memdev="m0", iothread="io0"))
+
+
+def behind_iommu(inner):
+    return lambda lab: ["-device", "intel-iommu,intremap=on"] + inner(lab)
+
+
+def backends(lab):
+    """Each kind of storage on a controller of its own."""
+    args = lab.iothread("io0") + lab.iothread("io1")
+    args += lab.drive("d0", lab.raw(16), aio="native", cache="none")
+    args += lab.ctrl("raw-native", drive="d0")
+    args += lab.drive("d1", lab.raw(16), aio="io_uring", cache="none")
+    args += lab.ctrl("raw-uring-io0", drive="d1", iothread="io0")
+    args += lab.drive("d2", lab.qcow2(16), format="qcow2", discard="unmap")
+    args += lab.ctrl("qcow2", drive="d2")
+    args += lab.drive("d3", lab.raw(16), aio="threads")
+    args += lab.ctrl("raw-threads-io1", drive="d3", iothread="io1")
+    for name, props in (("nbd", {}), ("nbd-io0", {"iothread": "io0"})):
+        args += ["-blockdev", "driver=nbd,node-name=%s,export=disk,server.type=unix,"
+                 "server.path=%s" % (name, lab.nbd(16))]
+        args += lab.ctrl(name, drive=name, **props)
+    args += lab.memory("m0", 16) + lab.ctrl("memdev", memdev="m0")
+    args += lab.memory("m1", 16) + lab.ctrl("memdev-io1", memdev="m1", iothread="io1")
+    return args
+
+
+def namespaces(lab):
+    """One controller with four namespaces, one lane of its own."""
+    args = lab.iothread("io0") + lab.ctrl("several", iothread="io0")
+    args += lab.drive("d1", lab.raw(16)) + lab.ns(drive="d1", bus="several", nsid=1)
+    args += lab.drive("d2", lab.qcow2(16), format="qcow2")
+    args += lab.ns(drive="d2", bus="several", nsid=2, logical_block_size=4096,
+                   physical_block_size=4096)
+    args += lab.memory("m3", 16) + lab.ns(memdev="m3", bus="several", nsid=7)
+    args += lab.drive("d4", lab.raw(16))
+    args += lab.ns(drive="d4", bus="several", nsid=9)
+    args += lab.drive("d5", lab.raw(16)) + lab.ctrl(
+        "c4k", drive="d5", logical_block_size=4096, physical_block_size=4096)
+    return args
+
+
+def hotplug(lab):
+    return (lab.iothread("io0") +
+            ["-device", "pcie-root-port,id=rp1,chassis=1,slot=1",
+             "-blockdev", "raw,node-name=h0,file.driver=file,file.filename=%s"
+             % lab.raw(64)])
+
+
+def faults(lab):
+    def failing(node, *rules):
+        text = "driver=blkdebug,node-name=%s,image.driver=file,image.filename=%s" % (
+            node, lab.raw(64))
+        for n, (kind, errno, sector, once) in enumerate(rules):
+            text += "".join(",inject-error.%d.%s=%s" % (n, k, v) for k, v in (
+                ("event", "none"), ("iotype", kind), ("errno", errno),
+                ("sector", sector), ("once", once)))
+        return ["-blockdev", text]
+
+    args = lab.drive("d0", lab.raw(64), readonly="on") + lab.ctrl("c0", drive="d0")
+    args += failing("e1", ("read", 5, 2048, "off"), ("write", 5, 4096, "off"))
+    args += lab.ctrl("c1", drive="e1", werror="report", rerror="report")
+    args += failing("e2", ("write", 28, 4096, "off"))
+    args += lab.ctrl("c2", drive="e2", werror="report")
+    args += failing("e3", ("write", 28, 4096, "on"))
+    args += lab.ctrl("c3", drive="e3", werror="stop")
+    return args
+
+
+CASES = [
+    Case("busmaster", "busmaster.sh", one_qcow2_iothread, smp=2),
+    Case("busmaster-memdev-6.1", "busmaster.sh", one_memdev, kernel="cloud-6.1"),
+    Case("uio-new", "userspace.sh", one_raw, kernel="full-new", smp=2, mem=512),
+    Case("uio-6.1-iothread", "userspace.sh", one_memdev_iothread, kernel="full-6.1",
+         smp=2, mem=512),
+    Case("vfio-new", "userspace.sh", behind_iommu(one_raw), kernel="full-new", smp=2,
+         mem=512, append=IOMMU),
+    Case("backends-1cpu", "backends.sh", backends, vars={"GUEST_NAMESPACES": 8}),
+    Case("backends-4cpu-6.1", "backends.sh", backends, kernel="cloud-6.1", smp=4,
+         vars={"GUEST_NAMESPACES": 8}),
+    Case("namespaces", "backends.sh", namespaces, smp=4, vars={"GUEST_NAMESPACES": 5}),
+    Case("resets", "resets.sh", one_raw, smp=2),
+    Case("resets-iothread-6.1", "resets.sh", one_qcow2_iothread, smp=4, kernel="cloud-6.1"),
+    Case("hotplug", "hotplug.sh", hotplug, stock=True, vars={"HOTPLUG_PROPS": ""}),
+    Case("hotplug-iothread-6.1", "hotplug.sh", hotplug, kernel="cloud-6.1",
+         vars={"HOTPLUG_PROPS": "iothread=io0"}),
+    Case("basic-6.1", "basic.sh", one_raw, kernel="cloud-6.1"),
+    Case("basic-new", "basic.sh", one_qcow2_iothread, smp=4, stock=True),
+    Case("basic-4096-i440fx", "basic.sh", one_4k, machine="pc"),
+    Case("basic-iommu-memdev", "basic.sh", behind_iommu(one_memdev_iothread), append=IOMMU),
+    Case("faults", "faults.sh", faults),
+    Case("reboot", "reboot.sh", one_raw, reboot=True),
+]
