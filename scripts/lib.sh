@@ -15,6 +15,7 @@ ENVME_TOP=$(dirname "$ENVME_SCRIPTS")
 ENVME_CACHE=${ENVME_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/envme}
 ENVME_JOBS=${ENVME_JOBS:-$(nproc)}
 export ENVME_TOP ENVME_CACHE ENVME_JOBS
+ENVME_CACHE=$(realpath -m "$ENVME_CACHE")
 mkdir -p "$ENVME_CACHE" "$ENVME_CACHE/locks" "$ENVME_CACHE/log"
 
 # --- saying things --------------------------------------------------------
@@ -31,13 +32,20 @@ die()  { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 # A function that is called this way needs "|| return" after its steps,
 # because bash ignores "set -e" in a command whose status is tested.
 progress() {
-    local text=$1 log start now pid rc=0 shown=0 last=0 tty=0
+    local text=$1 log start now pid rc=0 shown=0 last=0 tty=0 traps
     shift
     log=$(mktemp "$ENVME_CACHE/log/progress.XXXXXX")
     [ -t 2 ] && tty=1
     start=$SECONDS
-    ( trap - EXIT; "$@" ) >"$log" 2>&1 </dev/null &
+    # A process group of its own, so that Ctrl-C stops all of it: the shell
+    # would have what it starts in the background ignore that.
+    traps=$(trap -p INT TERM)
+    set -m
+    ( trap - EXIT INT TERM; set +m; "$@" ) >"$log" 2>&1 </dev/null &
     pid=$!
+    set +m
+    # shellcheck disable=SC2064
+    trap "kill -TERM -- -$pid 2>/dev/null; exit 130" INT TERM
     # Poll in short steps, so that a quick command costs no visible wait.
     while kill -0 "$pid" 2>/dev/null; do
         now=$((SECONDS - start))
@@ -60,6 +68,8 @@ progress() {
         fi
     done
     wait "$pid" || rc=$?
+    trap - INT TERM
+    eval "$traps"
     now=$((SECONDS - start))
     if [ $rc != 0 ]; then
         [ $tty = 1 ] && [ $shown = 1 ] && printf '\n' >&2
@@ -306,7 +316,8 @@ Dir::State::Lists "$ENVME_CACHE/apt/lists";
 Dir::Cache "$dir/cache";
 Dir::Cache::archives "$dir/cache/archives";
 APT::Architecture "$native";
-APT::Architectures { "$native"; "$arch"; };
+APT::Architectures { "$native"; $([ "$arch" = "$native" ] ||
+    printf '"%s";' "$arch") };
 APT::Sandbox::User "root";
 APT::Get::List-Cleanup "0";
 APT::Update::Post-Invoke-Success "";

@@ -2,8 +2,9 @@
 """Runs the suites' jobs, as many at a time as there are cores, and adds up
 what they report.  scripts/test starts it; `testrun.py --self-test` tests it.
 
-A job is a command.  A set-up job (a build) counts only when it fails.  Any
-other reports in TAP on its stdout, or is one `meson test` run whose log is
+A job is a command.  A set-up job (a build) counts only when it fails; its
+exit status 77 says that what it makes cannot be had, so that the tests that
+need it are skipped.  Any other job reports in TAP on its stdout, or is one `meson test` run whose log is
 read.  A job that fails without saying which test it was, that reports no test
 at all, or whose plan and tests differ in number, is a failure too.
 """
@@ -138,14 +139,17 @@ class Runner:
         self.logs = logs
         self.tally = Tally()
         self.said = {}          # last line of stdout of each finished job
-        self.bad = set()        # set-up jobs that failed
+        self.bad = {}           # set-up jobs that failed -> their status
         self.running = {}
+        self.last_said = 0
         self.start = time.monotonic()
         self.lock = threading.Condition()
         os.makedirs(logs, exist_ok=True)
 
     def say(self, text):
-        print(f"[{time.monotonic() - self.start:5.0f} s] {text}", flush=True)
+        self.last_said = time.monotonic() - self.start
+        text = f"[{self.last_said:5.0f} s] {text}"
+        print(f"{text:78}" if sys.stdout.isatty() else text, flush=True)
 
     def runnable(self, waiting):
         """The next job that can start; jobs are listed by importance."""
@@ -162,17 +166,13 @@ class Runner:
             while waiting or self.running:
                 job = self.runnable(waiting)
                 if not job:
-                    self.lock.wait(30)
-                    for name in self.running:
-                        self.nag(name)
+                    self.lock.wait(1)
+                    self.show_running()
                     continue
                 waiting.remove(job)
                 broken = [n for n in job.needs if n in self.bad]
                 if broken:
-                    # Its tests did not run: that is no pass.
-                    self.bad.add(job.name)
-                    self.tally.failures.append(
-                        (job.name, f"not run, because {broken[0]} failed"))
+                    self.leave_out(job, broken[0])
                     continue
                 self.running[job.name] = job
                 thread = threading.Thread(target=self.run_job, args=(job,))
@@ -181,13 +181,25 @@ class Runner:
         for thread in threads:
             thread.join()
 
-    def nag(self, name):
-        """A line a minute about each job that takes long."""
-        now = time.monotonic()
-        job = self.running[name]
-        if now - getattr(job, "last_said", job.began) >= 60:
-            job.last_said = now
-            self.say(f"{name} ... {now - job.began:.0f} s")
+    def leave_out(self, job, broken):
+        """Its tests did not run: that is no pass."""
+        status = self.bad[job.name] = self.bad[broken]
+        if status == 77:
+            if not job.setup:
+                self.tally.skips.append((job.name, f"{broken} is not to be had"))
+        else:
+            self.tally.failures.append(
+                (job.name, f"not run, because {broken} failed"))
+
+    def show_running(self):
+        """What is going on: a live line on a terminal, else one now and then."""
+        now = time.monotonic() - self.start
+        text = f"[{now:5.0f} s] ... " + ", ".join(self.running)
+        if sys.stdout.isatty():
+            print(f"\r{text[:78]:78}\r", end="", flush=True)
+        elif now - self.last_said >= 30:
+            self.last_said = now
+            print(text, flush=True)
 
     def fill(self, word):
         """Puts in what other jobs said: {job}, or {job:dir} of that path."""
@@ -202,7 +214,7 @@ class Runner:
         except Exception as e:  # pylint: disable=broad-except
             with self.lock:
                 self.tally.failures.append((job.name, f"could not run: {e!r}"))
-                self.bad.add(job.name)
+                self.bad[job.name] = -1
         finally:
             with self.lock:
                 del self.running[job.name]
@@ -216,27 +228,27 @@ class Runner:
         meson_log = self.fill(job.meson)
         if meson_log and os.path.exists(meson_log):
             os.remove(meson_log)    # the last run's results are not this one's
-        job.began = time.monotonic()
+        began = time.monotonic()
         with open(out_path, "w") as out, open(err_path, "w") as err:
             child = subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                      stdout=out, stderr=err, cwd=TOP,
-                                     env={**os.environ, **env},
+                                     env={**os.environ, **env,
+                                          MARK: self.mark(job)},
                                      start_new_session=True)
-            job.child = child
             late = ""
             try:
                 status = child.wait(job.limit)
             except subprocess.TimeoutExpired:
                 late = f"killed after {job.limit} s"
-                kill_group(child)
+                end_processes(self.mark(job))
                 status = child.wait()
             # Whatever it left running must not disturb the others.
-            kill_group(child)
-        took = time.monotonic() - job.began
+            end_processes(self.mark(job))
+        took = time.monotonic() - began
         text = read(out_path)
         if job.setup:
             tally = Tally()
-            if status != 0:
+            if status not in (0, 77):
                 tally.failures.append(
                     (job.name, late or f"failed (status {status})"))
         elif job.meson:
@@ -252,26 +264,31 @@ class Runner:
         with self.lock:
             self.tally.add(tally)
             if job.setup and status != 0:
-                self.bad.add(job.name)
+                self.bad[job.name] = status
             else:
                 self.said[job.name] = (text.rstrip().splitlines() or [""])[-1]
             self.say(self.summary(job, tally, took))
             for title, _ in tally.failures:
                 self.say(f"  FAILED {title}")
 
-    @staticmethod
-    def summary(job, tally, took):
+    def summary(self, job, tally, took):
         if job.setup:
-            word = "failed" if tally.failures else "ready"
+            if tally.failures:
+                word = "failed"
+            else:
+                word = "ready" if job.name in self.said else "not to be had"
             return f"{job.name}: {word} ({took:.0f} s)"
         return (f"{job.name}: {tally.passed} passed, "
                 f"{len(tally.failures)} failed, {len(tally.skips)} skipped "
                 f"({took:.0f} s)")
 
+    @staticmethod
+    def mark(job):
+        return f"{os.getpid()}/{job.name}"
+
     def stop(self):
         for job in list(self.running.values()):
-            if hasattr(job, "child"):
-                kill_group(job.child)
+            end_processes(self.mark(job))
 
     def report(self):
         for title, why in self.tally.skips:
@@ -287,11 +304,37 @@ class Runner:
         return 1 if self.tally.failures or not self.tally.passed else 0
 
 
-def kill_group(child):
+# In the environment of all that a job starts, however it is detached.
+MARK = "ENVME_TEST_JOB"
+
+
+def end_processes(mark):
+    """Ends what is left of a job: asked first, so that it may clean up."""
+    wanted = f"{MARK}={mark}".encode()
+    for sig, seconds in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+        until = time.monotonic() + seconds
+        asked = set()
+        while time.monotonic() < until:
+            left = [pid for pid in map(int, filter(str.isdigit,
+                                                   os.listdir("/proc")))
+                    if has_mark(pid, wanted)]
+            if not left:
+                return
+            for pid in set(left) - asked:
+                asked.add(pid)
+                try:
+                    os.kill(pid, sig)
+                except ProcessLookupError:
+                    pass
+            time.sleep(0.05)
+
+
+def has_mark(pid, wanted):
     try:
-        os.killpg(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+        with open(f"/proc/{pid}/environ", "rb") as f:
+            return wanted in f.read().split(b"\0")
+    except OSError:
+        return False        # gone, or not ours
 
 
 def read(path):
@@ -466,7 +509,10 @@ JOB_CASES = [
     ("echo ok 1 - a; echo 1..1", {}, (1, 0, 0), 0),
     ("echo not ok 1 - a; echo 1..1", {}, (0, 1, 0), 1),
     ("echo ok 1 - a; echo 1..1; kill -SEGV $$", {}, (1, 1, 0), 1),
+    # Killed: once for what it did not say, once for being late.
     ("echo ok 1 - a; exec sleep 30", {"limit": 1}, (1, 2, 0), 1),
+    ("echo ok 1 - a; echo 1..1; setsid sleep 30 & exec sleep 30",
+     {"limit": 1}, (1, 2, 0), 1),
     ("true", {"setup": True}, (0, 0, 0), 1),    # no test at all is no pass
     ("exit 3", {"setup": True}, (0, 1, 0), 1),
     ("exit 0", {"meson": "/nonexistent"}, (0, 1, 0), 1),
@@ -512,12 +558,15 @@ def self_test():
                          "echo ok 1 && echo 1..1"], needs=("made",)),
             Job("broken", ["false"], setup=True),
             Job("hopeless", ["sh", "-c", "echo ok 1"], needs=("broken",)),
+            Job("absent", ["sh", "-c", "exit 77"], setup=True),
+            Job("between", ["true"], needs=("absent",), setup=True),
+            Job("left out", ["sh", "-c", "echo ok 1"], needs=("between",)),
         ], tmp)
         runner.run()
-        expect("jobs that need others", counts(runner.tally), (1, 2, 0))
+        expect("jobs that need others", counts(runner.tally), (1, 2, 1))
         runner.report()
     last = said.getvalue().splitlines()[-1]
-    expect("the last line", last, "1 passed, 2 failed, 0 skipped")
+    expect("the last line", last, "1 passed, 2 failed, 1 skipped")
     for line in wrong:
         print("self-test:", line)
     return 1 if wrong else 0

@@ -9,6 +9,8 @@
 #ifndef ENVME_ADMIN_ADMIN_H
 #define ENVME_ADMIN_ADMIN_H
 
+#include "envme/feat.h"
+#include "envme/id.h"
 #include "hw/ctrl/cmd.h"
 #include "hw/ctrl/ctrl.h"
 
@@ -37,7 +39,7 @@ static inline struct envme_admin *envme_admin(const struct envme_ctrl *ctrl)
 
 /* rows-cns.c, rows-feature.c, rows-log.c */
 extern const struct envme_cns_row envme_cns_rows[256];
-#define ENVME_ADMIN_FEATS 12
+#define ENVME_ADMIN_FEATS 11
 #define ENVME_ADMIN_LOGS  8
 extern const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS];
 extern const struct envme_log_row envme_log_rows[ENVME_ADMIN_LOGS];
@@ -49,6 +51,13 @@ const struct envme_log_row *envme_admin_log(const struct envme_ctrl *ctrl,
                                             uint8_t lid);
 const struct envme_iocs *envme_admin_iocs(const struct envme_ctrl *ctrl,
                                           uint8_t csi);
+
+/* Feature values that Identify recommends or defaults come from. */
+#define ENVME_ADMIN_AB 6        /* arbitration burst of 64 commands */
+/* Feature 0Bh: the events that can occur here. */
+#define ENVME_ADMIN_AEC (ENVME_SMART_CW_ASCBT | ENVME_SMART_CW_TTC | \
+                         ENVME_SMART_CW_NDR | ENVME_SMART_CW_AMRO | \
+                         ENVME_SMART_CW_VMBF | ENVME_FEAT_AEC_NSAN)
 
 /* ---- command families --------------------------------------------------- */
 
@@ -69,8 +78,7 @@ envme_cns_fn envme_cns_cs_alloc_ns_list, envme_cns_ns_granularity;
 
 /* ---- health.c ------------------------------------------------------------ */
 
-/* Kelvin: Identify Controller and the default of the threshold. */
-#define ENVME_ADMIN_TEMP   313
+/* Kelvin. WCTEMP is the default of the over threshold, too. */
 #define ENVME_ADMIN_WCTEMP 343
 #define ENVME_ADMIN_CCTEMP 373
 

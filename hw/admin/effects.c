@@ -2,7 +2,7 @@
 /*
  * The log pages that say what there is: Supported Log Pages, Commands
  * Supported and Effects, Feature Identifiers Supported and Effects, NVMe-MI
- * Commands Supported and Effects. Base 2.1, 5.1.12.1.1, .6, .19 and .20.
+ * Commands Supported and Effects. Base 2.1, 5.1.12.1.
  * All of it is in the rows.
  */
 #include "hw/admin/admin.h"

@@ -7,7 +7,6 @@
 
 #include "hw/admin/admin.h"
 
-#include "envme/feat.h"
 #include "hw/ctrl/errlog.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/feature.h"
@@ -56,6 +55,9 @@ void envme_health_check(struct envme_ctrl *ctrl)
     uint8_t bits = envme_health_warning(ctrl);
     uint8_t fresh = bits & ~a->warned;
 
+    if (ctrl->life != ENVME_LIFE_READY) {
+        return;
+    }
     a->warned = bits;
     for (unsigned i = 0; i < 8; i++) {
         if (fresh >> i & 1) {
@@ -144,7 +146,7 @@ struct envme_status envme_health_fill(const struct envme_log_req *req,
     uint64_t on_ms;
 
     health_sample(ctrl);
-    on_ms = ctrl->power_on_ms + (a->sampled_at - a->made_at) / 1000000;
+    on_ms = (a->sampled_at - a->made_at) / 1000000;
     log->cw = envme_health_warning(ctrl);
     log->ctemp[0] = ctrl->temperature;
     log->ctemp[1] = ctrl->temperature >> 8;

@@ -108,12 +108,12 @@ const struct envme_log_row envme_log_rows[ENVME_ADMIN_LOGS] = {
         .size = envme_log_effects_size, .fill = envme_log_effects,
     },
     {
-        .name = "fid-support-effects-log", .spec = "Base 2.1, 5.1.12.1.19",
+        .name = "fid-support-effects-log", .spec = "Base 2.1, 5.1.12.1",
         .lid = ENVME_LID_FID_EFFECTS, .scope = ENVME_LOG_CTRL,
         .size = envme_log_fid_size, .fill = envme_log_fid,
     },
     {
-        .name = "mi-cmd-support-effects-log", .spec = "Base 2.1, 5.1.12.1.20",
+        .name = "mi-cmd-support-effects-log", .spec = "Base 2.1, 5.1.12.1",
         .lid = ENVME_LID_MI_EFFECTS, .scope = ENVME_LOG_CTRL,
         .size = envme_log_mi_size, .fill = envme_log_mi,
     },

@@ -109,6 +109,9 @@ static void admin_reset(struct envme_ctrl *ctrl)
 {
     struct envme_admin *a = ctrl->admin;
 
+    if (!a) {
+        return;                 /* the controller is being made */
+    }
     a->ts_ms = 0;
     a->ts_at = envme_now(ctrl);
     a->ts_set = false;
@@ -123,12 +126,6 @@ static void admin_init(struct envme_ctrl *ctrl)
 
     ctrl->admin = a;
     a->made_at = a->sampled_at = a->ts_at = envme_now(ctrl);
-    if (!ctrl->temperature) {
-        ctrl->temperature = ENVME_ADMIN_TEMP;
-    }
-    if (!ctrl->power_cycles) {
-        ctrl->power_cycles = 1;
-    }
 }
 
 static void admin_fini(struct envme_ctrl *ctrl)
@@ -155,9 +152,9 @@ const struct envme_tables envme_tables = {
     .nlog = ENVME_ADMIN_LOGS,
     .iocs = admin_iocs,
     .niocs = ENVME_ARRAY_SIZE(admin_iocs),
-    .init = admin_init,
-    .reset = admin_reset,
-    .fini = admin_fini,
+    .ctrl_init = admin_init,
+    .ctrl_reset = admin_reset,
+    .ctrl_fini = admin_fini,
 };
 
 const struct envme_feat_row *envme_admin_feat(const struct envme_ctrl *ctrl,

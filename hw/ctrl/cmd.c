@@ -189,6 +189,13 @@ static void cmd_run(struct envme_cmd *cmd)
         st = h->pre ? h->pre(h->opaque, cmd) : st;
         st = envme_st_ok(st) ? cmd->row->run(cmd) : st;
     }
+    if (cmd->paused && envme_st_is(st, ENVME_SC_DATA_XFER_ERROR) &&
+        !atomic_load(&cmd->ctrl->bme)) {
+        /* Create I/O CQ/SQ could not read its page list, and has done
+         * nothing yet. */
+        cmd_hold_start(cmd);
+        return;
+    }
     if (!envme_st_pending(st)) {
         envme_cmd_done(cmd, st);
     }
@@ -361,8 +368,8 @@ static void cmd_finish(struct envme_cmd *cmd)
         st = ctrl->hooks.post(ctrl->hooks.opaque, cmd, st);
     }
     if (envme_st_err(st) && !drop) {
-        envme_errlog_add(ctrl, cmd, st);
         st.sf |= ENVME_SF_M;    /* more in the error log */
+        envme_errlog_add(ctrl, cmd, st);
         cmd_note(cmd, st);
     }
     cmd->status = st;

@@ -220,6 +220,7 @@ struct envme_lane {
     bool drain;                 /* PARK: acknowledge at inflight == 0 */
     bool running;               /* in a turn: its end raises interrupts */
     bool acked;                 /* told lane 0 that it is parked / empty */
+    bool acking;                /* is about to look whether it can */
     _Atomic(struct envme_db *) rung;    /* doorbells, last rung first */
     unsigned ncmds;             /* commands that are not FREE or PARKED */
     GQueue held;                /* commands done while parked or BME off */
@@ -273,7 +274,8 @@ struct envme_hooks {
 /* ---- features -------------------------------------------------------- */
 
 struct envme_feat_val {
-    uint32_t cur, saved;
+    _Atomic uint32_t cur;
+    uint32_t saved;
     bool has_saved;
 };
 

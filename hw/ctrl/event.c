@@ -12,6 +12,7 @@
 
 struct event_item {
     uint8_t type, info, lid;
+    int8_t mask_bit;            /* of Feature 0Bh, or -1 */
 };
 
 struct envme_event {
@@ -21,6 +22,13 @@ struct envme_event {
     uint8_t masked_lid[EVENT_TYPES];
     uint32_t *changed;          /* bit per NSID */
 };
+
+/* Does the host want it? It may have changed its mind while it waited. */
+static bool event_wanted(const struct envme_ctrl *ctrl, int mask_bit)
+{
+    return mask_bit < 0 ||
+           envme_feature_value(ctrl, ENVME_FID_AEC, NULL) & 1u << mask_bit;
+}
 
 void envme_event_init(struct envme_ctrl *ctrl)
 {
@@ -112,6 +120,11 @@ void envme_event_pump(struct envme_ctrl *ctrl)
         struct envme_cmd *cmd = e->aers.head->data;
 
         next = l->next;
+        if (!event_wanted(ctrl, item->mask_bit)) {
+            g_free(item);
+            g_queue_delete_link(&e->waiting, l);
+            continue;
+        }
         if (e->masked & 1u << item->type) {
             continue;
         }
@@ -150,10 +163,7 @@ void envme_event_post(struct envme_ctrl *ctrl, uint8_t type, uint8_t info,
     struct envme_event *e = ctrl->event;
     struct event_item *item;
 
-    if (ctrl->life != ENVME_LIFE_READY ||
-        (mask_bit >= 0 &&
-         !(envme_feature_value(ctrl, ENVME_FID_AEC, NULL) &
-           1u << mask_bit))) {
+    if (ctrl->life != ENVME_LIFE_READY || !event_wanted(ctrl, mask_bit)) {
         return;
     }
     for (GList *l = e->waiting.head; l; l = l->next) {
@@ -166,7 +176,8 @@ void envme_event_post(struct envme_ctrl *ctrl, uint8_t type, uint8_t info,
         return;
     }
     item = g_new(struct event_item, 1);
-    *item = (struct event_item){ .type = type, .info = info, .lid = lid };
+    *item = (struct event_item){ .type = type, .info = info, .lid = lid,
+                                 .mask_bit = mask_bit };
     g_queue_push_tail(&e->waiting, item);
     envme_kick(ctrl, 0);
 }

@@ -68,6 +68,9 @@ void envme_feature_reset(struct envme_ctrl *ctrl)
             envme_feature_reset_ns(ctrl, ctrl->ns[nsid]);
         }
     }
+    if (ctrl->tables->ctrl_reset) {
+        ctrl->tables->ctrl_reset(ctrl);
+    }
 }
 
 uint32_t envme_feature_value(const struct envme_ctrl *ctrl, uint8_t fid,
@@ -162,6 +165,9 @@ struct envme_status envme_feature_get(struct envme_cmd *cmd)
     default:
         return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
                               offsetof(struct envme_sqe, cdw10) + 1);
+    }
+    if (envme_st_ok(st) && row->show) {
+        st = row->show(cmd, &cmd->dw0);
     }
     if (envme_st_ok(st) && row->data_len) {
         envme_cmd_to_host(cmd, 0, data, row->data_len);

@@ -123,19 +123,32 @@ static void lane_run_due(struct envme_lane *lane)
 
 /* ---- stopping and starting ------------------------------------------- */
 
+static bool lane_may_ack(const struct envme_lane *lane)
+{
+    return !lane->acked && lane->mode != ENVME_LANE_RUN &&
+           !((lane->drain || lane->mode == ENVME_LANE_DROP) && lane->ncmds);
+}
+
+static void lane_ack_now(void *arg)
+{
+    struct envme_lane *lane = arg;
+
+    lane->acking = false;
+    if (lane_may_ack(lane)) {
+        lane->acked = true;
+        envme_defer(lane->ctrl, 0, lane->mode == ENVME_LANE_DROP ?
+                    envme_life_acked : envme_pause_acked, lane->ctrl);
+    }
+}
+
+/* By way of its own queue of calls: the caller may be in the middle of a
+ * command, and lane 0, on another thread, would not wait for its end. */
 static void lane_ack(struct envme_lane *lane)
 {
-    struct envme_ctrl *ctrl = lane->ctrl;
-    envme_exec_fn *fn = lane->mode == ENVME_LANE_DROP ? envme_life_acked
-                                                      : envme_pause_acked;
-
-    if (lane->acked || lane->mode == ENVME_LANE_RUN ||
-        ((lane->drain || lane->mode == ENVME_LANE_DROP) && lane->ncmds)) {
-        return;
+    if (lane_may_ack(lane) && !lane->acking) {
+        lane->acking = true;
+        envme_defer(lane->ctrl, lane->index, lane_ack_now, lane);
     }
-    lane->acked = true;
-    /* Always deferred: the caller may be in the middle of a command. */
-    envme_defer(ctrl, 0, fn, ctrl);
 }
 
 void envme_lane_enter(struct envme_cmd *cmd)

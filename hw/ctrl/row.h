@@ -101,6 +101,9 @@ struct envme_feat_row {
     struct envme_status (*set)(struct envme_cmd *cmd, struct envme_ns *ns,
                                uint32_t *value, const void *data,
                                uint32_t *dw0);
+    /* Get: what the host sees of the value selected (current, default or
+     * saved) in *dw0. NULL: the value. */
+    struct envme_status (*show)(struct envme_cmd *cmd, uint32_t *dw0);
     /* Get, current value; NULL: the stored one, and no data. */
     struct envme_status (*get)(struct envme_cmd *cmd, struct envme_ns *ns,
                                uint32_t *dw0, void *data);
@@ -151,6 +154,8 @@ struct envme_tables {
     /* hw/admin's own state, ctrl->admin. May be NULL. */
     void (*ctrl_init)(struct envme_ctrl *ctrl);
     void (*ctrl_fini)(struct envme_ctrl *ctrl);
+    /* A reset: features have their default values again. */
+    void (*ctrl_reset)(struct envme_ctrl *ctrl);
     const struct envme_row *admin;      /* [256] by opcode */
     const struct envme_cns_row *cns;    /* [256] by CNS */
     const struct envme_feat_row *feat;
@@ -159,12 +164,6 @@ struct envme_tables {
     unsigned nlog;
     const struct envme_iocs *const *iocs;
     unsigned niocs;
-    /* ctrl->admin, what the handlers keep for themselves: when the controller
-     * has been made, at each reset (idle, features have their defaults
-     * again), and before it is freed. Lane 0. */
-    void (*init)(struct envme_ctrl *ctrl);
-    void (*reset)(struct envme_ctrl *ctrl);
-    void (*fini)(struct envme_ctrl *ctrl);
 };
 
 /* The row that answers an I/O opcode, or NULL. */

@@ -192,7 +192,7 @@ static struct envme_status xfer_md(struct envme_cmd *cmd,
         }
         return cmd->mdlen <= UINT32_MAX &&
                envme_sg_add(sg, mptr, cmd->mdlen, 0) ?
-               ENVME_ST(SUCCESS) : ENVME_ST(INTERNAL);
+               ENVME_ST(SUCCESS) : ENVME_ST(DATA_XFER_ERROR);
     }
     /* MPTR points at one descriptor: Base 2.1, 4.2.1, figure 92. */
     if (mptr & 7) {
@@ -210,7 +210,7 @@ static struct envme_status xfer_md(struct envme_cmd *cmd,
 
 static uint32_t xfer_limit(uint64_t bytes)
 {
-    return ENVME_MIN(bytes / 4 + 2, XFER_MAX_SEGS);
+    return ENVME_MIN(bytes + 1, XFER_MAX_SEGS);
 }
 
 struct envme_status envme_xfer_map(struct envme_cmd *cmd, int *err)

@@ -7,6 +7,7 @@
 #include "qemu/atomic.h"
 #include "qemu/iov.h"
 #include "qemu/main-loop.h"
+#include "qemu/memalign.h"
 #include "qemu/queue.h"
 #include "system/block-backend.h"
 #include "system/runstate.h"

@@ -22,6 +22,8 @@
 #error "envme needs the headers of QEMU 10.0 or later"
 #endif
 
+#include "block/aio-wait.h"
+
 /* Headers that have moved. */
 #if __has_include("system/memory.h")
 #include "system/memory.h"
@@ -56,16 +58,22 @@ typedef InterfaceInfo envme_interface;
 static inline void envme_compat_lockless(MemoryRegion *mr)
 {
 #if ENVME_QEMU_BUILT_FOR >= ENVME_QEMU_VERSION(10, 2)
-    memory_region_enable_lockless_io(mr);
-#else
-    mr->disable_reentrancy_guard = true;
+    /* As memory_region_enable_lockless_io(), which a QEMU of another version
+     * does not have: it shall say which version is wanted, and not which
+     * symbol is missing. */
+    mr->lockless_io = true;
 #endif
+    mr->disable_reentrancy_guard = true;
 }
+
+/* QEMU's own declaration is in a header that cannot be included here. */
+extern const MemoryRegionOps unassigned_mem_ops;
 
 #define ENVME_WEAK(name) ENVME_WEAK_(weak name)
 #define ENVME_WEAK_(text) _Pragma(#text)
 
 ENVME_WEAK(qdev_prop_bool)
+ENVME_WEAK(qdev_prop_int32)
 ENVME_WEAK(qdev_prop_uint8)
 ENVME_WEAK(qdev_prop_uint16)
 ENVME_WEAK(qdev_prop_uint32)
@@ -80,5 +88,8 @@ ENVME_WEAK(qdev_prop_on_off_auto)
 ENVME_WEAK(qdev_prop_blockdev_on_error)
 ENVME_WEAK(qdev_simple_device_unplug_cb)
 ENVME_WEAK(unassigned_mem_ops)
+ENVME_WEAK(rcu_gp_ctr)
+ENVME_WEAK(rcu_gp_event)
+ENVME_WEAK(global_aio_wait)
 
 #endif

@@ -81,6 +81,7 @@ struct envme_ctrl_props {
     uint32_t max_ioqpairs;
     uint16_t msix_qsize;
     bool msix_exclusive_bar;
+    OnOffAuto msix, msi;
     uint16_t mqes;
     uint8_t dstrd;
     bool cqr;
@@ -88,6 +89,7 @@ struct envme_ctrl_props {
     uint32_t aer_max_queued;
     uint8_t elpe;
     uint8_t mdts, vsl;
+    bool ctratt_mem;
     bool use_intel_id, qemu_id;
     uint32_t vid, did, ssvid, ssid;     /* UINT32_MAX: not given */
 };
@@ -137,6 +139,8 @@ void envme_props_finalize(EnvmeState *s);
 /* Checks the properties; false and errp: a sentence that names property,
  * value and the nearest valid one. */
 bool envme_props_check(const EnvmeState *s, Error **errp);
+uint16_t envme_props_did(const EnvmeState *s);
+uint16_t envme_props_ssid(const EnvmeState *s);
 void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p);
 /* The IOThreads in the order of lanes; *n of them, g_free(). */
 bool envme_props_iothreads(const EnvmeState *s, IOThread ***list, unsigned *n,

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hw/qemu/compat.h"
 
-#if __has_include("system/memory-internal.h")
-#include "system/memory-internal.h"
-#elif __has_include("exec/memory-internal.h")
-#include "exec/memory-internal.h"
-#endif
 #include "qemu/atomic.h"
 #include "qemu/main-loop.h"
 #include "qemu/rcu.h"
 
 #include "hw/qemu/dma.h"
-
-extern const MemoryRegionOps unassigned_mem_ops;
 
 enum dma_kind {
     DMA_RAM,                    /* *ptr, a reference to *mr is held */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hw/qemu/compat.h"
 
+#include "block/aio-wait.h"
 #include "qemu/atomic.h"
 #include "qemu/main-loop.h"
 #include "qemu/timer.h"
@@ -139,6 +140,34 @@ void envme_qexec_init(struct envme_qexec *e, IOThread *const *iothreads,
         .arm = exec_arm,
         .on_lane = exec_on_lane,
     };
+}
+
+struct exec_after {
+    struct envme_qlane *lane;
+    envme_exec_fn *fn;
+    void *opaque;
+};
+
+static void exec_after_turn(void *arg)
+{
+    struct exec_after *a = arg;
+
+    exec_turn(a->lane);
+    a->fn(a->opaque);
+    g_free(a);
+}
+
+void envme_qexec_turn(struct envme_qexec *e, envme_exec_fn *fn, void *opaque)
+{
+    for (unsigned i = 1; i < e->nlanes; i++) {
+        struct exec_after *a = g_new(struct exec_after, 1);
+
+        *a = (struct exec_after) {
+            .lane = e->lane[i], .fn = fn, .opaque = opaque,
+        };
+        exec_defer(e, i, exec_after_turn, a);
+    }
+    exec_turn(e->lane[0]);
 }
 
 static void exec_nothing(void *opaque)

@@ -50,6 +50,11 @@ struct envme_qexec {
 void envme_qexec_init(struct envme_qexec *e, IOThread *const *iothreads,
                       unsigned n, struct envme_exec *port);
 /*
+ * Gives every lane a turn and then calls fn(opaque) once for each I/O lane, on
+ * it. Lane 0's turn is over when this returns. BQL.
+ */
+void envme_qexec_turn(struct envme_qexec *e, envme_exec_fn *fn, void *opaque);
+/*
  * No turn begins any more and none is under way when this returns; kicks are
  * harmless. Polls the main loop. BQL.
  */

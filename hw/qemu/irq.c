@@ -58,6 +58,9 @@ static void irq_drive_pin(struct envme_qirq *q, bool msg)
 {
     bool level = false;
 
+    if (qatomic_read(&q->mute)) {
+        msg = true;
+    }
     for (unsigned v = 0; !msg && !level && v < q->nvectors; v++) {
         level = qatomic_read(&q->raised[v]) && !irq_is_masked(q, v);
     }
@@ -141,6 +144,26 @@ static void irq_reset(void *opaque)
     memset(q->pending, 0, q->nwords * sizeof(*q->pending));
     q->intms = 0;
     irq_service(q);
+}
+
+bool envme_qirq_is_pin(struct envme_qirq *q)
+{
+    return !qatomic_read(&q->msg);
+}
+
+void envme_qirq_mute(struct envme_qirq *q, unsigned n)
+{
+    qatomic_add(&q->mute, n);
+    irq_service(q);
+}
+
+void envme_qirq_unmute(void *opaque)
+{
+    struct envme_qirq *q = opaque;
+
+    if (qatomic_fetch_dec(&q->mute) == 1) {
+        irq_kick(q);
+    }
 }
 
 void envme_qirq_config(struct envme_qirq *q)

@@ -24,13 +24,22 @@ struct envme_qirq {
     QEMUBH *bh;
     uint32_t intms;             /* BQL */
     bool on;                    /* Bus Master Enable; BQL */
-    bool msg;                   /* a message-signalled kind is enabled; BQL */
+    bool msg;                   /* a message-signalled kind is enabled; atomic */
+    unsigned mute;              /* the pin stays down; atomic */
 };
 
 void envme_qirq_init(struct envme_qirq *q, PCIDevice *dev, unsigned nvectors,
                      struct envme_irq *port);
 void envme_qirq_free(struct envme_qirq *q);
 void envme_qirq_set(struct envme_qirq *q, bool on);
+/* The host uses the pin. Any thread. */
+bool envme_qirq_is_pin(struct envme_qirq *q);
+/*
+ * The pin stays down until as many unmute as mute calls have come, whatever
+ * is raised: see pci_flush_pin(). mute: BQL; unmute: any thread.
+ */
+void envme_qirq_mute(struct envme_qirq *q, unsigned n);
+void envme_qirq_unmute(void *q);
 /* The configuration space has been written to. */
 void envme_qirq_config(struct envme_qirq *q);
 

@@ -20,6 +20,24 @@ static void medium_changed(struct envme_backend *be, void *opaque)
     }
 }
 
+/* QEMU would take 512 for the physical size where the backend tells nothing,
+ * and then say that the logical one is too large. */
+static bool medium_block_sizes(BlockConf *conf, Error **errp)
+{
+    if (conf->logical_block_size > 512 && !conf->physical_block_size) {
+        conf->physical_block_size = MAX(conf->logical_block_size, 4096);
+    }
+    if (conf->physical_block_size &&
+        conf->physical_block_size < conf->logical_block_size) {
+        error_setg(errp, "physical_block_size=%u is below "
+                   "logical_block_size=%u; the nearest valid value is %u",
+                   conf->physical_block_size, conf->logical_block_size,
+                   conf->logical_block_size);
+        return false;
+    }
+    return true;
+}
+
 static bool medium_open_drive(struct envme_medium *m,
                               struct envme_ns_params *p, Error **errp)
 {
@@ -30,7 +48,7 @@ static bool medium_open_drive(struct envme_medium *m,
                    blk_name(conf->blk));
         return false;
     }
-    if (!blkconf_blocksizes(conf, errp) ||
+    if (!medium_block_sizes(conf, errp) || !blkconf_blocksizes(conf, errp) ||
         !blkconf_apply_backend_options(conf,
                                        !blk_supports_write_perm(conf->blk),
                                        true, errp)) {
@@ -53,10 +71,11 @@ static bool medium_open_memdev(struct envme_medium *m,
                    "drive=, memory given with memdev= has none of them");
         return false;
     }
+    if (!medium_block_sizes(conf, errp)) {
+        return false;
+    }
     conf->logical_block_size = conf->logical_block_size ?: 512;
     conf->physical_block_size = conf->physical_block_size ?: 4096;
-    conf->physical_block_size = MAX(conf->physical_block_size,
-                                    conf->logical_block_size);
     m->be = envme_memdev_new(m->memdev, errp);
     return m->be;
 }

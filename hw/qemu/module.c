@@ -15,9 +15,8 @@
 
 #include <dlfcn.h>
 #include "hw/pci/pci_device.h"
-#include "qapi/qapi-commands-machine.h"
-#include "qapi/qapi-types-machine.h"
-#include "qapi/qapi-visit-machine.h"
+#include "qapi/qapi-commands-control.h"
+#include "qapi/qapi-types-control.h"
 #include "qemu/module.h"
 #include "qemu/qemu-plugin.h"
 #include "qom/object.h"
@@ -101,17 +100,20 @@ static char *module_check_type(unsigned i)
 /* NULL, or why it cannot be loaded here; g_free(). */
 static char *module_check(void)
 {
-    const char *missing = envme_symbols_missing();
-    char *err;
+    const char *missing;
+    char *err = NULL;
 
-    if (missing) {
-        return g_strdup_printf("this QEMU has no symbol '%s' for modules: it "
-                               "must be version %d.%d, built with "
-                               "--enable-modules and --enable-plugins",
-                               missing, QEMU_VERSION_MAJOR,
-                               QEMU_VERSION_MINOR);
+    /* The version first: it is the better explanation. */
+    if (dlsym(RTLD_DEFAULT, "qmp_query_version") &&
+        dlsym(RTLD_DEFAULT, "qapi_free_VersionInfo")) {
+        err = module_check_version();
     }
-    err = module_check_version();
+    missing = envme_symbols_missing();
+    if (!err && missing) {
+        err = g_strdup_printf("this QEMU has no symbol '%s' for modules: it "
+                              "must be built with --enable-modules and "
+                              "--enable-plugins", missing);
+    }
     for (unsigned i = 0; !err && i < ARRAY_SIZE(module_types); i++) {
         err = module_check_type(i);
     }

@@ -145,13 +145,6 @@ static void ns_unrealize(DeviceState *dev)
     ns_unref_subsys(s);
 }
 
-static void ns_instance_init(Object *obj)
-{
-    EnvmeNsState *s = ENVME_NS_DEV(obj);
-
-    s->medium.conf = DEFAULT_BLOCK_CONF;
-}
-
 static const Property ns_props[] = {
     DEFINE_BLOCK_PROPERTIES(EnvmeNsState, medium.conf),
     DEFINE_BLOCK_ERROR_PROPERTIES(EnvmeNsState, medium.conf),
@@ -190,7 +183,6 @@ static const TypeInfo ns_info = {
     .name = TYPE_ENVME_NS,
     .parent = TYPE_DEVICE,
     .instance_size = sizeof(EnvmeNsState),
-    .instance_init = ns_instance_init,
     .class_init = ns_class_init,
 };
 

@@ -7,8 +7,11 @@
 
 #include "hw/pci/pci_ids.h"
 #include "qapi/error.h"
+#include "qapi/qapi-builtin-visit.h"
+#include "qapi/visitor-impl.h"
 #include "qapi/visitor.h"
 #include "system/iothread.h"
+#include "system/system.h"
 
 #include "hw/qemu/dev.h"
 
@@ -40,6 +43,8 @@ static const Property props[] = {
     DEFINE_PROP_UINT16("msix_qsize", EnvmeState, props.msix_qsize, 65),
     DEFINE_PROP_BOOL("msix-exclusive-bar", EnvmeState,
                      props.msix_exclusive_bar, false),
+    DEFINE_PROP_ON_OFF_AUTO("msix", EnvmeState, props.msix, ON_OFF_AUTO_AUTO),
+    DEFINE_PROP_ON_OFF_AUTO("msi", EnvmeState, props.msi, ON_OFF_AUTO_AUTO),
     DEFINE_PROP_UINT16("mqes", EnvmeState, props.mqes, 0x7ff),
     DEFINE_PROP_UINT8("dstrd", EnvmeState, props.dstrd, 0),
     DEFINE_PROP_BOOL("cqr", EnvmeState, props.cqr, true),
@@ -74,18 +79,263 @@ static void props_get_iothreads(Object *obj, Visitor *v, const char *name,
     visit_type_str(v, name, &str, errp);
 }
 
-static char **props_visit_list(Visitor *v, const char *name, Error **errp)
+/* True for a list; visitors that cannot tell have strings only. */
+static bool props_is_list(Visitor *v, const char *name, Error **errp)
 {
-    g_autoptr(GPtrArray) ids = g_ptr_array_new();
-    GenericList *list = NULL;
-    bool ok;
+    GenericAlternate *alt = NULL;
+    bool is_list;
 
-    if (!visit_start_list(v, name, NULL, 0, errp)) {
-        return NULL;
+    if (!v->start_alternate ||
+        !visit_start_alternate(v, name, &alt, sizeof(*alt), errp)) {
+        return false;
     }
-    (void)list;
-    ok = true;
-    visit_end_list(v, NULL);
-    g_ptr_array_add(ids, NULL);
-    return ok ? (char **)g_ptr_array_free(g_steal_pointer(&ids), false) : NULL;
+    is_list = alt && alt->type == QTYPE_QLIST;
+    visit_end_alternate(v, (void **)&alt);
+    g_free(alt);
+    return is_list;
+}
+
+static void props_set_iothreads(Object *obj, Visitor *v, const char *name,
+                                void *opaque, Error **errp)
+{
+    EnvmeState *s = ENVME_DEV(obj);
+    g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *str = NULL;
+    strList *list = NULL;
+
+    if (DEVICE(obj)->realized) {
+        error_setg(errp, "iothreads cannot be changed any more");
+        return;
+    }
+    if (props_is_list(v, name, errp)) {
+        if (!visit_type_strList(v, name, &list, errp)) {
+            return;
+        }
+        for (strList *e = list; e; e = e->next) {
+            g_ptr_array_add(ids, g_strdup(e->value));
+        }
+        qapi_free_strList(list);
+        g_ptr_array_add(ids, NULL);
+        g_strfreev(s->props.iothreads);
+        s->props.iothreads =
+            (char **)g_ptr_array_free(g_steal_pointer(&ids), false);
+        return;
+    }
+    if (visit_type_str(v, name, &str, errp)) {
+        g_strfreev(s->props.iothreads);
+        s->props.iothreads = *str ? g_strsplit(str, ":", -1) : NULL;
+    }
+}
+
+bool envme_props_iothreads(const EnvmeState *s, IOThread ***list, unsigned *n,
+                           Error **errp)
+{
+    char **ids = s->props.iothreads;
+    g_autofree IOThread **t = NULL;
+
+    *n = 0;
+    *list = NULL;
+    if (ids && s->props.iothread) {
+        error_setg(errp, "iothread= and iothreads= exclude each other: give "
+                   "all of them in iothreads=");
+        return false;
+    }
+    if (s->props.iothread) {
+        *list = g_new(IOThread *, 1);
+        (*list)[(*n)++] = s->props.iothread;
+        return true;
+    }
+    t = g_new0(IOThread *, ids ? g_strv_length(ids) + 1 : 1);
+    for (; ids && ids[*n]; (*n)++) {
+        t[*n] = iothread_by_id(ids[*n]);
+        if (!t[*n]) {
+            error_setg(errp, "iothreads: there is no iothread '%s'; add "
+                       "-object iothread,id=%s", ids[*n], ids[*n]);
+            return false;
+        }
+        for (unsigned i = 0; i < *n; i++) {
+            if (t[i] == t[*n]) {
+                error_setg(errp, "iothreads names '%s' twice; name it once",
+                           ids[*n]);
+                return false;
+            }
+        }
+    }
+    *list = g_steal_pointer(&t);
+    return true;
+}
+
+/* ---- checks ------------------------------------------------------------ */
+
+struct props_range {
+    const char *name;
+    uint64_t value, min, max;
+};
+
+static bool props_check_range(const struct props_range *r, Error **errp)
+{
+    if (r->value >= r->min && r->value <= r->max) {
+        return true;
+    }
+    error_setg(errp, "%s=%" PRIu64 " is out of range; the nearest valid value "
+               "is %" PRIu64, r->name, r->value,
+               r->value < r->min ? r->min : r->max);
+    return false;
+}
+
+static bool props_check_string(const char *name, const char *value,
+                               size_t max, Error **errp)
+{
+    size_t len = strlen(value);
+
+    for (size_t i = 0; i < len; i++) {
+        if (value[i] < 0x20 || value[i] > 0x7e) {
+            error_setg(errp, "%s=%s has a character that is not printable "
+                       "ASCII", name, value);
+            return false;
+        }
+    }
+    if (len > max) {
+        error_setg(errp, "%s=%s is %zu characters long; the longest is %.*s "
+                   "(%zu)", name, value, len, (int)max, value, max);
+        return false;
+    }
+    return true;
+}
+
+static bool props_check_ids(const struct envme_ctrl_props *p, Error **errp)
+{
+    const struct {
+        const char *name;
+        uint32_t value;
+    } ids[] = {
+        { "pci-vendor-id", p->vid },
+        { "pci-device-id", p->did },
+        { "pci-subsystem-vendor-id", p->ssvid },
+        { "pci-subsystem-id", p->ssid },
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(ids); i++) {
+        if (ids[i].value != PROPS_NOT_GIVEN && ids[i].value > 0xffff) {
+            error_setg(errp, "%s=0x%x has more than 16 bits; the nearest "
+                       "valid value is 0xffff", ids[i].name, ids[i].value);
+            return false;
+        }
+    }
+    if (p->use_intel_id && p->qemu_id) {
+        error_setg(errp, "use-intel-id=on and qemu-id=on exclude each other");
+        return false;
+    }
+    return true;
+}
+
+bool envme_props_check(const EnvmeState *s, Error **errp)
+{
+    const struct envme_ctrl_props *p = &s->props;
+    const struct props_range ranges[] = {
+        { "max_ioqpairs", p->max_ioqpairs, 1, 65535 },
+        { "msix_qsize", p->msix_qsize, 1, 2048 },
+        { "mqes", p->mqes, 1, 65535 },
+        { "dstrd", p->dstrd, 0, 8 },
+        { "mdts", p->mdts, 0, 20 },
+        { "vsl", p->vsl, 0, 20 },
+        { "elpe", p->elpe, 0, 255 },
+        { "aer_max_queued", p->aer_max_queued, 1, 65536 },
+    };
+
+    if (!p->serial) {
+        error_setg(errp, "serial= is missing");
+        return false;
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(ranges); i++) {
+        if (!props_check_range(&ranges[i], errp)) {
+            return false;
+        }
+    }
+    if (!props_check_string("serial", p->serial, 20, errp) ||
+        !props_check_string("model", p->model ?: PROPS_MODEL, 40, errp) ||
+        !props_check_string("firmware", p->firmware ?: PROPS_FIRMWARE, 8,
+                            errp) ||
+        !props_check_ids(p, errp)) {
+        return false;
+    }
+    if (s->subsys_dev && envme_medium_given(&s->medium)) {
+        error_setg(errp, "%s= and subsys= exclude each other: give the "
+                   "namespace with -device envme-ns",
+                   s->medium.memdev ? "memdev" : "drive");
+        return false;
+    }
+    return true;
+}
+
+static uint16_t props_id(uint32_t given, uint16_t dflt)
+{
+    return given == PROPS_NOT_GIVEN ? dflt : given;
+}
+
+uint16_t envme_props_did(const EnvmeState *s)
+{
+    return props_id(s->props.did, s->props.use_intel_id ? 0x5845 :
+                                  s->props.qemu_id ? PCI_DEVICE_ID_REDHAT_NVME :
+                                  PROPS_DID);
+}
+
+uint16_t envme_props_ssid(const EnvmeState *s)
+{
+    return props_id(s->props.ssid, PCI_SUBDEVICE_ID_QEMU);
+}
+
+void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p)
+{
+    const struct envme_ctrl_props *pr = &s->props;
+
+    *p = (struct envme_ctrl_params) {
+        .vid = props_id(pr->vid, pr->use_intel_id ? PCI_VENDOR_ID_INTEL :
+                                 pr->qemu_id ? PCI_VENDOR_ID_REDHAT :
+                                 PROPS_VID),
+        .ssvid = props_id(pr->ssvid, PCI_SUBVENDOR_ID_REDHAT_QUMRANET),
+        .mdts = pr->mdts,
+        .vsl = pr->vsl,
+        .mqes = pr->mqes,
+        .max_ioqpairs = pr->max_ioqpairs,
+        .dstrd = pr->dstrd,
+        .cqr = pr->cqr,
+        .mpsmax = 4,
+        .to = 15,
+        .aerl = pr->aerl,
+        .aer_max_queued = pr->aer_max_queued,
+        .acl = 3,
+        .elpe = pr->elpe,
+        .max_inflight = PROPS_MAX_INFLIGHT,
+        .ctratt_mem = pr->ctratt_mem,
+    };
+    /* 52-54-00, a locally administered one; Intel's when it is imitated. */
+    memcpy(p->ieee, pr->use_intel_id ? "\xb3\x02\x00" : "\x00\x54\x52", 3);
+    g_strlcpy(p->serial, pr->serial, sizeof(p->serial));
+    g_strlcpy(p->model, pr->model ?: PROPS_MODEL, sizeof(p->model));
+    g_strlcpy(p->firmware, pr->firmware ?: PROPS_FIRMWARE,
+              sizeof(p->firmware));
+}
+
+/* ---- class --------------------------------------------------------------- */
+
+void envme_props_instance_init(EnvmeState *s)
+{
+    device_add_bootindex_property(OBJECT(s), &s->medium.conf.bootindex,
+                                  "bootindex", "/namespace@1,0", DEVICE(s));
+}
+
+void envme_props_finalize(EnvmeState *s)
+{
+    g_strfreev(s->props.iothreads);
+}
+
+void envme_props_class_init(ObjectClass *oc)
+{
+    device_class_set_props(DEVICE_CLASS(oc), props);
+    object_class_property_add(oc, "iothreads", "list of IOThread ids, a:b:c",
+                              props_get_iothreads, props_set_iothreads, NULL,
+                              NULL);
+    object_class_property_set_description(oc, "iothreads",
+                                          "Threads that serve the I/O queues");
 }

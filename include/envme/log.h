@@ -262,7 +262,7 @@ _Static_assert(sizeof(struct envme_log_effects) == 4096, "");
 #define ENVME_EFF_CSP_SUBSYS    0x02000000u
 #define ENVME_EFF_CSP_CDQ       0x04000000u
 
-/* LID 12h: Feature Identifiers Supported and Effects; UDCC is in LBCC's place */
+/* LID 12h: Feature Identifiers Supported and Effects */
 struct envme_log_fid_effects {
     le32_t  fid[256];
 };

@@ -199,7 +199,7 @@ enum {                                  /* CMBSZ.SZU */
 #define ENVME_CMBSWTP_CMBSWTU   0x0000000fu
 #define ENVME_CMBSWTP_CMBSWTV   0xffffff00u
 
-enum {          /* CMBEBS.CMBSZU, CMBSWTP.CMBSWTU, PMREBS.PMRSZU, PMRSWTP.PMRSWTU */
+enum {                  /* CMBSZU, CMBSWTU, PMRSZU, PMRSWTU */
     ENVME_REG_UNIT_B            = 0,
     ENVME_REG_UNIT_KIB          = 1,
     ENVME_REG_UNIT_MIB          = 2,

@@ -131,6 +131,25 @@ def interactive(qemu, img, accel, cpu, extra):
     os.execvp(command[0], command)
 
 
+class Ticker:
+    """A count of seconds on a terminal while the guest is silent."""
+
+    def __init__(self):
+        self.since, self.shown = time.monotonic(), False
+
+    def tick(self):
+        silent = time.monotonic() - self.since
+        if silent >= 2 and sys.stdout.isatty():
+            print("\r  ... %d s " % silent, end="", flush=True)
+            self.shown = True
+
+    def line(self, line):
+        if self.shown:
+            print("\r            \r", end="")
+        self.since, self.shown = time.monotonic(), False
+        show(line)
+
+
 def show(line):
     if line.startswith("S "):
         print("\n== " + line[2:], flush=True)
@@ -177,7 +196,9 @@ def main():
     with open(vm.script("guest-lib/tour.sh")) as f:
         guest = vm.Guest(qemu, img, f.read(), args, accel=accel, cpu=cpu, mem=512,
                          log_dir=a.logs, name="run", timeout=120)
-    guest.on_line, guest.kvm = show, accel == "kvm"
+    ticker = Ticker()
+    guest.on_line, guest.on_tick, guest.kvm = ticker.line, ticker.tick, accel == "kvm"
+    print("booting the guest", flush=True)
     guest.run()
     good = summary(guest)
     vm.say("%.0f s in all" % (time.monotonic() - start))

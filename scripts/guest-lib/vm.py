@@ -46,11 +46,12 @@ def image(kind):
 
 
 def qemu(kind):
-    """How to call QEMU: the distribution's binary ("stock"), our own build
-    ("build"), or whatever ENVME_QEMU says."""
-    if os.environ.get("ENVME_QEMU"):
+    """How to call QEMU: the distribution's binary ("stock", and "aarch64" for
+    that machine), our own build ("build"), or whatever ENVME_QEMU says."""
+    if os.environ.get("ENVME_QEMU") and kind != "aarch64":
         return shlex.split(os.environ["ENVME_QEMU"])
-    command = {"stock": ["stock-qemu"], "build": ["get-qemu", "--build"]}[kind]
+    command = {"stock": ["stock-qemu"], "aarch64": ["stock-qemu", "aarch64"],
+               "build": ["get-qemu", "--build"]}[kind]
     out = subprocess.run([script(command[0])] + command[1:],
                          stdout=subprocess.PIPE, check=True).stdout
     path = out.decode().splitlines()[-1]
@@ -156,7 +157,7 @@ class Guest:
                         "qmp": self._answer_qmp, "autocont": self._answer_autocont,
                         "stops": lambda words: str(self.stops)}
         self.autocont, self.stops = False, 0
-        self.on_line = None
+        self.on_line = self.on_tick = None
         os.makedirs(log_dir, exist_ok=True)
         self.initrd = self._path("initrd")
         self.klog = self._path("kernel.log")
@@ -243,6 +244,8 @@ class Guest:
                                  % self.timeout)
             ready = select.select([console, self.qmp.sock], [], [],
                                   min(left, 1))[0]
+            if not ready and self.on_tick:
+                self.on_tick()
             if self.qmp.sock in ready:
                 self.qmp.poll()
                 self._look_for_stop()

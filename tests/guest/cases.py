@@ -16,6 +16,7 @@ class Case:
     build: typing.Callable
     kernel: str = "cloud-new"
     machine: str = "q35"
+    cpu: str = "max"
     smp: int = 1
     mem: int = 384
     modules: str = "nvme"
@@ -71,8 +72,8 @@ def backends(lab):
         args += ["-blockdev", "driver=nbd,node-name=%s,export=disk,server.type=unix,"
                  "server.path=%s" % (name, lab.nbd(16))]
         args += lab.ctrl(name, drive=name, **props)
-    args += lab.memory("m0", 16) + lab.ctrl("memdev", memdev="m0")
-    args += lab.memory("m1", 16) + lab.ctrl("memdev-io1", memdev="m1", iothread="io1")
+    args += lab.memory("m0", 16) + lab.ctrl("mem", memdev="m0")
+    args += lab.memory("m1", 16) + lab.ctrl("mem-io1", memdev="m1", iothread="io1")
     return args
 
 
@@ -139,6 +140,8 @@ CASES = [
     Case("basic-new", "basic.sh", one_qcow2_iothread, smp=4, stock=True),
     Case("basic-4096-i440fx", "basic.sh", one_4k, machine="pc"),
     Case("basic-iommu-memdev", "basic.sh", behind_iommu(one_memdev_iothread), append=IOMMU),
+    Case("aarch64", "basic.sh", one_qcow2_iothread, kernel="arm64", stock=True,
+         machine="virt,gic-version=3", cpu="max,pauth-impdef=on", smp=2),
     Case("faults", "faults.sh", faults),
     Case("reboot", "reboot.sh", one_raw, reboot=True),
 ]

@@ -78,6 +78,7 @@ uio_story() {
 
 vfio_story() {
     t "vfio-pci takes the controller" bind_to vfio-pci || return
+    modprobe vfio_iommu_type1
     start_driver vfio "$pci" /tmp/count 100000000
     t "the driver on vfio does I/O" wait_for 20 more_ops_than 1000
     one_freeze "setpci under vfio" by_setpci

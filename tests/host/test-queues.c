@@ -97,7 +97,7 @@ static void test_create_sq_errors(void)
     th_assert_code(raw_create(h, ENVME_ADM_CREATE_SQ, 2, 15,
                               ENVME_CREATE_SQ_PC | 2 << 16, mem), CQ_INVALID);
     th_assert_code(raw_create(h, ENVME_ADM_CREATE_SQ, 2, 15,
-                              ENVME_CREATE_SQ_PC, mem), CQ_INVALID);
+                              ENVME_CREATE_SQ_PC, mem), QID_INVALID);
     th_assert_code(raw_create(h, ENVME_ADM_CREATE_SQ, 2, 15, ok, mem + 64),
                    PRP_OFFSET_INVALID);
     th_assert_code(raw_create(h, ENVME_ADM_CREATE_SQ, 2, 15, 1 << 16,

@@ -279,6 +279,9 @@ static void mem_unmap(void *opaque, void *ptr, size_t len, bool dirty)
     if (why) {
         g_error("unmap %s", why);
     }
+    if (atomic_load_explicit(&h->bme_quiet, memory_order_relaxed)) {
+        g_error("unmap while Bus Master is off and the controller quiet");
+    }
     if (!atomic_fetch_sub_explicit(&h->maps, 1, memory_order_relaxed)) {
         g_error("unmap of what is not mapped");
     }

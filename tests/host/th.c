@@ -101,6 +101,9 @@ struct th *th_new_(const struct th_opts *opts)
     if (!h->ctrl) {
         g_error("controller: %s", err);
     }
+    /* As PCI has it: off, until a driver turns it on. */
+    g_assert_false(atomic_load(&h->ctrl->bme));
+    envme_ctrl_set_bme(h->ctrl, true);
     if (!opts->peer && !opts->no_ns) {
         for (i = 0; i < TH_MAX_NS; i++) {
             if (opts->ns[i].size) {
@@ -245,6 +248,9 @@ bool th_enable_as(struct th *h, uint32_t cc, uint32_t asqs, uint32_t acqs)
 
     g_assert(!h->sq[0] && !h->cq[0]);
     h->page = 4096u << FIELD_GET(ENVME_CC_MPS, cc);
+    if (h->page > 65536) {
+        h->page = 4096;         /* it will be refused */
+    }
     *cq = (struct th_cq){ .size = acqs, .phase = true, .live = true,
                           .base = th_alloc(h, acqs * 16) };
     *sq = (struct th_sq){ .size = asqs, .live = true,
@@ -337,12 +343,8 @@ static bool host_quiet(void *arg)
 
 void th_bme(struct th *h, bool on)
 {
-    const char *why = atomic_load(&h->closed);
-
     if (on) {
-        if (why && g_str_has_prefix(why, "while Bus Master")) {
-            th_close(h, NULL);
-        }
+        atomic_store(&h->bme_quiet, false);
         atomic_store(&h->bme, true);
         envme_ctrl_set_bme(h->ctrl, true);
         return;
@@ -355,7 +357,5 @@ void th_bme(struct th *h, bool on)
     if (atomic_load(&h->maps)) {
         g_error("quiet, but with memory mapped");
     }
-    if (!why) {
-        th_close(h, "while Bus Master is off and the controller quiet");
-    }
+    atomic_store(&h->bme_quiet, true);
 }

@@ -11,9 +11,10 @@
  *
  * What is always checked, at once and fatally: every map is unmapped once with
  * its own length; no DMA and no interrupt between the end of a reset and the
- * next enable, nor while Bus Master is off and the controller quiet; nothing
- * is read before it was mapped or after it was unmapped (a map is a heap copy,
- * so AddressSanitizer sees it); every completion belongs to a command that is
+ * next enable; no unmap while Bus Master is off and the controller said to be
+ * quiet (all else the port then refuses, and holds interrupts back); nothing is
+ * read before it was mapped or after it was unmapped (a map is a heap copy, so
+ * AddressSanitizer sees it); every completion belongs to a command that is
  * outstanding on the queue that it names, with the phase tag in order.
  *
  * A failed check of the host's own kind ends the test program (g_error).
@@ -218,6 +219,7 @@ struct th {
     atomic_uint failed[TH_AT_MAX];
     _Atomic(const char *) closed;       /* no DMA, no interrupt: why */
     atomic_bool bme;            /* the port's */
+    atomic_bool bme_quiet;      /* off, and nothing is mapped any more */
     atomic_uint refused;        /* with -EBUSY */
     atomic_uint dma_ops;        /* that went through */
     atomic_uint self_dma, mmio_ops, bad_addr;

@@ -235,15 +235,27 @@ static void test_nssr(void)
     qn_close(q);
 }
 
-/* CFS from a queue that cannot be posted to: RDY stays, reset recovers. */
+/*
+ * CFS from a queue that cannot be posted to: RDY stays, a reset recovers. The
+ * admin CQ lies in another device's memory, which goes away.
+ */
 static void test_cfs_keeps_rdy(void)
 {
-    QNvme *q = qn_open(NULL);
+    QNvme *q = qn_open(&(QnConf){
+        .extra = "-object memory-backend-ram,id=shm,size=1M,share=on "
+                 "-device ivshmem-plain,memdev=shm,addr=6" });
+    QPCIDevice *shm = qpci_device_find(q->bus, QPCI_DEVFN(6, 0));
     struct envme_sqe s = qn_identify(1, 0, 0x2000000);
+    struct envme_cqe c;
 
+    qpci_device_enable(shm);
     qn_admin_queues(q, 32, 32);
-    qn_w8(q, ENVME_REG_ACQ, 0xffffffff00000000);
+    q->acq->addr = qpci_iomap(shm, 2, NULL).addr;
+    qn_w8(q, ENVME_REG_ACQ, q->acq->addr);
     qn_enable_cc(q, QN_CC);
+    c = qn_admin(q, s);
+    qn_assert_ok(c);
+    qpci_config_writew(shm, PCI_COMMAND, 0);
     qn_push(q, q->asq, s);
     qn_ring_sq(q, q->asq);
     qn_wait(q, ENVME_REG_CSTS, ENVME_CSTS_CFS, ENVME_CSTS_CFS);
@@ -253,6 +265,7 @@ static void test_cfs_keeps_rdy(void)
     qn_sleep(q, 2);
     g_assert_cmphex(qn_csts(q), ==, ENVME_CSTS_RDY | ENVME_CSTS_CFS);
     qn_check_alive(q, true);
+    g_free(shm);
     qn_close(q);
 }
 
@@ -280,9 +293,9 @@ static void test_mps(void)
         c = qn_admin(q, qn_identify(1, 0, buf));
         qn_assert_ok(c);
         q->ram = ROUND_UP(q->ram, page);
-        cq = qn_cq_new(q, 1, page / 16, 0);
+        cq = qn_cq_new(q, 1, MIN(page / 16, 2048), 0);
         q->ram = ROUND_UP(q->ram, page);
-        sq = qn_sq_new(q, 1, page / 64, cq);
+        sq = qn_sq_new(q, 1, MIN(page / 64, 2048), cq);
         q->ram = ROUND_UP(q->ram, page);
         c = qn_admin(q, qn_create_cq(cq, false));
         qn_assert_ok(c);

@@ -64,13 +64,17 @@ static char *env_bios(void)
     return qn_image("bios", 64 << 10);
 }
 
-char *qn_base_args(const char *machine)
+static char *env_plugin(void)
 {
     const char *module = g_getenv("ENVME_MODULE");
-    g_autofree char *bios = env_bios();
-    g_autofree char *plugin =
-        module && *module ? g_strdup_printf("-plugin %s ", module) :
-        g_strdup("");
+
+    return module && *module ? g_strdup_printf("-plugin %s ", module) :
+           g_strdup("");
+}
+
+char *qn_base_args(const char *machine)
+{
+    g_autofree char *bios = env_bios(), *plugin = env_plugin();
 
     return g_strdup_printf("-machine %s -m 256M -nodefaults -bios %s %s",
                            machine ? machine : "q35", bios, plugin);
@@ -117,6 +121,21 @@ int qn_spawn(const char *args, char **out, char **err)
         g_getenv("QTEST_QEMU_BINARY"), base, args);
 
     return env_spawn_line(line, NULL, out, err);
+}
+
+int qn_spawn_quit(const char *args, char **err)
+{
+    static const char qmp[] = "{\"execute\":\"qmp_capabilities\"}"
+                              "{\"execute\":\"quit\"}";
+    g_autofree char *plugin = env_plugin();
+    g_autofree char *line = g_strdup_printf(
+        "printf '%%s' '%s' | timeout -k 1 10 %s %s -display none "
+        "-accel qtest -nodefaults -qmp stdio %s",
+        qmp, g_getenv("QTEST_QEMU_BINARY"), plugin, args);
+    char *argv[] = { (char *)"sh", (char *)"-c", line, NULL };
+
+    g_test_message("running: %s", line);
+    return env_spawn(argv, NULL, NULL, err);
 }
 
 int qn_spawn_preload(const char *args, char **out, char **err)

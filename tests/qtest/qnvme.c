@@ -72,8 +72,9 @@ QNvme *qn_open(const QnConf *conf)
         "-device %s,id=nv,serial=qtest,addr=%d%s%s%s ", qn_device(), QN_SLOT,
         *drive ? ",drive=d0" : "", conf->props ? "," : "",
         conf->props ? conf->props : "");
-    q->qts = qtest_initf("%s %s %s %s", base, drive,
-                         conf->extra ? conf->extra : "", dev);
+    q->qts = qtest_initf("%s %s %s %s %s", base, drive,
+                         conf->extra ? conf->extra : "", dev,
+                         conf->after ? conf->after : "");
     q->owns_qts = true;
     q->bus = qpci_new_pc(q->qts, NULL);
     q->devfn = QPCI_DEVFN(QN_SLOT, 0);
@@ -104,8 +105,12 @@ void qn_close(QNvme *q)
 
 void qn_pci_restore(QNvme *q)
 {
+    uint8_t pm = qn_cap_find(q, PCI_CAP_ID_PM);
     int i;
 
+    if (pm) {
+        qpci_config_writew(q->pdev, pm + PCI_PM_CTRL, 0);       /* D0 */
+    }
     for (i = 0; i < 6; i++) {
         if (q->bar_size[i]) {
             qpci_config_writel(q->pdev, PCI_BASE_ADDRESS_0 + 4 * i,
@@ -223,7 +228,8 @@ void qn_sleep(QNvme *q, unsigned ms)
 {
     gint64 end = g_get_monotonic_time() + ms * 1000;
 
-    qtest_clock_step(q->qts, ms * 1000000ll);
+    /* A step of 0 is an error. */
+    qtest_clock_step(q->qts, ms * 1000000ll + 1);
     do {
         g_usleep(500);
         qtest_readb(q->qts, 0);     /* a turn of QEMU's main loop */

@@ -74,6 +74,7 @@ typedef struct QnConf {
     const char *drive;      /* of -drive if=none,id=d0,...; QN_RAW: a file */
     const char *props;      /* of the controller: "a=b,c=d" */
     const char *extra;      /* further arguments, before the controller */
+    const char *after;      /* ... and after it */
     const char *machine;    /* default: q35 */
     bool no_drive;
     bool bare;              /* no controller in the command line */
@@ -102,6 +103,8 @@ char *qn_tmp(const char *name);
 /* Runs QEMU (args after the common ones) to its end and returns its exit
  * status, or -signal; *err and *out (may be NULL) are g_free()d. */
 int qn_spawn(const char *args, char **out, char **err);
+/* Starts QEMU with exactly these arguments (and the module), has it quit. */
+int qn_spawn_quit(const char *args, char **err);
 /* The same without the common arguments, with the module in LD_PRELOAD. */
 int qn_spawn_preload(const char *args, char **out, char **err);
 uint64_t qn_rss_kib(QNvme *q);

@@ -31,7 +31,7 @@ struct envme_status envme_nvm_check_range(struct envme_cmd *cmd, bool is_write)
                           is_write);
 }
 
-/* NVM 1.1, 4.1.3.1: Error Recovery (05h), DULBE. */
+/* NVM 1.1, 4.1.3: Error Recovery (05h), DULBE. */
 struct envme_status envme_nvm_check_holes(struct envme_cmd *cmd)
 {
     struct envme_ns *ns = cmd->ns;
@@ -74,42 +74,14 @@ unsigned envme_nvm_write_flags(const struct envme_cmd *cmd)
 
 /* ---- the loop --------------------------------------------------------- */
 
-static void loop_cont(struct envme_cmd *cmd, int err);
-
-static struct envme_status loop_run(struct envme_cmd *cmd, int err)
-{
-    struct envme_nvm_loop *l = ENVME_CMD_STATE(cmd, struct envme_nvm_loop);
-    struct envme_status st;
-
-    l->inside = true;
-    for (;;) {
-        st = l->step(cmd, err);
-        if (!envme_st_pending(st)) {
-            break;
-        }
-        l->again = false;
-        envme_cmd_io(cmd, l->ns, loop_cont);
-        if (!l->again) {
-            break;
-        }
-        err = l->err;
-    }
-    l->inside = false;
-    return st;
-}
-
 static void loop_cont(struct envme_cmd *cmd, int err)
 {
     struct envme_nvm_loop *l = ENVME_CMD_STATE(cmd, struct envme_nvm_loop);
-    struct envme_status st;
+    struct envme_status st = l->step(cmd, err);
 
-    if (l->inside) {
-        l->err = err;
-        l->again = true;
-        return;
-    }
-    st = loop_run(cmd, err);
-    if (!envme_st_pending(st)) {
+    if (envme_st_pending(st)) {
+        envme_cmd_io(cmd, l->ns, loop_cont);
+    } else {
         envme_cmd_done(cmd, st);
     }
 }
@@ -118,9 +90,11 @@ struct envme_status envme_nvm_loop(struct envme_cmd *cmd, struct envme_ns *ns,
                                    envme_nvm_step_fn *step)
 {
     struct envme_nvm_loop *l = ENVME_CMD_STATE(cmd, struct envme_nvm_loop);
+    struct envme_status st;
 
     *l = (struct envme_nvm_loop){ .step = step, .ns = ns };
-    return loop_run(cmd, 0);
+    st = step(cmd, 0);
+    return envme_st_pending(st) ? envme_cmd_io(cmd, l->ns, loop_cont) : st;
 }
 
 /* ---- cursors ---------------------------------------------------------- */

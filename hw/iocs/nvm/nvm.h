@@ -60,16 +60,13 @@ unsigned envme_nvm_write_flags(const struct envme_cmd *cmd);
  * result of each request. It returns ENVME_ST_PENDING with the next request
  * in cmd->bio, or the status that ends the command.
  *
- * The loop stands at the beginning of the handler's state (cmd->u). Requests
- * that a backend carries out at once don't pile up on the stack.
+ * The loop stands at the beginning of the handler's state (cmd->u).
  */
 typedef struct envme_status envme_nvm_step_fn(struct envme_cmd *cmd, int err);
 
 struct envme_nvm_loop {
     envme_nvm_step_fn *step;
     struct envme_ns *ns;        /* whose backend; a step may change it */
-    int err;
-    bool inside, again;
 };
 
 /* The rest of the state has been set up. For the handler to return. */

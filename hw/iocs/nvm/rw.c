@@ -32,13 +32,13 @@ struct rw_mem {
 static struct envme_status rw_len(struct envme_cmd *cmd, bool is_write,
                                   uint64_t *len)
 {
-    const struct envme_ctrl_params *p = &cmd->ctrl->params;
     const struct envme_ns *ns = cmd->ns;
     uint32_t nlb = envme_nvm_nlb(cmd);
-    uint64_t limit = p->mdts ? 4096ull << p->mdts : UINT64_MAX;
 
     *len = (uint64_t)nlb * envme_ns_host_block(ns);
-    if ((p->ctratt_mem ? envme_ns_blocks_to_bytes(ns, nlb) : *len) > limit) {
+    if ((cmd->ctrl->params.ctratt_mem ? envme_ns_blocks_to_bytes(ns, nlb)
+                                      : *len) >
+        envme_ctrl_mdts_bytes(cmd->ctrl)) {
         return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
                               offsetof(struct envme_sqe, cdw12));
     }

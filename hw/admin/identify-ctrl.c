@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Identify: the controller and the subsystem. What it says is derived from
+ * the tables and the parameters, so that it cannot promise what is not there.
+ */
+#include <string.h>
+
+#include "hw/admin/admin.h"
+
+/* log2 of the entry sizes, the least and the most. */
+#define IDENTIFY_SQES 0x66
+#define IDENTIFY_CQES 0x44
+
+static void identify_text(char *dst, size_t len, const char *src)
+{
+    memset(dst, ' ', len);
+    memcpy(dst, src, strnlen(src, len));
+}
+
+static uint16_t identify_oncs(const struct envme_ctrl *ctrl)
+{
+    /* Save and Select are the engine's; no feature is saveable, and so says
+     * its capability. */
+    uint16_t oncs = ENVME_ONCS_SSFS;
+
+    for (unsigned i = 0; i < ctrl->tables->niocs; i++) {
+        oncs |= envme_admin_caps(ctrl->tables->iocs[i]->rows);
+    }
+    if (envme_admin_feat(ctrl, ENVME_FID_TIMESTAMP)) {
+        oncs |= ENVME_ONCS_TSS;
+    }
+    return oncs;
+}
+
+static uint8_t identify_lpa(const struct envme_ctrl *ctrl)
+{
+    const struct envme_log_row *smart = envme_admin_log(ctrl, ENVME_LID_SMART);
+    uint8_t lpa = ENVME_LPA_LPEDS;
+
+    if (smart && smart->scope == ENVME_LOG_NS) {
+        lpa |= ENVME_LPA_SMARTS;
+    }
+    if (envme_admin_log(ctrl, ENVME_LID_EFFECTS)) {
+        lpa |= ENVME_LPA_CSES;
+    }
+    if (envme_admin_log(ctrl, ENVME_LID_SUPPORTED) &&
+        envme_admin_log(ctrl, ENVME_LID_EFFECTS) &&
+        envme_admin_log(ctrl, ENVME_LID_FID_EFFECTS) &&
+        envme_admin_log(ctrl, ENVME_LID_MI_EFFECTS)) {
+        lpa |= ENVME_LPA_MLPS;
+    }
+    return lpa;
+}
+
+static void identify_limits(const struct envme_ctrl *ctrl,
+                            struct envme_id_ctrl *id)
+{
+    const struct envme_ctrl_params *p = &ctrl->params;
+
+    id->rab = ENVME_ADMIN_AB;
+    id->mdts = p->mdts;
+    id->acl = p->acl;
+    id->aerl = p->aerl;
+    id->elpe = p->elpe;
+    id->wctemp = le16(ENVME_ADMIN_WCTEMP);
+    id->cctemp = le16(ENVME_ADMIN_CCTEMP);
+    id->sqes = IDENTIFY_SQES;
+    id->cqes = IDENTIFY_CQES;
+    id->maxcmd = le16(ENVME_MIN(p->mqes + 1u, 65535u));
+    id->nn = le32(ctrl->subsys->nn);
+    id->awun = le16(p->awun);
+    id->awupf = le16(p->awupf);
+}
+
+/* CNS 01h. A field that is not set is 0: not there, or not told. */
+struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
+{
+    const struct envme_ctrl *ctrl = cmd->ctrl;
+    const struct envme_ctrl_params *p = &ctrl->params;
+    struct envme_id_ctrl *id = buf;
+
+    id->vid = le16(p->vid);
+    id->ssvid = le16(p->ssvid);
+    identify_text(id->sn, sizeof(id->sn), p->serial);
+    identify_text(id->mn, sizeof(id->mn), p->model);
+    identify_text(id->fr, sizeof(id->fr), p->firmware);
+    memcpy(id->ieee, p->ieee, sizeof(id->ieee));
+    id->cmic = ctrl->subsys->single ? 0 : ENVME_CMIC_MCTRS;
+    id->cntlid = le16(ctrl->cntlid);
+    id->ver = le32(ctrl->vs);
+    /* Of those that a host turns on one by one; SMART's have no bit here. */
+    id->oaes = le32(ENVME_ADMIN_AEC & ~ENVME_FEAT_AEC_SHCW);
+    id->ctratt = le32(p->ctratt_mem ? ENVME_CTRATT_MEM : 0);
+    id->cntrltype = ENVME_CNTRLTYPE_IO;
+    id->oacs = le16(envme_admin_caps(ctrl->tables->admin));
+    /* One slot, which cannot be written. */
+    id->frmw = ENVME_FRMW_FFSRO | FIELD_SET(ENVME_FRMW_NOFS, 1);
+    id->lpa = identify_lpa(ctrl);
+    id->oncs = le16(identify_oncs(ctrl));
+    /* Flush takes NSID FFFFFFFFh. Whether there is a volatile cache is for
+     * each namespace's backend to know, and one may be added at any time. */
+    id->vwc = ENVME_VWC_VWCP | FIELD_SET(ENVME_VWC_FB, ENVME_VWC_FB_YES);
+    id->sgls = le32(FIELD_SET(ENVME_SGLS_SGLS, ENVME_SGLS_SGLS_BYTE) |
+                    ENVME_SGLS_SBBDS | ENVME_SGLS_MPTRSGL);
+    identify_limits(ctrl, id);
+    memcpy(id->subnqn, ctrl->subsys->nqn, sizeof(ctrl->subsys->nqn));
+    return ENVME_ST(SUCCESS);
+}
+
+/* ---- command sets ------------------------------------------------------- */
+
+static uint8_t identify_csi(const struct envme_cmd *cmd)
+{
+    return FIELD_GET(ENVME_IDENTIFY_CSI, envme_cmd_cdw(cmd, 11));
+}
+
+/* CNS 06h */
+struct envme_status envme_cns_cs_ctrl(struct envme_cmd *cmd, void *buf)
+{
+    const struct envme_iocs *iocs = envme_admin_iocs(cmd->ctrl,
+                                                     identify_csi(cmd));
+
+    if (!iocs) {
+        return envme_cmd_fail(cmd, ENVME_ST(IOCS_INVALID),
+                              offsetof(struct envme_sqe, cdw11) + 3);
+    }
+    if (iocs->identify_ctrl) {
+        iocs->identify_ctrl(cmd->ctrl, buf);
+    }
+    return ENVME_ST(SUCCESS);
+}
+
+/* CNS 1Ch: one combination, of all there is. CNTID FFFFh is who is asked. */
+struct envme_status envme_cns_iocs(struct envme_cmd *cmd, void *buf)
+{
+    const struct envme_ctrl *ctrl = cmd->ctrl;
+    unsigned cntid = FIELD_GET(ENVME_IDENTIFY_CNTID, envme_cmd_cdw(cmd, 10));
+    struct envme_id_iocs *id = buf;
+    uint64_t all = 0;
+
+    if (cntid != 0xffff && (cntid >= ENVME_MAX_CTRLS ||
+                            !ctrl->subsys->ctrl[cntid].ops)) {
+        return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
+                              offsetof(struct envme_sqe, cdw10) + 2);
+    }
+    for (unsigned i = 0; i < ctrl->tables->niocs; i++) {
+        all |= ENVME_IOCSC(ctrl->tables->iocs[i]->csi);
+    }
+    id->iocsc[0] = le64(all);
+    return ENVME_ST(SUCCESS);
+}
+
+/* ---- the subsystem --------------------------------------------------------- */
+
+/* CNS 04h: there are no NVM Sets, so the list is empty. */
+struct envme_status envme_cns_nvmset_list(struct envme_cmd *cmd, void *buf)
+{
+    (void)cmd;
+    (void)buf;
+    return ENVME_ST(SUCCESS);
+}
+
+static void identify_ctrl_list(struct envme_cmd *cmd,
+                               const struct envme_ns *ns, void *buf)
+{
+    const struct envme_subsys *s = cmd->ctrl->subsys;
+    unsigned from = FIELD_GET(ENVME_IDENTIFY_CNTID, envme_cmd_cdw(cmd, 10));
+    struct envme_ctrl_list *list = buf;
+    unsigned n = 0;
+
+    for (unsigned i = from; i < ENVME_MAX_CTRLS; i++) {
+        if (s->ctrl[i].ops && (!ns || envme_subsys_is_attached(ns, i))) {
+            list->cntlid[n++] = le16(i);
+        }
+    }
+    list->num = le16(n);
+}
+
+/* CNS 12h: those that have the namespace attached. */
+struct envme_status envme_cns_ns_ctrl_list(struct envme_cmd *cmd, void *buf)
+{
+    uint32_t nsid = envme_cmd_nsid(cmd);
+    const struct envme_subsys *s = cmd->ctrl->subsys;
+    const struct envme_ns *ns = envme_subsys_ns(s, nsid);
+
+    if (!ns) {
+        return envme_cmd_fail(cmd, nsid && nsid <= s->nn ?
+                              ENVME_ST(INVALID_FIELD) : ENVME_ST(INVALID_NS),
+                              offsetof(struct envme_sqe, nsid));
+    }
+    identify_ctrl_list(cmd, ns, buf);
+    return ENVME_ST(SUCCESS);
+}
+
+/* CNS 13h: all of the subsystem. */
+struct envme_status envme_cns_ctrl_list(struct envme_cmd *cmd, void *buf)
+{
+    identify_ctrl_list(cmd, NULL, buf);
+    return ENVME_ST(SUCCESS);
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Identify: namespaces. Base 2.1, 5.1.13.2; NVM 1.1, 4.1.5. */
+#include <string.h>
+
+#include "hw/admin/admin.h"
+
+/* ---- which namespace ------------------------------------------------------ */
+
+static struct envme_status identify_nsid(struct envme_cmd *cmd)
+{
+    uint32_t nsid = envme_cmd_nsid(cmd);
+
+    /* FFFFFFFFh asks for what all have in common, for whoever is going to
+     * create one: nobody can. */
+    if (nsid == 0 || nsid > cmd->ctrl->subsys->nn) {
+        return envme_cmd_fail(cmd, ENVME_ST(INVALID_NS),
+                              offsetof(struct envme_sqe, nsid));
+    }
+    return ENVME_ST(SUCCESS);
+}
+
+static struct envme_status identify_csi(struct envme_cmd *cmd,
+                                        const struct envme_iocs **iocs)
+{
+    *iocs = envme_admin_iocs(cmd->ctrl, FIELD_GET(ENVME_IDENTIFY_CSI,
+                                                  envme_cmd_cdw(cmd, 11)));
+    if (!*iocs) {
+        return envme_cmd_fail(cmd, ENVME_ST(IOCS_INVALID),
+                              offsetof(struct envme_sqe, cdw11) + 3);
+    }
+    return ENVME_ST(SUCCESS);
+}
+
+/* ---- the structures ---------------------------------------------------------- */
+
+/* In logical blocks, 0's based. */
+static le16_t identify_blocks(const struct envme_ns *ns, uint32_t bytes)
+{
+    uint32_t n = bytes >> ns->lbads;
+
+    return le16(n ? ENVME_MIN(n - 1, 0xffffu) : 0);
+}
+
+static void identify_performance(const struct envme_ns *ns,
+                                 struct envme_id_ns *id)
+{
+    const struct envme_ns_params *p = &ns->params;
+    uint32_t write = ENVME_MAX(p->physical_block, p->min_io);
+
+    id->nsfeat |= FIELD_SET(ENVME_NSFEAT_OPTPERF, 1);
+    id->npwg = id->npwa = identify_blocks(ns, write);
+    id->npdg = id->npda = identify_blocks(ns, p->discard_granularity);
+    id->nows = identify_blocks(ns, ENVME_MAX(p->opt_io, write));
+}
+
+static uint8_t identify_dlfeat(const struct envme_ns *ns)
+{
+    return FIELD_SET(ENVME_DLFEAT_DRB, ENVME_DLFEAT_DRB_00) |
+           (ns->geo.discard ? ENVME_DLFEAT_WZDS : 0);
+}
+
+static uint8_t identify_nsattr(const struct envme_ns *ns)
+{
+    return ns->read_only ? ENVME_NSATTR_CWP : 0;
+}
+
+static void identify_formats(const struct envme_ns *ns, struct envme_id_ns *id)
+{
+    bool md = false;
+
+    id->nlbaf = ns->nlbaf - 1;
+    id->flbas = FIELD_SET(ENVME_FLBAS_FIDXL, ns->flbas & 0xf) |
+                FIELD_SET(ENVME_FLBAS_FIDXU, ns->flbas >> 4) |
+                FIELD_SET(ENVME_FLBAS_MTELBA, ns->extended);
+    for (unsigned i = 0; i < ns->nlbaf; i++) {
+        id->lbaf[i].ms = le16(ns->lbaf[i].ms);
+        id->lbaf[i].ds = ns->lbaf[i].lbads;
+        id->lbaf[i].rp = ns->lbaf[i].rp;
+        md |= ns->lbaf[i].ms != 0;
+    }
+    if (md) {
+        id->mc = ENVME_MC_MTELBA | ENVME_MC_MTSMB;
+    }
+}
+
+static void identify_ns(const struct envme_ns *ns, struct envme_id_ns *id)
+{
+    uint64_t nsze = ns->nsze;
+    uint64_t bytes = nsze * ((1ull << ns->lbads) + ns->ms);
+
+    id->nsze = id->ncap = id->nuse = le64(nsze);
+    if (ns->be->ops->is_hole) {
+        id->nsfeat |= ENVME_NSFEAT_DAE;
+    }
+    identify_formats(ns, id);
+    identify_performance(ns, id);
+    id->nmic = ns->params.shared ? ENVME_NMIC_SHRNS : 0;
+    id->dlfeat = identify_dlfeat(ns);
+    for (unsigned i = 0; i < 8; i++) {
+        id->nvmcap[i] = bytes >> (8 * i);
+        id->eui64[i] = ns->params.eui64 >> (8 * (7 - i));
+    }
+    id->nsattr = identify_nsattr(ns);
+    memcpy(id->nguid, ns->params.nguid, sizeof(id->nguid));
+}
+
+/* CNS 00h; zeroes for an NSID that is not active here. */
+struct envme_status envme_cns_ns(struct envme_cmd *cmd, void *buf)
+{
+    struct envme_status st = identify_nsid(cmd);
+    const struct envme_ns *ns = envme_ctrl_ns(cmd->ctrl, envme_cmd_nsid(cmd));
+
+    if (envme_st_ok(st) && ns) {
+        identify_ns(ns, buf);
+    }
+    return st;
+}
+
+/* CNS 11h; zeroes for an NSID that is not allocated. */
+struct envme_status envme_cns_alloc_ns(struct envme_cmd *cmd, void *buf)
+{
+    struct envme_status st = identify_nsid(cmd);
+    const struct envme_ns *ns = envme_subsys_ns(cmd->ctrl->subsys,
+                                                envme_cmd_nsid(cmd));
+
+    if (envme_st_ok(st) && ns) {
+        identify_ns(ns, buf);
+    }
+    return st;
+}
+
+/* CNS 05h; zeroes for an NSID that is not active here. */
+struct envme_status envme_cns_cs_ns(struct envme_cmd *cmd, void *buf)
+{
+    struct envme_ns *ns = envme_ctrl_ns(cmd->ctrl, envme_cmd_nsid(cmd));
+    struct envme_status st = identify_nsid(cmd);
+    const struct envme_iocs *iocs = NULL;
+
+    if (envme_st_ok(st)) {
+        st = identify_csi(cmd, &iocs);
+    }
+    if (envme_st_err(st) || !ns) {
+        return st;
+    }
+    if (ns->params.csi != iocs->csi) {
+        return envme_cmd_fail(cmd, ENVME_ST(IOCS_INVALID),
+                              offsetof(struct envme_sqe, cdw11) + 3);
+    }
+    if (iocs->identify_ns) {
+        iocs->identify_ns(cmd->ctrl, ns, buf);
+    }
+    return st;
+}
+
+/* CNS 08h; zeroes for an NSID that is not active here. */
+struct envme_status envme_cns_ns_indep(struct envme_cmd *cmd, void *buf)
+{
+    const struct envme_ns *ns = envme_ctrl_ns(cmd->ctrl, envme_cmd_nsid(cmd));
+    struct envme_status st = identify_nsid(cmd);
+    struct envme_id_ns_indep *id = buf;
+
+    if (envme_st_err(st) || !ns) {
+        return st;
+    }
+    if (!ns->geo.volatile_cache) {
+        id->nsfeat |= ENVME_NSFEAT_INDEP_VWCNP;
+    }
+    id->nmic = ns->params.shared ? ENVME_NMIC_SHRNS : 0;
+    id->nsattr = identify_nsattr(ns);
+    id->nstat = ENVME_NSTAT_NRDY;
+    return st;
+}
+
+/* ---- lists --------------------------------------------------------------------- */
+
+/* NSIDs above the one given; csi -1: of any command set. */
+static struct envme_status identify_list(struct envme_cmd *cmd, bool allocated,
+                                         int csi, void *buf)
+{
+    const struct envme_ctrl *ctrl = cmd->ctrl;
+    uint64_t nsid = envme_cmd_nsid(cmd);
+    struct envme_ns_list *list = buf;
+    unsigned n = 0;
+
+    if (nsid >= 0xfffffffeu) {
+        return envme_cmd_fail(cmd, ENVME_ST(INVALID_NS),
+                              offsetof(struct envme_sqe, nsid));
+    }
+    while (++nsid <= ctrl->subsys->nn && n < ENVME_ARRAY_SIZE(list->nsid)) {
+        const struct envme_ns *ns = allocated ? ctrl->subsys->ns[nsid]
+                                              : ctrl->ns[nsid];
+
+        if (ns && (csi < 0 || ns->params.csi == csi)) {
+            list->nsid[n++] = le32(nsid);
+        }
+    }
+    return ENVME_ST(SUCCESS);
+}
+
+/* CNS 02h */
+struct envme_status envme_cns_ns_list(struct envme_cmd *cmd, void *buf)
+{
+    return identify_list(cmd, false, -1, buf);
+}
+
+/* CNS 10h */
+struct envme_status envme_cns_alloc_ns_list(struct envme_cmd *cmd, void *buf)
+{
+    return identify_list(cmd, true, -1, buf);
+}
+
+static struct envme_status identify_cs_list(struct envme_cmd *cmd,
+                                            bool allocated, void *buf)
+{
+    const struct envme_iocs *iocs;
+    struct envme_status st = identify_csi(cmd, &iocs);
+
+    return envme_st_err(st) ? st
+                            : identify_list(cmd, allocated, iocs->csi, buf);
+}
+
+/* CNS 07h */
+struct envme_status envme_cns_cs_ns_list(struct envme_cmd *cmd, void *buf)
+{
+    return identify_cs_list(cmd, false, buf);
+}
+
+/* CNS 1Ah */
+struct envme_status envme_cns_cs_alloc_ns_list(struct envme_cmd *cmd,
+                                               void *buf)
+{
+    return identify_cs_list(cmd, true, buf);
+}
+
+/* ---- identifiers ------------------------------------------------------------------ */
+
+static size_t identify_nid(uint8_t *p, uint8_t type, const void *id,
+                           uint8_t len)
+{
+    struct envme_nid *nid = (struct envme_nid *)p;
+
+    nid->nidt = type;
+    nid->nidl = len;
+    memcpy(nid->nid, id, len);
+    return sizeof(*nid) + len;
+}
+
+/* CNS 03h. The order is of no meaning; a length of 0 ends the list. */
+struct envme_status envme_cns_ns_descs(struct envme_cmd *cmd, void *buf)
+{
+    static const uint8_t none[16];
+    const struct envme_ns *ns = envme_ctrl_ns(cmd->ctrl, envme_cmd_nsid(cmd));
+    struct envme_status st = identify_nsid(cmd);
+    const struct envme_ns_params *p;
+    uint8_t eui64[8];
+    uint8_t *at = buf;
+
+    if (envme_st_ok(st) && !ns) {
+        st = envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
+                            offsetof(struct envme_sqe, nsid));
+    }
+    if (envme_st_err(st)) {
+        return st;
+    }
+    p = &ns->params;
+    if (p->eui64) {
+        for (unsigned i = 0; i < sizeof(eui64); i++) {
+            eui64[i] = p->eui64 >> (8 * (7 - i));
+        }
+        at += identify_nid(at, ENVME_NIDT_EUI64, eui64, ENVME_NIDL_EUI64);
+    }
+    if (memcmp(p->nguid, none, sizeof(none))) {
+        at += identify_nid(at, ENVME_NIDT_NGUID, p->nguid, ENVME_NIDL_NGUID);
+    }
+    if (memcmp(p->uuid, none, sizeof(none))) {
+        at += identify_nid(at, ENVME_NIDT_UUID, p->uuid, ENVME_NIDL_UUID);
+    }
+    identify_nid(at, ENVME_NIDT_CSI, &p->csi, ENVME_NIDL_CSI);
+    return ENVME_ST(SUCCESS);
+}
+
+/* ---- granularity -------------------------------------------------------------------- */
+
+/* CNS 16h: any number of blocks is as good as another. One descriptor, for
+ * all formats: the size of the largest block that there is. */
+struct envme_status envme_cns_ns_granularity(struct envme_cmd *cmd, void *buf)
+{
+    const struct envme_subsys *s = cmd->ctrl->subsys;
+    struct envme_ns_granularity_list *list = buf;
+    unsigned lbads = 12;
+
+    for (uint32_t nsid = 1; nsid <= s->nn; nsid++) {
+        for (unsigned i = 0; s->ns[nsid] && i < s->ns[nsid]->nlbaf; i++) {
+            lbads = ENVME_MAX(lbads, s->ns[nsid]->lbaf[i].lbads);
+        }
+    }
+    list->entry[0].nszegran = list->entry[0].ncapgran = le64(1ull << lbads);
+    return ENVME_ST(SUCCESS);
+}

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Features: Base 2.1, 5.1.25. Each has its effect where it is set here, or
+ * where its value is looked at; none is saveable.
+ */
+#include <string.h>
+
+#include "hw/admin/admin.h"
+
+#include "hw/ctrl/feature.h"
+#include "hw/ctrl/lane.h"
+
+#define AT_CDW11 offsetof(struct envme_sqe, cdw11)
+
+/* The arguments of every set function. */
+#define FEAT_SET_ARGS                                                   \
+    struct envme_cmd *cmd, struct envme_ns *ns, uint32_t *value,        \
+    const void *data, uint32_t *dw0
+#define FEAT_UNUSED() ((void)cmd, (void)ns, (void)value, (void)data, (void)dw0)
+
+static struct envme_status feat_invalid(struct envme_cmd *cmd)
+{
+    return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD), AT_CDW11);
+}
+
+/* Invalid Field if bits outside of mask are set. */
+static struct envme_status feat_check(struct envme_cmd *cmd, uint32_t value,
+                                      uint32_t mask)
+{
+    return value & ~mask ? feat_invalid(cmd) : ENVME_ST(SUCCESS);
+}
+
+/* ---- 01h Arbitration --------------------------------------------------- */
+
+static struct envme_status feat_set_arbitration(FEAT_SET_ARGS)
+{
+    struct envme_status st = feat_check(cmd, *value, ENVME_FEAT_ARB_AB |
+                                        ENVME_FEAT_ARB_LPW |
+                                        ENVME_FEAT_ARB_MPW |
+                                        ENVME_FEAT_ARB_HPW);
+
+    FEAT_UNUSED();
+    if (envme_st_ok(st)) {
+        atomic_store(&cmd->ctrl->arbitration, *value);
+        envme_lanes_arbitrate(cmd->ctrl);
+    }
+    return st;
+}
+
+/* ---- 02h Power Management ------------------------------------------------ */
+
+/* One power state, so nothing to change; the workload is a hint. */
+static struct envme_status feat_set_power(FEAT_SET_ARGS)
+{
+    FEAT_UNUSED();
+    if (FIELD_GET(ENVME_FEAT_PM_PS, *value) > 0) {
+        return feat_invalid(cmd);
+    }
+    return feat_check(cmd, *value, ENVME_FEAT_PM_PS | ENVME_FEAT_PM_WH);
+}
+
+/* ---- 04h Temperature Threshold ---------------------------------------------- */
+
+/* Kept as the composite's over threshold in 15:0 and under threshold in
+ * 31:16; there are no other sensors. */
+static struct envme_status feat_set_temp(FEAT_SET_ARGS)
+{
+    struct envme_ctrl *ctrl = cmd->ctrl;
+    uint32_t old = envme_feature_value(ctrl, ENVME_FID_TEMP_THRESH, NULL);
+    uint32_t th = FIELD_GET(ENVME_FEAT_TMPTH_TMPTH, *value);
+    unsigned sel = FIELD_GET(ENVME_FEAT_TMPTH_TMPSEL, *value);
+    unsigned thsel = FIELD_GET(ENVME_FEAT_TMPTH_THSEL, *value);
+
+    FEAT_UNUSED();
+    /* TMPTHH: hysteresis is not offered (TMPTHHA). */
+    if (*value & ~(ENVME_FEAT_TMPTH_TMPTH | ENVME_FEAT_TMPTH_TMPSEL |
+                   ENVME_FEAT_TMPTH_THSEL) ||
+        (sel != ENVME_TMPSEL_COMPOSITE && sel != ENVME_TMPSEL_ALL) ||
+        thsel > ENVME_THSEL_UNDER) {
+        return feat_invalid(cmd);
+    }
+    *value = thsel == ENVME_THSEL_OVER ? (old & 0xffff0000u) | th
+                                       : (old & 0xffffu) | th << 16;
+    envme_feature_set_value(ctrl, ENVME_FID_TEMP_THRESH, NULL, *value);
+    envme_health_check(ctrl);
+    return ENVME_ST(SUCCESS);
+}
+
+static struct envme_status feat_show_temp(struct envme_cmd *cmd, uint32_t *dw0)
+{
+    uint32_t cdw11 = envme_cmd_cdw(cmd, 11);
+    unsigned thsel = FIELD_GET(ENVME_FEAT_TMPTH_THSEL, cdw11);
+
+    if (FIELD_GET(ENVME_FEAT_TMPTH_TMPSEL, cdw11) != ENVME_TMPSEL_COMPOSITE ||
+        thsel > ENVME_THSEL_UNDER) {
+        return feat_invalid(cmd);
+    }
+    *dw0 = thsel == ENVME_THSEL_OVER ? *dw0 & 0xffff : *dw0 >> 16;
+    return ENVME_ST(SUCCESS);
+}
+
+/* ---- 05h Error Recovery ------------------------------------------------------ */
+
+/* DULBE where the backend knows what is allocated; reads look at it. There
+ * are no retries whose time TLER could limit. */
+static struct envme_status feat_set_error_recovery(FEAT_SET_ARGS)
+{
+    FEAT_UNUSED();
+    return feat_check(cmd, *value, ENVME_FEAT_ER_TLER |
+                      (ns->be->ops->is_hole ? ENVME_FEAT_ER_DULBE : 0));
+}
+
+/* ---- 06h Volatile Write Cache ------------------------------------------------- */
+
+struct feat_vwc {
+    uint32_t value, nsid;
+};
+
+static uint32_t feat_default_vwc(struct envme_ctrl *ctrl, struct envme_ns *ns)
+{
+    (void)ns;
+    for (uint32_t i = 1; i <= ctrl->subsys->nn; i++) {
+        if (ctrl->ns[i] && ctrl->ns[i]->geo.volatile_cache &&
+            ctrl->ns[i]->params.write_cache) {
+            return ENVME_FEAT_VWC_WCE;
+        }
+    }
+    return 0;
+}
+
+/* What was cached before the cache was turned off is flushed. */
+static void feat_vwc_flush(struct envme_cmd *cmd, int err)
+{
+    struct feat_vwc *s = ENVME_CMD_STATE(cmd, struct feat_vwc);
+    struct envme_ctrl *ctrl = cmd->ctrl;
+
+    if (err) {
+        envme_cmd_done(cmd, envme_cmd_io_status(cmd, err));
+        return;
+    }
+    while (s->nsid < ctrl->subsys->nn) {
+        struct envme_ns *ns = envme_ctrl_ns(ctrl, ++s->nsid);
+
+        if (ns && ns->geo.volatile_cache && !ns->read_only) {
+            cmd->bio = (struct envme_bio){ .op = ENVME_BIO_FLUSH };
+            envme_cmd_io(cmd, ns, feat_vwc_flush);
+            return;
+        }
+    }
+    envme_feature_set_value(ctrl, ENVME_FID_VWC, NULL, s->value);
+    envme_cmd_done(cmd, ENVME_ST(SUCCESS));
+}
+
+/* What is so now: the namespaces have come and gone since it was set. */
+static struct envme_status feat_get_vwc(struct envme_cmd *cmd,
+                                        struct envme_ns *ns, uint32_t *dw0,
+                                        void *data)
+{
+    const struct envme_ctrl *ctrl = cmd->ctrl;
+    bool cache = false, on = false;
+
+    (void)ns;
+    (void)data;
+    for (uint32_t i = 1; i <= ctrl->subsys->nn; i++) {
+        if (ctrl->ns[i] && ctrl->ns[i]->geo.volatile_cache) {
+            cache = true;
+            on |= atomic_load(&ctrl->ns[i]->wce);
+        }
+    }
+    if (cache) {
+        *dw0 = FIELD_SET(ENVME_FEAT_VWC_WCE, on);
+    }
+    return ENVME_ST(SUCCESS);
+}
+
+static struct envme_status feat_set_vwc(FEAT_SET_ARGS)
+{
+    struct envme_ctrl *ctrl = cmd->ctrl;
+    struct envme_status st = feat_check(cmd, *value, ENVME_FEAT_VWC_WCE);
+    bool on = *value & ENVME_FEAT_VWC_WCE;
+
+    FEAT_UNUSED();
+    if (envme_st_err(st)) {
+        return st;
+    }
+    for (uint32_t i = 1; i <= ctrl->subsys->nn; i++) {
+        struct envme_ns *n = ctrl->ns[i];
+
+        if (!n || !n->geo.volatile_cache) {
+            continue;
+        }
+        /* Without a switch, writes are written through one by one. */
+        if (n->be->ops->set_cache && n->be->ops->set_cache(n->be, on)) {
+            return ENVME_ST(INTERNAL);
+        }
+        atomic_store(&n->wce, on);
+    }
+    if (!on) {
+        struct feat_vwc *s = ENVME_CMD_STATE(cmd, struct feat_vwc);
+
+        *s = (struct feat_vwc){ .value = *value };
+        feat_vwc_flush(cmd, 0);
+        return ENVME_ST_PENDING;
+    }
+    return st;
+}
+
+/* ---- 07h Number of Queues ---------------------------------------------------- */
+
+static uint32_t feat_default_queues(struct envme_ctrl *ctrl,
+                                    struct envme_ns *ns)
+{
+    uint32_t n = ctrl->params.max_ioqpairs - 1u;
+
+    (void)ns;
+    return n | n << 16;
+}
+
+static struct envme_status feat_set_queues(FEAT_SET_ARGS)
+{
+    struct envme_ctrl *ctrl = cmd->ctrl;
+    unsigned max = ctrl->params.max_ioqpairs - 1u;
+    unsigned nsq = FIELD_GET(ENVME_FEAT_NQ_NSQ, *value);
+    unsigned ncq = FIELD_GET(ENVME_FEAT_NQ_NCQ, *value);
+
+    FEAT_UNUSED();
+    if (nsq == 0xffff || ncq == 0xffff) {
+        return feat_invalid(cmd);
+    }
+    if (ctrl->nsq || ctrl->ncq) {
+        return ENVME_ST(SEQUENCE_ERROR);
+    }
+    ctrl->nsqa = ENVME_MIN(nsq, max);
+    ctrl->ncqa = ENVME_MIN(ncq, max);
+    *dw0 = *value = FIELD_SET(ENVME_FEAT_NQ_NSQ, ctrl->nsqa) |
+                    FIELD_SET(ENVME_FEAT_NQ_NCQ, ctrl->ncqa);
+    return ENVME_ST(SUCCESS);
+}
+
+/* ---- 08h, 09h Interrupt Coalescing --------------------------------------------- */
+
+static struct envme_status feat_set_coalescing(FEAT_SET_ARGS)
+{
+    struct envme_status st = feat_check(cmd, *value, ENVME_FEAT_IRQC_THR |
+                                        ENVME_FEAT_IRQC_TIME);
+
+    FEAT_UNUSED();
+    if (envme_st_ok(st)) {
+        atomic_store(&cmd->ctrl->coalescing, *value);
+    }
+    return st;
+}
+
+static struct envme_status feat_set_vector(FEAT_SET_ARGS)
+{
+    struct envme_ctrl *ctrl = cmd->ctrl;
+    unsigned iv = FIELD_GET(ENVME_FEAT_IVC_IV, *value);
+
+    FEAT_UNUSED();
+    if (*value & ~(ENVME_FEAT_IVC_IV | ENVME_FEAT_IVC_CD) ||
+        iv >= ctrl->params.nvectors) {
+        return feat_invalid(cmd);
+    }
+    atomic_store(&ctrl->vector_cd[iv],
+                 FIELD_GET(ENVME_FEAT_IVC_CD, *value));
+    return ENVME_ST(SUCCESS);
+}
+
+static struct envme_status feat_show_vector(struct envme_cmd *cmd,
+                                            uint32_t *dw0)
+{
+    struct envme_ctrl *ctrl = cmd->ctrl;
+    unsigned iv = FIELD_GET(ENVME_FEAT_IVC_IV, envme_cmd_cdw(cmd, 11));
+    bool cd;
+
+    if (iv >= ctrl->params.nvectors) {
+        return feat_invalid(cmd);
+    }
+    /* Only the current value differs from vector to vector. */
+    cd = FIELD_GET(ENVME_FEAT_SEL, envme_cmd_cdw(cmd, 10)) ==
+         ENVME_FEAT_SEL_CURRENT && atomic_load(&ctrl->vector_cd[iv]);
+    *dw0 = FIELD_SET(ENVME_FEAT_IVC_IV, iv) | FIELD_SET(ENVME_FEAT_IVC_CD, cd);
+    return ENVME_ST(SUCCESS);
+}
+
+/* ---- 0Ah Write Atomicity Normal ------------------------------------------------- */
+
+/* DN allows us to keep less than AWUN; what is kept does not depend on it. */
+static struct envme_status feat_set_atomicity(FEAT_SET_ARGS)
+{
+    FEAT_UNUSED();
+    return feat_check(cmd, *value, ENVME_FEAT_WAN_DN);
+}
+
+/* ---- 0Bh Asynchronous Event Configuration ------------------------------------------ */
+
+/* An event whose condition is there already comes when it is enabled. */
+static struct envme_status feat_set_aec(FEAT_SET_ARGS)
+{
+    struct envme_ctrl *ctrl = cmd->ctrl;
+    struct envme_status st = feat_check(cmd, *value, ENVME_ADMIN_AEC);
+    uint32_t old = envme_feature_value(ctrl, ENVME_FID_AEC, NULL);
+
+    FEAT_UNUSED();
+    if (envme_st_ok(st)) {
+        envme_feature_set_value(ctrl, ENVME_FID_AEC, NULL, *value);
+        envme_admin(ctrl)->warned &= ~(*value & ~old);
+        envme_health_check(ctrl);
+    }
+    return st;
+}
+
+/* ---- 0Eh Timestamp ------------------------------------------------------------------- */
+
+static struct envme_status feat_set_timestamp(FEAT_SET_ARGS)
+{
+    struct envme_admin *a = envme_admin(cmd->ctrl);
+    const struct envme_timestamp *ts = data;
+
+    FEAT_UNUSED();
+    a->ts_ms = 0;
+    for (unsigned i = 0; i < sizeof(ts->timestamp); i++) {
+        a->ts_ms |= (uint64_t)ts->timestamp[i] << (8 * i);
+    }
+    a->ts_at = envme_now(cmd->ctrl);
+    a->ts_set = true;
+    *value = 0;
+    return ENVME_ST(SUCCESS);
+}
+
+static struct envme_status feat_get_timestamp(struct envme_cmd *cmd,
+                                              struct envme_ns *ns,
+                                              uint32_t *dw0, void *data)
+{
+    const struct envme_admin *a = envme_admin(cmd->ctrl);
+    struct envme_timestamp *ts = data;
+    uint64_t ms = a->ts_ms + (envme_now(cmd->ctrl) - a->ts_at) / 1000000;
+
+    (void)ns;
+    *dw0 = 0;
+    for (unsigned i = 0; i < sizeof(ts->timestamp); i++) {
+        ts->timestamp[i] = ms >> (8 * i);
+    }
+    ts->attr = FIELD_SET(ENVME_TIMESTAMP_TO, a->ts_set ?
+                         ENVME_TIMESTAMP_TO_HOST : ENVME_TIMESTAMP_TO_RESET);
+    return ENVME_ST(SUCCESS);
+}
+
+/* ---- the rows --------------------------------------------------------------------------- */
+
+const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS] = {
+    {
+        .name = "arbitration", .spec = "Base 2.1, 5.1.25.1.1",
+        .fid = ENVME_FID_ARBITRATION, .scope = ENVME_FEAT_CTRL,
+        .changeable = true, .dflt = ENVME_ADMIN_AB,
+        .set = feat_set_arbitration,
+    },
+    {
+        .name = "power-management", .spec = "Base 2.1, 5.1.25.1.2",
+        .fid = ENVME_FID_POWER_MGMT, .scope = ENVME_FEAT_CTRL,
+        .changeable = true, .set = feat_set_power,
+    },
+    {
+        .name = "temperature-threshold", .spec = "Base 2.1, 5.1.25.1.3",
+        .fid = ENVME_FID_TEMP_THRESH, .scope = ENVME_FEAT_CTRL,
+        .changeable = true, .dflt = ENVME_ADMIN_WCTEMP,
+        .set = feat_set_temp, .show = feat_show_temp,
+    },
+    {
+        .name = "error-recovery", .spec = "NVM 1.1, 4.1.3",
+        .fid = ENVME_FID_ERROR_RECOVERY, .scope = ENVME_FEAT_NS,
+        .changeable = true, .set = feat_set_error_recovery,
+    },
+    {
+        .name = "volatile-write-cache", .spec = "Base 2.1, 5.1.25.1.4",
+        .fid = ENVME_FID_VWC, .scope = ENVME_FEAT_CTRL,
+        .changeable = true, .reset = feat_default_vwc, .set = feat_set_vwc,
+        .get = feat_get_vwc,
+    },
+    {
+        .name = "number-of-queues", .spec = "Base 2.1, 5.1.25",
+        .fid = ENVME_FID_NUM_QUEUES, .scope = ENVME_FEAT_CTRL,
+        .changeable = true, .reset = feat_default_queues,
+        .set = feat_set_queues,
+    },
+    {
+        .name = "interrupt-coalescing", .spec = "Base 2.1, 5.1.25",
+        .fid = ENVME_FID_IRQ_COALESCE, .scope = ENVME_FEAT_CTRL,
+        .changeable = true, .set = feat_set_coalescing,
+    },
+    {
+        .name = "interrupt-vector-configuration",
+        .spec = "Base 2.1, 5.1.25",
+        .fid = ENVME_FID_IRQ_CONFIG, .scope = ENVME_FEAT_CTRL,
+        .changeable = true, .set = feat_set_vector, .show = feat_show_vector,
+    },
+    {
+        .name = "write-atomicity-normal", .spec = "NVM 1.1, 4.1.3",
+        .fid = ENVME_FID_WRITE_ATOMIC, .scope = ENVME_FEAT_CTRL,
+        .changeable = true, .set = feat_set_atomicity,
+    },
+    {
+        .name = "async-event-configuration", .spec = "Base 2.1, 5.1.25.1.5",
+        .fid = ENVME_FID_AEC, .scope = ENVME_FEAT_CTRL,
+        .changeable = true, .set = feat_set_aec,
+    },
+    {
+        .name = "timestamp", .spec = "Base 2.1, 5.1.25.1.7",
+        .fid = ENVME_FID_TIMESTAMP, .scope = ENVME_FEAT_CTRL,
+        .changeable = true, .data_len = sizeof(struct envme_timestamp),
+        .set = feat_set_timestamp, .get = feat_get_timestamp,
+    },
+};

@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * envme as a PCI device: BARs, capabilities, configuration space, reset, and
+ * the coming and going of a controller. PCIe Transport 1.1, 3.
+ *
+ * BAR0 is registers, from 1000h on doorbells, then MSI-X's table and pending
+ * bits unless they have BAR4 to themselves.
+ */
+#include "hw/qemu/compat.h"
+
+#include "block/aio-wait.h"
+#include "hw/hotplug.h"
+#include "hw/pci/msi.h"
+#include "hw/pci/msix.h"
+#include "hw/pci/pci.h"
+#include "hw/pci/pcie.h"
+#include "migration/vmstate.h"
+#include "qapi/error.h"
+#include "qemu/error-report.h"
+#include "qemu/main-loop.h"
+#include "qemu/module.h"
+#include "qemu/range.h"
+#include "qemu/timer.h"
+#include "qemu/units.h"
+
+#include "hw/admin/admin.h"
+#include "hw/qemu/clock.h"
+#include "hw/qemu/dev.h"
+
+#define PCI_REGS_BYTES 0x1000
+/* How long a configuration write waits for DMA under way to end. */
+#define PCI_SETTLE_MS 1000
+
+/* ---- BAR0 -------------------------------------------------------------- */
+
+static uint64_t pci_regs_read(void *opaque, hwaddr off, unsigned size)
+{
+    EnvmeState *s = opaque;
+
+    return envme_ctrl_reg_read(s->ctrl, off, size);
+}
+
+static void pci_regs_write(void *opaque, hwaddr off, uint64_t val,
+                           unsigned size)
+{
+    EnvmeState *s = opaque;
+
+    envme_ctrl_reg_write(s->ctrl, off, val, size);
+}
+
+/* Doorbells read as zero: they are for writing. */
+static uint64_t pci_doorbell_read(void *opaque, hwaddr off, unsigned size)
+{
+    return 0;
+}
+
+/*
+ * A host that uses the pin expects it to fall when it has emptied its queue,
+ * and not some time later: it would be interrupted again at once, and Linux
+ * turns an interrupt off that nobody wants. So the lanes look at the doorbell
+ * now, and until those in other threads have, the pin is kept down.
+ */
+static void pci_flush_pin(EnvmeState *s)
+{
+    bool locked = bql_locked();
+
+    if (!locked) {
+        bql_lock();
+    }
+    envme_qirq_mute(&s->irq, s->exec.nlanes - 1);
+    envme_qexec_turn(&s->exec, envme_qirq_unmute, &s->irq);
+    if (!locked) {
+        bql_unlock();
+    }
+}
+
+/* Any vCPU, without the BQL where QEMU can. */
+static void pci_doorbell_write(void *opaque, hwaddr off, uint64_t val,
+                               unsigned size)
+{
+    EnvmeState *s = opaque;
+
+    envme_ctrl_doorbell(s->ctrl, off, val, size);
+    if (envme_qirq_is_pin(&s->irq) && (off >> (2 + s->props.dstrd) & 1)) {
+        pci_flush_pin(s);
+    }
+}
+
+/* All sizes and offsets come as they are: the controller knows which ones
+ * the specification lets have an effect. */
+#define PCI_ANY_ACCESS { .min_access_size = 1, .max_access_size = 8,          \
+                         .unaligned = true }
+
+static const MemoryRegionOps pci_regs_ops = {
+    .read = pci_regs_read,
+    .write = pci_regs_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = PCI_ANY_ACCESS,
+    .impl = PCI_ANY_ACCESS,
+};
+
+static const MemoryRegionOps pci_doorbell_ops = {
+    .read = pci_doorbell_read,
+    .write = pci_doorbell_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = PCI_ANY_ACCESS,
+    .impl = PCI_ANY_ACCESS,
+};
+
+/* ---- waiting ------------------------------------------------------------- */
+
+static bool pci_ctrl_idle(const EnvmeState *s)
+{
+    return envme_ctrl_idle(s->ctrl) && g_queue_is_empty(&s->ctrl->pauses);
+}
+
+/*
+ * The command that is doing DMA right now has got to our configuration space
+ * by way of another device. It is below us on the stack, so waiting for it
+ * would be for ever.
+ */
+static bool pci_may_wait(const EnvmeState *s)
+{
+    return !s->dma.busy && !s->exec.lane[0]->running;
+}
+
+static void pci_settle_tick(void *opaque)
+{
+    QEMUTimer **timer = opaque;
+
+    timer_mod(*timer, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + 1);
+}
+
+/*
+ * Bus Master has been turned off: when the write returns the guest may take
+ * it that no DMA comes any more. Bounded, because a medium that hangs must
+ * not hang the guest's vCPU.
+ */
+static void pci_settle(EnvmeState *s)
+{
+    int64_t end = qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + PCI_SETTLE_MS;
+    QEMUTimer *timer;
+
+    if (!pci_may_wait(s) || envme_ctrl_quiet(s->ctrl)) {
+        return;
+    }
+    /* Wakes the poll up again and again, so that the time is looked at. */
+    timer = aio_timer_new(qemu_get_aio_context(), QEMU_CLOCK_REALTIME,
+                          SCALE_MS, pci_settle_tick, &timer);
+    pci_settle_tick(&timer);
+    AIO_WAIT_WHILE_UNLOCKED(NULL, !envme_ctrl_quiet(s->ctrl) &&
+                            qemu_clock_get_ms(QEMU_CLOCK_REALTIME) < end);
+    timer_free(timer);
+}
+
+/* ---- Bus Master, power, reset ------------------------------------------- */
+
+static bool pci_is_d0(const EnvmeState *s, uint16_t pmcsr)
+{
+    return !(pmcsr & PCI_PM_CTRL_STATE_MASK);
+}
+
+static uint16_t pci_pmcsr(const EnvmeState *s)
+{
+    const PCIDevice *dev = &s->parent_obj;
+
+    return pci_get_word(dev->config + dev->pm_cap + PCI_PM_CTRL);
+}
+
+static void pci_set_bme(EnvmeState *s, bool on)
+{
+    if (s->bme == on) {
+        return;
+    }
+    s->bme = on;
+    if (on) {
+        envme_qdma_set(&s->dma, true);
+        envme_qirq_set(&s->irq, true);
+        envme_ctrl_set_bme(s->ctrl, true);
+    } else {
+        /* The controller first, so that it stops asking. */
+        envme_ctrl_set_bme(s->ctrl, false);
+        envme_qirq_set(&s->irq, false);
+        envme_qdma_set(&s->dma, false);
+    }
+}
+
+static void pci_update_bme(EnvmeState *s)
+{
+    PCIDevice *dev = &s->parent_obj;
+    uint16_t command = pci_get_word(dev->config + PCI_COMMAND);
+
+    pci_set_bme(s, (command & PCI_COMMAND_MASTER) && dev->enabled &&
+                   pci_is_d0(s, pci_pmcsr(s)));
+}
+
+/* What a 16-bit register would be after this write. */
+static uint16_t pci_peek_word(const PCIDevice *dev, uint32_t reg,
+                              uint32_t addr, uint32_t val, int len)
+{
+    uint16_t word = pci_get_word(dev->config + reg);
+
+    for (int i = 0; i < 2; i++) {
+        uint32_t at = reg + i - addr;
+        uint8_t mask = dev->wmask[reg + i];
+
+        if (at < (uint32_t)len) {
+            word &= ~(mask << i * 8);
+            word |= (val >> at * 8 & mask) << i * 8;
+        }
+    }
+    return word;
+}
+
+static void pci_write_config(PCIDevice *dev, uint32_t addr, uint32_t val,
+                             int len)
+{
+    EnvmeState *s = ENVME_DEV(dev);
+    uint32_t pm = dev->pm_cap + PCI_PM_CTRL;
+    bool was_on = s->bme;
+    bool was_d0 = pci_is_d0(s, pci_pmcsr(s));
+
+    /* Before QEMU takes the bus away: a lane that found nothing there would
+     * take it for an error. */
+    if (!(pci_peek_word(dev, PCI_COMMAND, addr, val, len) &
+          PCI_COMMAND_MASTER) ||
+        !pci_is_d0(s, pci_peek_word(dev, pm, addr, val, len))) {
+        pci_set_bme(s, false);
+    }
+    pci_default_write_config(dev, addr, val, len);
+    if (pci_is_express(dev)) {
+        pcie_cap_flr_write_config(dev, addr, val, len);
+    }
+    if (!was_d0 && pci_is_d0(s, pci_pmcsr(s))) {
+        /* No_Soft_Reset is 0: D3hot to D0 resets the function. */
+        pci_device_reset(dev);
+    }
+    pci_update_bme(s);
+    envme_qirq_config(&s->irq);
+    if (was_on && !s->bme) {
+        pci_settle(s);
+    }
+}
+
+/*
+ * Synchronous: the guest may use its memory for something else as soon as
+ * this returns, so every command has to let go of it.
+ */
+static void pci_reset(DeviceState *qdev)
+{
+    EnvmeState *s = ENVME_DEV(qdev);
+
+    pci_set_bme(s, false);
+    envme_ctrl_reset(s->ctrl, ENVME_RESET_FUNCTION, NULL, NULL);
+    if (pci_may_wait(s)) {
+        AIO_WAIT_WHILE_UNLOCKED(NULL, !envme_ctrl_idle(s->ctrl));
+    }
+    envme_qirq_config(&s->irq);
+}
+
+/* ---- realize -------------------------------------------------------------- */
+
+static bool pci_init_caps(EnvmeState *s, Error **errp)
+{
+    PCIDevice *dev = &s->parent_obj;
+    uint8_t *conf = dev->config;
+
+    conf[PCI_INTERRUPT_PIN] = 1;
+    pci_config_set_prog_interface(conf, 0x02);
+    if (pci_pm_init(dev, 0, errp) < 0) {
+        return false;
+    }
+    pci_set_word(conf + dev->pm_cap + PCI_PM_PMC, PCI_PM_CAP_VER_1_2);
+    pci_set_word(dev->wmask + dev->pm_cap + PCI_PM_CTRL,
+                 PCI_PM_CTRL_STATE_MASK);
+    if (pci_is_express(dev)) {
+        int err = pcie_endpoint_cap_init(dev, 0);
+
+        if (err < 0) {
+            error_setg_errno(errp, -err, "no room for the PCI Express "
+                             "capability");
+            return false;
+        }
+        pcie_cap_flr_init(dev);
+        pcie_cap_deverr_init(dev);
+    }
+    return true;
+}
+
+/* What the platform cannot do (no MSI controller, QEMU's remote machine) is
+ * done without, with a word about it. */
+static bool pci_msi_result(int err, Error *local_err, const char *what,
+                           OnOffAuto wanted, Error **errp)
+{
+    if (err == -ENOTSUP && wanted == ON_OFF_AUTO_AUTO) {
+        warn_report("envme: this machine has no %s, going on without it",
+                    what);
+        error_free(local_err);
+        return true;
+    }
+    if (err < 0) {
+        error_propagate(errp, local_err);
+        return false;
+    }
+    return true;
+}
+
+static bool pci_init_msi(EnvmeState *s, uint64_t table, uint64_t pba,
+                         Error **errp)
+{
+    PCIDevice *dev = &s->parent_obj;
+    unsigned n = s->props.msix_qsize;
+    Error *local_err = NULL;
+    int err;
+
+    if (s->props.msix == ON_OFF_AUTO_OFF) {
+        err = 0;
+    } else if (s->props.msix_exclusive_bar) {
+        err = msix_init_exclusive_bar(dev, n, 4, &local_err);
+    } else {
+        err = msix_init(dev, n, &s->bar0, 0, table, &s->bar0, 0, pba, 0,
+                        &local_err);
+    }
+    if (!pci_msi_result(err, local_err, "MSI-X", s->props.msix, errp)) {
+        return false;
+    }
+    for (unsigned i = 0; msix_present(dev) && i < n; i++) {
+        msix_vector_use(dev, i);
+    }
+    if (s->props.msi == ON_OFF_AUTO_OFF) {
+        return true;
+    }
+    local_err = NULL;
+    err = msi_init(dev, 0, MIN(32, pow2floor(n)), true, true, &local_err);
+    return pci_msi_result(err, local_err, "MSI", s->props.msi, errp);
+}
+
+static bool pci_init_bar(EnvmeState *s, const struct envme_ctrl_params *p,
+                         Error **errp)
+{
+    PCIDevice *dev = &s->parent_obj;
+    Object *owner = OBJECT(s);
+    uint64_t doorbells = ROUND_UP(envme_ctrl_doorbell_bytes(p), 0x1000);
+    uint64_t end = PCI_REGS_BYTES + doorbells;
+    uint64_t table = end, pba;
+
+    end = ROUND_UP(table + s->props.msix_qsize * PCI_MSIX_ENTRY_SIZE, 0x1000);
+    pba = end;
+    end += QEMU_ALIGN_UP(s->props.msix_qsize, 64) / 8;
+    if (s->props.msix_exclusive_bar) {
+        end = table;
+    }
+    memory_region_init(&s->bar0, owner, "envme-bar0",
+                       MAX(pow2ceil(end), 16 * KiB));
+    memory_region_init_io(&s->regs, owner, &pci_regs_ops, s, "envme-regs",
+                          PCI_REGS_BYTES);
+    memory_region_add_subregion(&s->bar0, 0, &s->regs);
+    memory_region_init_io(&s->doorbells, owner, &pci_doorbell_ops, s,
+                          "envme-doorbells", doorbells);
+    envme_compat_lockless(&s->doorbells);
+    memory_region_add_subregion(&s->bar0, PCI_REGS_BYTES, &s->doorbells);
+    pci_register_bar(dev, 0, PCI_BASE_ADDRESS_SPACE_MEMORY |
+                             PCI_BASE_ADDRESS_MEM_TYPE_64, &s->bar0);
+    return pci_init_msi(s, table, pba, errp);
+}
+
+static void pci_set_ids(EnvmeState *s, const struct envme_ctrl_params *p)
+{
+    uint8_t *conf = s->parent_obj.config;
+
+    pci_config_set_vendor_id(conf, p->vid);
+    pci_config_set_device_id(conf, envme_props_did(s));
+    pci_set_word(conf + PCI_SUBSYSTEM_VENDOR_ID, p->ssvid);
+    pci_set_word(conf + PCI_SUBSYSTEM_ID, envme_props_ssid(s));
+}
+
+static bool pci_init_subsys(EnvmeState *s, Error **errp)
+{
+    EnvmeSubsysState *sd = s->subsys_dev;
+
+    if (!sd) {
+        g_autofree char *nqn = g_strconcat(ENVME_NQN_PREFIX, s->props.serial,
+                                           NULL);
+
+        s->subsys = envme_subsys_new(nqn, ENVME_NSIDS, true);
+        s->own_subsys = true;
+        return s->subsys;
+    }
+    if (!sd->subsys) {
+        error_setg(errp, "subsys=%s is not there yet", DEVICE(sd)->id);
+        return false;
+    }
+    if (sd->serial && !g_str_equal(sd->serial, s->props.serial)) {
+        error_setg(errp, "serial=%s is not the one of the other controllers "
+                   "of subsys=%s, which is '%s'", s->props.serial,
+                   DEVICE(sd)->id, sd->serial);
+        return false;
+    }
+    if (!sd->serial) {
+        sd->serial = g_strdup(s->props.serial);
+    }
+    s->subsys = sd->subsys;
+    return true;
+}
+
+static bool pci_init_ports(EnvmeState *s, Error **errp)
+{
+    PCIDevice *dev = &s->parent_obj;
+    g_autofree IOThread **threads = NULL;
+    unsigned n, nvectors = 1;
+
+    if (!envme_props_iothreads(s, &threads, &n, errp)) {
+        return false;
+    }
+    if (msix_present(dev)) {
+        nvectors = s->props.msix_qsize;
+    } else if (msi_present(dev)) {
+        nvectors = MIN(32, pow2floor(s->props.msix_qsize));
+    }
+    envme_qdma_init(&s->dma, pci_get_address_space(dev), OBJECT(s),
+                    &s->ports.dma);
+    envme_qirq_init(&s->irq, dev, nvectors, &s->ports.irq);
+    envme_qexec_init(&s->exec, threads, n, &s->ports.exec);
+    envme_qclock_init(&s->ports.time);
+    return true;
+}
+
+static bool pci_init_ctrl(EnvmeState *s, struct envme_ctrl_params *p,
+                          Error **errp)
+{
+    g_autofree char *err = NULL;
+
+    p->nvectors = s->irq.nvectors;
+    s->ctrl = envme_ctrl_new(p, s->subsys, &s->ports, &envme_tables, &err);
+    if (!s->ctrl) {
+        error_setg(errp, "%s", err);
+        return false;
+    }
+    s->exec.ctrl = s->ctrl;
+    return true;
+}
+
+static bool pci_init_ns(EnvmeState *s, Error **errp)
+{
+    struct envme_ns_params p = { .nsid = 1 };
+
+    return !envme_medium_given(&s->medium) ||
+           envme_medium_open(&s->medium, &p, s->subsys, errp);
+}
+
+/*
+ * Takes down what there is, in any state of construction. The controller and
+ * its lanes stay in memory until finalize: a vCPU may just be in a doorbell
+ * write that began before the BAR went.
+ */
+static void pci_teardown(EnvmeState *s)
+{
+    PCIDevice *dev = &s->parent_obj;
+
+    if (s->ctrl) {
+        pci_set_bme(s, false);
+        envme_ctrl_reset(s->ctrl, ENVME_RESET_FUNCTION, NULL, NULL);
+        envme_medium_close(&s->medium);
+        AIO_WAIT_WHILE_UNLOCKED(NULL, !pci_ctrl_idle(s));
+        envme_ctrl_leave(s->ctrl);
+        envme_qexec_stop(&s->exec);
+    }
+    if (msix_present(dev)) {
+        msix_unuse_all_vectors(dev);
+        if (s->props.msix_exclusive_bar) {
+            msix_uninit_exclusive_bar(dev);
+        } else {
+            msix_uninit(dev, &s->bar0, &s->bar0);
+        }
+    }
+    if (msi_present(dev)) {
+        msi_uninit(dev);
+    }
+    if (pci_is_express(dev) && dev->exp.exp_cap) {
+        pcie_cap_exit(dev);
+    }
+    /* A subregion holds a reference to us. */
+    if (s->doorbells.container) {
+        memory_region_del_subregion(&s->bar0, &s->regs);
+        memory_region_del_subregion(&s->bar0, &s->doorbells);
+    }
+}
+
+static void pci_realize(PCIDevice *dev, Error **errp)
+{
+    EnvmeState *s = ENVME_DEV(dev);
+    struct envme_ctrl_params p;
+
+    if (!envme_props_check(s, errp)) {
+        return;
+    }
+    envme_props_to_params(s, &p);
+    pci_set_ids(s, &p);
+    if (!pci_init_caps(s, errp) || !pci_init_bar(s, &p, errp) ||
+        !pci_init_ports(s, errp) || !pci_init_subsys(s, errp) ||
+        !pci_init_ctrl(s, &p, errp)) {
+        pci_teardown(s);
+        return;
+    }
+    qbus_init(&s->bus, sizeof(s->bus), TYPE_ENVME_BUS, DEVICE(s),
+              DEVICE(s)->id);
+    qbus_set_bus_hotplug_handler(BUS(&s->bus));
+    if (!pci_init_ns(s, errp)) {
+        pci_teardown(s);
+    }
+}
+
+static void pci_exit(PCIDevice *dev)
+{
+    pci_teardown(ENVME_DEV(dev));
+}
+
+/* ---- class ------------------------------------------------------------------ */
+
+static DeviceRealize pci_parent_realize;
+
+/* One device for both kinds of bus: it is PCI Express where the bus is. */
+static void pci_device_realize(DeviceState *qdev, Error **errp)
+{
+    PCIDevice *dev = PCI_DEVICE(qdev);
+
+    if (pci_bus_is_express(pci_get_bus(dev))) {
+        dev->cap_present |= QEMU_PCI_CAP_EXPRESS;
+    }
+    pci_parent_realize(qdev, errp);
+}
+
+static void pci_instance_init(Object *obj)
+{
+    envme_props_instance_init(ENVME_DEV(obj));
+}
+
+static void pci_finalize(Object *obj)
+{
+    EnvmeState *s = ENVME_DEV(obj);
+
+    if (s->ctrl) {
+        envme_ctrl_free(s->ctrl);
+    }
+    if (s->own_subsys && s->subsys) {
+        envme_subsys_free(s->subsys);
+    }
+    if (s->exec.nlanes) {
+        envme_qexec_free(&s->exec);
+    }
+    envme_qirq_free(&s->irq);
+    envme_props_finalize(s);
+}
+
+static const VMStateDescription pci_vmstate = {
+    .name = TYPE_ENVME,
+    .unmigratable = 1,
+};
+
+static void pci_class_init(ObjectClass *oc, envme_class_data *data)
+{
+    DeviceClass *dc = DEVICE_CLASS(oc);
+    PCIDeviceClass *pc = PCI_DEVICE_CLASS(oc);
+
+    pc->realize = pci_realize;
+    pc->exit = pci_exit;
+    pc->config_write = pci_write_config;
+    pc->class_id = PCI_CLASS_STORAGE_EXPRESS;
+    /* The rest of the identity depends on properties: pci_set_ids(). */
+    pc->vendor_id = 0x1234;
+    pc->device_id = 0xe4e1;
+    pc->revision = 1;
+    set_bit(DEVICE_CATEGORY_STORAGE, dc->categories);
+    dc->desc = "envme NVM Express controller";
+    dc->vmsd = &pci_vmstate;
+    device_class_set_legacy_reset(dc, pci_reset);
+    device_class_set_parent_realize(dc, pci_device_realize,
+                                    &pci_parent_realize);
+    envme_props_class_init(oc);
+}
+
+static envme_interface pci_interfaces[] = {
+    { INTERFACE_PCIE_DEVICE },
+    { INTERFACE_CONVENTIONAL_PCI_DEVICE },
+    { }
+};
+
+static const TypeInfo pci_info = {
+    .name = TYPE_ENVME,
+    .parent = TYPE_PCI_DEVICE,
+    .instance_size = sizeof(EnvmeState),
+    .instance_init = pci_instance_init,
+    .instance_finalize = pci_finalize,
+    .class_init = pci_class_init,
+    .interfaces = pci_interfaces,
+};
+
+void envme_pci_register(void)
+{
+    type_register_static(&pci_info);
+}

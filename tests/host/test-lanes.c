@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Real threads: four lanes, four vCPUs that do verified random I/O, one that
+ * rings doorbells it should not, and lane 0, which resets, creates and deletes
+ * queues, aborts, turns Bus Master off and on, and changes namespaces in the
+ * meantime. Meant for ThreadSanitizer; worth having without.
+ */
+#include "th.h"
+
+#define NVCPU  4
+#define QD     8
+#define BLOCKS 16
+#define IO     (BLOCKS * 512)
+#define SLOTS  24               /* places on the medium, per vCPU */
+
+struct io {
+    struct th_buf *b;
+    uint16_t cid;
+    int slot;                   /* -1: free */
+    bool is_write;
+    uint64_t seed;
+};
+
+struct vcpu {
+    struct world *w;
+    unsigned qid;
+    GThread *thread;
+    GRand *rand;
+    struct io io[QD];
+    unsigned nout;
+    /* What a place holds: a, or after a write that was given up, a or b;
+     * 0 is anything. */
+    uint64_t a[SLOTS], b[SLOTS];
+    bool taken[SLOTS];
+    uint64_t nseed;
+    unsigned gen;
+    atomic_uint ops, lost, aborted;
+};
+
+struct world {
+    struct th *h;
+    struct vcpu v[NVCPU];
+    GThread *noise;
+    atomic_uint pause, parked, gen;
+    atomic_bool stop;
+    bool aborts;
+    unsigned resets, toggles, queues, attaches;
+};
+
+static uint64_t slot_lba(const struct vcpu *v, int slot)
+{
+    return ((v->qid - 1) * SLOTS + slot) * (uint64_t)BLOCKS;
+}
+
+static void vcpu_start(struct vcpu *v, struct io *io)
+{
+    struct th *h = v->w->h;
+    struct envme_sqe s;
+    uint8_t data[IO];
+    int slot = g_rand_int(v->rand) % SLOTS;
+
+    if (v->taken[slot]) {
+        return;
+    }
+    io->is_write = !v->a[slot] || g_rand_int(v->rand) % 2;
+    s = th_sqe_rw(io->is_write ? ENVME_NVM_WRITE : ENVME_NVM_READ, 1,
+                  slot_lba(v, slot), BLOCKS);
+    if (io->is_write) {
+        io->seed = ++v->nseed * 16 + v->qid;
+        th_pattern(data, IO, io->seed);
+        th_buf_put(io->b, data);
+    } else {
+        th_buf_fill(io->b, 0xee);
+    }
+    th_buf_attach(io->b, &s);
+    io->cid = th_put(h, v->qid, &s);
+    io->slot = slot;
+    v->taken[slot] = true;
+    v->nout++;
+}
+
+/* It has ended, or will never be heard of. */
+static void vcpu_end(struct vcpu *v, struct io *io, bool done)
+{
+    int slot = io->slot;
+
+    if (io->is_write) {
+        /* Given up: the old or the new, block by block. */
+        v->b[slot] = done ? io->seed : v->a[slot];
+        if (!done && v->b[slot] != v->a[slot]) {
+            v->a[slot] = 0;
+        } else {
+            v->a[slot] = done ? io->seed : 0;
+        }
+    }
+    v->taken[slot] = false;
+    io->slot = -1;
+    v->nout--;
+}
+
+static void vcpu_check(struct vcpu *v, struct io *io)
+{
+    uint8_t data[IO], want[IO];
+
+    if (!v->a[io->slot]) {
+        return;
+    }
+    th_buf_get(io->b, data);
+    th_pattern(want, IO, v->a[io->slot]);
+    if (memcmp(data, want, IO)) {
+        g_error("vCPU %u reads what it has not written", v->qid);
+    }
+}
+
+static void vcpu_reap(struct vcpu *v)
+{
+    struct th *h = v->w->h;
+    struct envme_cqe c;
+    unsigned i;
+
+    if (!th_reap(h, v->qid)) {
+        return;
+    }
+    for (i = 0; i < QD; i++) {
+        struct io *io = &v->io[i];
+
+        if (io->slot < 0 || !th_done(h, v->qid, io->cid, &c)) {
+            continue;
+        }
+        atomic_fetch_add(&v->ops, 1);
+        if (cqe_sc(&c) == ENVME_SC_ABORT_REQUESTED && v->w->aborts) {
+            atomic_fetch_add(&v->aborted, 1);
+            vcpu_end(v, io, false);
+            continue;
+        }
+        if (cqe_sc(&c)) {
+            g_error("vCPU %u: %s", v->qid, th_sc_name(cqe_sc(&c)));
+        }
+        if (!io->is_write) {
+            vcpu_check(v, io);
+        }
+        vcpu_end(v, io, true);
+    }
+}
+
+static void *vcpu_main(void *arg)
+{
+    struct vcpu *v = arg;
+    struct world *w = v->w;
+    unsigned i, n, burst;
+
+    th_lane_now = -1;
+    while (!atomic_load(&w->stop)) {
+        if (atomic_load(&w->pause)) {
+            atomic_fetch_add(&w->parked, 1);
+            while (atomic_load(&w->pause)) {
+                g_usleep(50);
+            }
+            if (atomic_load(&w->gen) != v->gen) {
+                /* There was a reset. */
+                v->gen = atomic_load(&w->gen);
+                for (i = 0; i < QD; i++) {
+                    if (v->io[i].slot >= 0) {
+                        vcpu_end(v, &v->io[i], false);
+                        atomic_fetch_add(&v->lost, 1);
+                    }
+                }
+            }
+            atomic_fetch_sub(&w->parked, 1);
+            continue;
+        }
+        burst = 1 + g_rand_int(v->rand) % QD;
+        for (i = n = 0; i < QD && n < burst; i++) {
+            if (v->io[i].slot < 0) {
+                vcpu_start(v, &v->io[i]);
+                n++;
+            }
+        }
+        if (n) {
+            th_ring(w->h, v->qid);
+        }
+        vcpu_reap(v);
+        if (v->nout == QD) {
+            g_usleep(20);
+        }
+    }
+    return NULL;
+}
+
+/* Doorbells of queues that don't exist, of ones that come and go, and values
+ * that can't be */
+static void *noise_main(void *arg)
+{
+    struct world *w = arg;
+    GRand *rand = g_rand_new_with_seed(7);
+
+    th_lane_now = -1;
+    while (!atomic_load(&w->stop)) {
+        unsigned qid = NVCPU + 1 + g_rand_int(rand) % 4;
+
+        th_db(w->h, g_rand_int(rand) & 1, qid, 0xfff0);
+        th_db(w->h, false, 1 + g_rand_int(rand) % NVCPU, 0xffff);
+        g_usleep(100);
+    }
+    g_rand_free(rand);
+    return NULL;
+}
+
+static bool all_parked(void *arg)
+{
+    struct world *w = arg;
+
+    return atomic_load(&w->parked) == NVCPU;
+}
+
+static bool none_parked(void *arg)
+{
+    struct world *w = arg;
+
+    return atomic_load(&w->parked) == 0;
+}
+
+static void stop_vcpus(struct world *w)
+{
+    atomic_store(&w->pause, 1);
+    g_assert_true(th_until(w->h, all_parked, w));
+}
+
+static void start_vcpus(struct world *w)
+{
+    atomic_store(&w->pause, 0);
+    g_assert_true(th_until(w->h, none_parked, w));
+}
+
+static void bring_up(struct th *h)
+{
+    th_enable(h);
+    th_queues(h, NVCPU, 16);
+}
+
+/* Under load; the vCPUs learn of it afterwards. */
+static void do_reset(struct world *w)
+{
+    struct th *h = w->h;
+    unsigned kind = th_random(h, 3);
+
+    if (kind == 0) {
+        /* th_disable() would take the queues away under the vCPUs. */
+        th_w32(h, ENVME_REG_CC, th_r32(h, ENVME_REG_CC) & ~ENVME_CC_EN);
+    }
+    th_reset_start(h, kind == 2 ? ENVME_RESET_NSSR : ENVME_RESET_FUNCTION);
+    while (!atomic_load(&h->reset_done)) {
+        th_run(h);
+    }
+    stop_vcpus(w);
+    th_reset_finish(h);
+    bring_up(h);
+    atomic_fetch_add(&w->gen, 1);
+    start_vcpus(w);
+    w->resets++;
+}
+
+static void do_bme(struct world *w)
+{
+    th_bme(w->h, false);
+    g_usleep(th_random(w->h, 500));
+    th_run(w->h);
+    th_bme(w->h, true);
+    w->toggles++;
+}
+
+static void do_queue(struct world *w)
+{
+    struct th *h = w->h;
+    unsigned q = NVCPU + 1 + th_random(h, 4), i;
+    struct envme_sqe s = th_sqe_rw(ENVME_NVM_VERIFY, 1, 0, 64);
+
+    th_assert_code(th_create_cq(h, .qid = q, .size = 16, .vector = q,
+                                .scattered = th_random(h, 2)), SUCCESS);
+    th_assert_code(th_create_sq(h, .qid = q, .size = 16), SUCCESS);
+    for (i = th_random(h, 15); i; i--) {
+        th_abandon(h, q, th_put(h, q, &s));
+    }
+    th_ring(h, q);
+    if (th_random(h, 2)) {
+        th_assert_sc(th_read(h, .qid = q), SUCCESS);
+    }
+    th_assert_code(th_delete_sq(h, q), SUCCESS);
+    th_assert_code(th_delete_cq(h, q), SUCCESS);
+    w->queues++;
+}
+
+static void set_flag(void *arg)
+{
+    atomic_store((atomic_bool *)arg, true);
+}
+
+static bool flag(void *arg)
+{
+    return atomic_load((atomic_bool *)arg);
+}
+
+static void do_ns(struct world *w)
+{
+    struct th *h = w->h;
+    atomic_bool done = false;
+    bool on = !envme_subsys_is_attached(h->ns[1], h->ctrl->cntlid);
+    struct envme_cqe c;
+
+    if (th_random(h, 3) == 0) {
+        th_be_resize(h->be[1], th_random(h, 2) ? MIB : 2 * MIB);
+    } else {
+        envme_subsys_attach(h->subsys, h->ns[1], h->ctrl->cntlid, on,
+                            set_flag, &done);
+        g_assert_true(th_until(h, flag, &done));
+        c = th_identify(h, ENVME_CNS_NS_DESCS, 2, NULL);
+        g_assert_cmpuint(cqe_sc(&c), ==, on ? 0 : ENVME_SC_INVALID_FIELD);
+    }
+    w->attaches++;
+}
+
+static void do_admin(struct world *w)
+{
+    struct th *h = w->h;
+    uint8_t buf[4096];
+
+    switch (th_random(h, 4)) {
+    case 0:
+        th_assert_sc(th_identify(h, ENVME_CNS_CTRL, 0, buf), SUCCESS);
+        break;
+    case 1:
+        th_assert_sc(th_get_log(h, ENVME_LID_ERROR, UINT32_MAX, 0, buf, 1024,
+                                false), SUCCESS);
+        break;
+    case 2:
+        th_assert_sc(th_get_log(h, ENVME_LID_SMART, UINT32_MAX, 0, buf, 512,
+                                false), SUCCESS);
+        break;
+    default:
+        if (w->aborts) {
+            struct envme_sqe s = th_sqe(ENVME_ADM_ABORT, 0);
+
+            s.cdw10 = le32(th_random(h, 64) << 16 |
+                           (1 + th_random(h, NVCPU)));
+            th_assert_sc(th_admin(h, &s), SUCCESS);
+        }
+        break;
+    }
+}
+
+static void world_run(bool direct, bool aborts, uint64_t seed, int64_t usec)
+{
+    struct world *w = g_new0(struct world, 1);
+    static const unsigned shapes[] = { 0, TH_OFFSET, TH_SGL, TH_SGL |
+                                       TH_SGL_INLINE };
+    int64_t end;
+    unsigned i, j, ops = 0, lost = 0, aborted = 0;
+
+    w->aborts = aborts;
+    w->h = th_new(.lanes = NVCPU, .threads = true, .seed = seed,
+                  .map_direct = direct,
+                  .ns = { { .size = MIB, .write_cache = true },
+                          { .size = MIB } });
+    atomic_store(&w->h->be[0]->later, seed & 1);
+    bring_up(w->h);
+    for (i = 0; i < NVCPU; i++) {
+        struct vcpu *v = &w->v[i];
+
+        v->w = w;
+        v->qid = i + 1;
+        v->rand = g_rand_new_with_seed(seed * 10 + i);
+        for (j = 0; j < QD; j++) {
+            v->io[j].slot = -1;
+            /* One of them in memory that only lane 0 may touch */
+            v->io[j].b = i == 0 && j == 0 ?
+                         th_buf_new(w->h, IO, TH_MMIO) :
+                         th_buf_new(w->h, IO, shapes[j % 4]);
+        }
+        v->thread = g_thread_new("vcpu", vcpu_main, v);
+    }
+    w->noise = g_thread_new("noise", noise_main, w);
+    end = g_get_monotonic_time() + usec;
+    for (i = 0; g_get_monotonic_time() < end || i < 40; i++) {
+        switch (th_random(w->h, 12)) {
+        case 0:
+            do_reset(w);
+            break;
+        case 1:
+        case 2:
+        case 3:
+            do_bme(w);
+            break;
+        case 4:
+        case 5:
+            do_queue(w);
+            break;
+        case 6:
+            do_ns(w);
+            break;
+        default:
+            do_admin(w);
+            break;
+        }
+        g_usleep(th_random(w->h, 2000));
+        th_run(w->h);
+    }
+    /* The last ones end in peace. */
+    stop_vcpus(w);
+    for (i = 0; i < NVCPU; i++) {
+        struct vcpu *v = &w->v[i];
+
+        for (j = 0; j < QD; j++) {
+            if (v->io[j].slot >= 0) {
+                struct envme_cqe c;
+
+                /* Reaped by the vCPU already, or to come. */
+                c = th_wait(w->h, v->qid, v->io[j].cid);
+                if (!cqe_sc(&c) && !v->io[j].is_write) {
+                    vcpu_check(v, &v->io[j]);
+                }
+                vcpu_end(v, &v->io[j], !cqe_sc(&c));
+            }
+        }
+    }
+    atomic_store(&w->stop, true);
+    start_vcpus(w);
+    g_thread_join(w->noise);
+    for (i = 0; i < NVCPU; i++) {
+        struct vcpu *v = &w->v[i];
+
+        g_thread_join(v->thread);
+        for (j = 0; j < SLOTS; j++) {
+            uint8_t data[IO];
+
+            if (v->a[j]) {
+                th_assert_sc(th_read(w->h, .qid = v->qid, .nlb = BLOCKS,
+                                     .slba = slot_lba(v, j), .data = data),
+                             SUCCESS);
+                g_assert_true(th_pattern_ok(data, IO, v->a[j]));
+            }
+        }
+        ops += v->ops;
+        lost += v->lost;
+        aborted += v->aborted;
+        for (j = 0; j < QD; j++) {
+            th_buf_free(v->io[j].b);
+        }
+        g_rand_free(v->rand);
+    }
+    g_test_message("%u commands, %u lost in %u resets, %u aborted, %u times "
+                   "without Bus Master, %u queues, %u namespace changes", ops,
+                   lost, w->resets, aborted, w->toggles, w->queues,
+                   w->attaches);
+    g_assert_cmpuint(ops, >, 100);
+    g_assert_cmpuint(w->resets, >, 0);
+    g_assert_cmpuint(w->toggles, >, 0);
+    g_assert_cmpuint(w->queues, >, 0);
+    th_free(w->h);
+    g_free(w);
+}
+
+static void test_direct(void)
+{
+    world_run(true, false, 2, 2000000);
+}
+
+static void test_direct_later(void)
+{
+    world_run(true, true, 3, 2000000);
+}
+
+static void test_copies(void)
+{
+    world_run(false, true, 4, 1500000);
+}
+
+static void test_copies_later(void)
+{
+    world_run(false, false, 5, 1500000);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/lanes/direct", test_direct);
+    g_test_add_func("/lanes/direct-later", test_direct_later);
+    g_test_add_func("/lanes/copies", test_copies);
+    g_test_add_func("/lanes/copies-later", test_copies_later);
+    return g_test_run();
+}
