@@ -170,15 +170,8 @@ void envme_pi_tags_cdw(const struct envme_pi *pi, uint32_t cdw2,
                        uint32_t cdw3, uint32_t cdw14,
                        struct envme_pi_tags *tags)
 {
-    uint64_t lo = (uint64_t)cdw3 << 32 | cdw14;
-    uint16_t hi = 0;
-
-    if (pi->guard == ENVME_PIF_32B) {
-        hi = cdw2;
-    } else {
-        lo &= ones(pi_forms[pi->guard].space);
-    }
-    split(pi, hi, lo, &tags->lbst, &tags->lbrt);
+    split(pi, pi->guard == ENVME_PIF_32B ? cdw2 : 0,
+          (uint64_t)cdw3 << 32 | cdw14, &tags->lbst, &tags->lbrt);
 }
 
 void envme_pi_tags_be(const struct envme_pi *pi, const uint8_t field[10],

@@ -78,6 +78,36 @@ static struct envme_status cmd_find_io_row(struct envme_cmd *cmd)
     return cmd->row ? ENVME_ST(SUCCESS) : ENVME_ST(INVALID_OPCODE);
 }
 
+/* Base 2.1, 3.4.2: which commands may be fused is the command set's. */
+static bool cmd_fuse_ok(const struct envme_cmd *cmd)
+{
+    switch (FIELD_GET(ENVME_FUSE, cmd->sqe.flags)) {
+    case ENVME_FUSE_NORMAL:
+        return true;
+    case ENVME_FUSE_FIRST:
+        return cmd->row->gate & ENVME_GATE_FUSED_1;
+    case ENVME_FUSE_SECOND:
+        return cmd->row->gate & ENVME_GATE_FUSED_2;
+    default:
+        return false;
+    }
+}
+
+/* Format, sanitize and the like, which refuse commands while they last. */
+static struct envme_status cmd_gate_busy(const struct envme_cmd *cmd)
+{
+    unsigned gate = cmd->row->gate;
+    uint16_t sf = 0;
+
+    if (!(gate & ENVME_GATE_IN_SANITIZE)) {
+        sf = atomic_load(&cmd->ctrl->subsys->gate_sf);
+    }
+    if (!sf && cmd->ns && !cmd->is_admin && !(gate & ENVME_GATE_IN_FORMAT)) {
+        sf = atomic_load(&cmd->ns->gate_sf);
+    }
+    return (struct envme_status){ sf };
+}
+
 static struct envme_status cmd_gates(struct envme_cmd *cmd)
 {
     const struct envme_row *row;
@@ -94,7 +124,7 @@ static struct envme_status cmd_gates(struct envme_cmd *cmd)
         return envme_cmd_fail(cmd, st, offsetof(struct envme_sqe, opc));
     }
     row = cmd->row;
-    if (FIELD_GET(ENVME_FUSE, cmd->sqe.flags)) {
+    if (!cmd_fuse_ok(cmd)) {
         return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
                               offsetof(struct envme_sqe, flags));
     }
@@ -118,6 +148,10 @@ static struct envme_status cmd_gates(struct envme_cmd *cmd)
         }
     }
     st = cmd_gate_ns(cmd);
+    if (envme_st_err(st)) {
+        return st;
+    }
+    st = cmd_gate_busy(cmd);
     if (envme_st_err(st)) {
         return st;
     }
@@ -232,6 +266,84 @@ static void cmd_run_paused(struct envme_ctrl *ctrl, void *arg)
     cmd_restart(cmd);
 }
 
+static void cmd_begin(struct envme_cmd *cmd)
+{
+    cmd->row = NULL;
+    cmd->ns = NULL;
+    cmd->len = cmd->mdlen = 0;
+    cmd->dw0 = cmd->dw1 = 0;
+    cmd->err_loc = UINT16_MAX;
+    cmd->err_lba = 0;
+    cmd->moved = cmd->paused = cmd->io_pending = false;
+    cmd->cont = NULL;
+    cmd->loop = NULL;
+    cmd->t_start = envme_now(cmd->ctrl);
+    envme_lane_enter(cmd);
+}
+
+static void cmd_fail_missing(struct envme_cmd *cmd)
+{
+    cmd_begin(cmd);
+    envme_cmd_done(cmd, envme_cmd_fail(cmd, ENVME_ST(ABORT_MISSING_FUSED),
+                                       offsetof(struct envme_sqe, flags)));
+}
+
+/*
+ * Fused pairs: Base 2.1, 3.4.2. Both halves are in the queue when the host
+ * rings, so a first one with nothing behind it has no second. The first waits
+ * in its queue and is not counted until the second has been fetched. True: the
+ * command need not be started now.
+ */
+static bool cmd_pair(struct envme_cmd *cmd)
+{
+    struct envme_sq *sq = cmd->sq;
+    struct envme_cmd *first = sq->fused;
+    unsigned fuse = FIELD_GET(ENVME_FUSE, cmd->sqe.flags);
+
+    if (first) {
+        sq->fused = NULL;
+        if (fuse == ENVME_FUSE_SECOND) {
+            first->partner = cmd;
+            envme_cmd_start(first);
+            return true;
+        }
+        cmd_fail_missing(first);
+    }
+    if (fuse == ENVME_FUSE_FIRST && !cmd->is_admin &&
+        !envme_ring_empty(&sq->ring)) {
+        sq->fused = cmd;
+        return true;
+    }
+    if (fuse == ENVME_FUSE_FIRST || fuse == ENVME_FUSE_SECOND) {
+        cmd_fail_missing(cmd);
+        return true;
+    }
+    return false;
+}
+
+void envme_cmd_start_fetched(struct envme_cmd *cmd)
+{
+    if (cmd->is_admin || !cmd->ctrl->fuses || !(cmd->sq->fused ||
+                           FIELD_GET(ENVME_FUSE, cmd->sqe.flags)) ||
+        !cmd_pair(cmd)) {
+        envme_cmd_start(cmd);
+    }
+}
+
+/* The first of a pair has ended: the second runs, or goes with it. */
+static void cmd_start_partner(struct envme_cmd *cmd, struct envme_status st)
+{
+    struct envme_cmd *second = cmd->partner;
+
+    cmd->partner = NULL;
+    if (second && envme_st_err(st)) {
+        cmd_begin(second);
+        envme_cmd_done(second, ENVME_ST(ABORT_FAILED_FUSED));
+    } else if (second) {
+        envme_cmd_start(second);
+    }
+}
+
 void envme_cmd_start(struct envme_cmd *cmd)
 {
     struct envme_status st;
@@ -240,18 +352,7 @@ void envme_cmd_start(struct envme_cmd *cmd)
         cmd_post(cmd);
         return;
     }
-    cmd->row = NULL;
-    cmd->ns = NULL;
-    cmd->len = cmd->mdlen = 0;
-    cmd->dw0 = cmd->dw1 = 0;
-    cmd->err_loc = UINT16_MAX;
-    cmd->err_lba = 0;
-    cmd->moved = cmd->paused = cmd->io_pending = false;
-    cmd->aborted = cmd->aborter != NULL;
-    cmd->cont = NULL;
-    cmd->loop = NULL;
-    cmd->t_start = envme_now(cmd->ctrl);
-    envme_lane_enter(cmd);
+    cmd_begin(cmd);
     st = cmd->aborted ? ENVME_ST(ABORT_REQUESTED) : cmd_gates(cmd);
     if (envme_st_err(st)) {
         envme_cmd_done(cmd, st);
@@ -415,6 +516,7 @@ static void cmd_post(struct envme_cmd *cmd)
         cmd->state = ENVME_CMD_ENDED;
         envme_xfer_end(cmd, false);
         cmd_tell_aborter(cmd, ENVME_ST(ABORT_REQUESTED));
+        cmd_start_partner(cmd, ENVME_ST(ABORT_REQUESTED));
         envme_queue_forget(cmd);
         return;
     }
@@ -427,6 +529,7 @@ static void cmd_post(struct envme_cmd *cmd)
         return;
     }
     cmd_tell_aborter(cmd, cmd->status);
+    cmd_start_partner(cmd, cmd->status);
     envme_queue_forget(cmd);
 }
 

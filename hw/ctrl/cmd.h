@@ -14,6 +14,8 @@
 #include "hw/ctrl/ctrl.h"
 
 void envme_cmd_start(struct envme_cmd *cmd);
+/* A command that has just been fetched: it may be half of a fused pair. */
+void envme_cmd_start_fetched(struct envme_cmd *cmd);
 
 /*
  * The command is over: copies bounced data out, unmaps, writes the error log,

@@ -97,6 +97,19 @@ static char *ctrl_check_params(const struct envme_ctrl_params *p,
     return NULL;
 }
 
+/* Does any command set fuse commands? */
+static bool ctrl_fuses(const struct envme_tables *t)
+{
+    for (unsigned i = 0; i < t->niocs; i++) {
+        for (unsigned opc = 0; opc < 256; opc++) {
+            if (t->iocs[i]->rows[opc].gate & ENVME_GATE_FUSED_1) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* ---- made and freed ------------------------------------------------------- */
 
 struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
@@ -125,6 +138,7 @@ struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
     ctrl->tables = tables;
     ctrl->subsys = subsys;
     ctrl->cntlid = cntlid;
+    ctrl->fuses = ctrl_fuses(tables);
     ctrl->temperature = CTRL_TEMPERATURE_K;
     ctrl->power_on_ms = ports->time.wall_ms(ports->time.opaque);
     ctrl->power_cycles = 1;

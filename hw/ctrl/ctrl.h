@@ -124,6 +124,7 @@ struct envme_sq {
     struct envme_db *db;
     struct envme_sq *cork_next;
     GQueue inflight;            /* struct envme_cmd, by cmd->link */
+    struct envme_cmd *fused;    /* first of a pair: waits for the second */
     struct envme_cmd *deleter;  /* Delete I/O SQ waiting for inflight */
     /* Commands that an Abort found before they were fetched. */
     struct {
@@ -183,6 +184,7 @@ struct envme_cmd {
     struct envme_bio bio;
     struct envme_ns *io_ns;     /* whose backend has bio */
     bool io_pending;
+    struct envme_cmd *partner;  /* first of a fused pair: the second */
     struct envme_cmd *aborter;  /* the Abort that waits for us */
     GList link;                 /* sq->inflight, or event.c's list */
     void (*resume)(struct envme_cmd *cmd);  /* HELD: what comes next */
@@ -291,6 +293,7 @@ struct envme_ctrl {
     struct envme_subsys *subsys;
     uint16_t cntlid;
     struct envme_hooks hooks;
+    bool fuses;                 /* some command may be fused */
 
     /* Registers: lane 0; see regs.c. */
     uint64_t cap;
@@ -311,7 +314,7 @@ struct envme_ctrl {
     _Atomic bool bme;           /* Bus Master Enable */
     GQueue idle_waiters;        /* see envme_ctrl_reset() */
     unsigned flushes;           /* of a shutdown, under way */
-    _Atomic unsigned nmapped;   /* commands that hold host memory */
+    _Atomic unsigned nmapped;   /* who holds or touches host memory */
 
     /* Queues: arrays grow with the highest identifier that exists. Lane 0
      * writes with the lanes parked. */

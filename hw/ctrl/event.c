@@ -196,6 +196,9 @@ void envme_event_clear(struct envme_ctrl *ctrl, uint8_t types, uint8_t lid)
 
 void envme_event_ns_changed(struct envme_ctrl *ctrl, uint32_t nsid)
 {
+    if (ctrl->life != ENVME_LIFE_READY) {
+        return;                 /* the host looks for itself when it starts */
+    }
     ctrl->event->changed[nsid / 32] |= 1u << nsid % 32;
     envme_event_post(ctrl, ENVME_AEN_TYPE_NOTICE, ENVME_AEN_NOTICE_NS_ATTR,
                      ENVME_LID_CHANGED_NS, 8);

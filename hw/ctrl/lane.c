@@ -358,6 +358,9 @@ void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
     if (!lane_runs(lane)) {
         return;
     }
+    /* A turn touches host memory: counted before Bus Master is looked at
+     * again, as in xfer.c. */
+    atomic_fetch_add(&ctrl->nmapped, 1);
     lane->running = true;
     lane_take_doorbells(lane);
     lane_release(lane);
@@ -379,12 +382,13 @@ void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
             continue;           /* the queue is no longer ready */
         }
         budget--;
-        envme_cmd_start(cmd);
+        envme_cmd_start_fetched(cmd);
     }
     if (index == 0) {
         envme_event_pump(ctrl);
     }
     lane->running = false;
+    atomic_fetch_sub(&ctrl->nmapped, 1);
     envme_lane_flush_irqs(lane);
     if (!budget) {
         envme_kick(ctrl, index);

@@ -479,6 +479,14 @@ static struct envme_cmd *sq_take_abort(struct envme_sq *sq, uint32_t index,
 
 void envme_sq_cancel(struct envme_sq *sq)
 {
+    struct envme_cmd *first = sq->fused;
+
+    if (first) {
+        /* Its second half will not be fetched any more. */
+        sq->fused = NULL;
+        first->aborted = true;
+        envme_cmd_start(first);
+    }
     for (GList *l = sq->inflight.head; l; l = l->next) {
         envme_cmd_cancel(l->data);
     }
@@ -577,8 +585,10 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
     g_queue_push_tail_link(&sq->inflight, &cmd->link);
     envme_arb_fetched(&lane->arb, &sq->node);
     sq_update_ready(sq);
+    cmd->partner = NULL;
     cmd->aborter = sq->naborts ? sq_take_abort(sq, index,
                                                le16_get(cmd->sqe.cid)) : NULL;
+    cmd->aborted = cmd->aborter != NULL;
     return cmd;
 }
 
@@ -638,7 +648,10 @@ bool envme_queue_post(struct envme_cmd *cmd)
     cqe.sqid = le16(sq->id);
     cqe.cid = cmd->sqe.cid;
     cqe.sf = le16(cmd->status.sf << 1 | phase);
+    /* Whoever turns Bus Master off and sees no count can be sure. */
+    atomic_fetch_add(&ctrl->nmapped, 1);
     err = cq_write(ctrl, qmem_addr(&cq->mem, index), &cqe);
+    atomic_fetch_sub(&ctrl->nmapped, 1);
     if (err == -EBUSY) {
         cq->ring = before;
         return false;

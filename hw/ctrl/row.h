@@ -50,6 +50,10 @@ enum {
                                        (Asynchronous Event Request) */
     ENVME_GATE_WRITES     = 1 << 5, /* refused on a write-protected medium */
     ENVME_GATE_NO_SGL     = 1 << 6, /* PSDT other than PRP is refused */
+    ENVME_GATE_IN_SANITIZE = 1 << 8, /* goes on while subsys->gate_sf is set */
+    ENVME_GATE_IN_FORMAT  = 1 << 9, /* I/O: goes on while ns->gate_sf is */
+    ENVME_GATE_FUSED_1    = 1 << 10, /* may be the first of a fused pair */
+    ENVME_GATE_FUSED_2    = 1 << 11, /* may be the second */
     ENVME_GATE_NO_DATA    = 1 << 7, /* opcode bits 1:0 say data, but the
                                        handler needs none mapped up front */
 };

@@ -70,6 +70,9 @@ struct envme_ns {
     struct envme_geometry geo;
 
     atomic_bool read_only;      /* the medium cannot be written */
+    /* Why I/O commands are refused now (Format In Progress, Namespace Not
+     * Ready ...): the status field, 0 when they are not. Lane 0 sets it. */
+    _Atomic uint16_t gate_sf;
     atomic_bool wce;            /* volatile write cache enabled */
     _Atomic uint64_t nuse_hint;
 

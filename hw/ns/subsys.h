@@ -40,6 +40,9 @@ struct envme_subsys {
     bool single;                /* made for one controller: CMIC 0 */
     uint32_t nn;                /* highest NSID */
     struct envme_ns **ns;       /* [1 .. nn] */
+    /* Why commands are refused (Sanitize In Progress, Sanitize Failed), but
+     * for the rows that say ENVME_GATE_IN_SANITIZE. Lane 0 sets it. */
+    _Atomic uint16_t gate_sf;
     struct envme_subsys_slot ctrl[ENVME_MAX_CTRLS];
 };
 

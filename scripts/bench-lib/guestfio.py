@@ -2,12 +2,15 @@
 """fio inside one guest that has every device, which take turns."""
 import os
 import re
+import time
 
 import plan
 import vm
 
 # Positions in fio's terse output, version 3.
 ERROR, READ_IOPS, READ_MS, READ_PCT = 4, 7, 8, 17
+
+CPUCLOCK_SCHED = 2              # Linux: which clock of a process an id names
 
 SCRIPT = """
 find_nvme() {
@@ -25,18 +28,20 @@ one() { # ROUND BACKEND JOB DEPTH JOBS SUBJECT
     line=$(fio --name=f --filename="$(cat /tmp/dev-$2-$6)" --direct=1 \\
         --ioengine=libaio --rw=randread --bs=4k --iodepth=$4 --numjobs=$5 \\
         --group_reporting --time_based --runtime=$SECONDS_EACH --norandommap \\
-        --randrepeat=0 --random_generator=tausworthe64 --gtod_cpu=0 \\
+        --clocksource=clock_gettime --randrepeat=0 --random_generator=tausworthe64 \\
         --percentile_list=50:99:99.9 --output-format=terse --terse-version=3 \\
         2>/dev/null | tail -n 1)
     host mark end >/dev/null
     echo "R $1 $2 $3 $6 $line"
 }
 ok=1
+echo "clock: $(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"
 for b in $BACKENDS; do
     for s in $DEVICES; do
+        id=$(echo $b-$s | cut -c1-20)
         case $s in
-        virtio*) dev=$(find_virtio $b-$s) ;;
-        *) dev=$(find_nvme $b-$s) ;;
+        virtio*) dev=$(find_virtio $id) ;;
+        *) dev=$(find_nvme $id) ;;
         esac
         t "$b-$s is there" test -b "$dev" || ok=0
         echo "$dev" >/tmp/dev-$b-$s
@@ -105,14 +110,15 @@ def arguments(lab):
 
 
 def device(subject, node, threads):
+    # Neither kind has room for more in its serial number.
+    serial = node[:20]
     if subject == "virtio-vq-mapping":
         return ('{"driver":"virtio-blk-pci","drive":"%s","serial":"%s",'
-                '"iothread-vq-mapping":[%s]}' % (node, node, ",".join(
+                '"iothread-vq-mapping":[%s]}' % (node, serial, ",".join(
                     '{"iothread":"%s"}' % t for t in threads)))
     driver = {"stock": "nvme", "virtio-iothread": "virtio-blk-pci"}.get(
         subject, "envme")
-    # NVMe has 20 characters for it.
-    return ",".join([driver, "drive=" + node, "serial=" + node[:20]] +
+    return ",".join([driver, "drive=" + node, "serial=" + serial] +
                     ["iothread=" + t for t in threads])
 
 
@@ -126,15 +132,13 @@ class Cpu:
         if self.vcpus is None:
             ok, cpus = self.guest.qmp.command("query-cpus-fast")
             self.vcpus = {c["thread-id"] for c in cpus} if ok else set()
-        total, base = 0, "/proc/%d/task" % self.guest.process.pid
-        for tid in os.listdir(base):
-            if int(tid) in self.vcpus:
-                continue
-            try:
-                with open("%s/%s/schedstat" % (base, tid)) as f:
-                    total += int(f.read().split()[0])
-            except OSError:
-                pass            # ended meanwhile
+        # The clock of all its threads, those that have ended too, less those of
+        # the vCPUs, which live as long as it does.
+        pid = self.guest.process.pid
+        total = time.clock_gettime_ns((~pid << 3) | CPUCLOCK_SCHED)
+        for tid in self.vcpus:
+            with open("/proc/%d/task/%d/schedstat" % (pid, tid)) as f:
+                total -= int(f.read().split()[0])
         return total
 
     def mark(self, words):
@@ -178,7 +182,8 @@ def measure(lab, a, result):
     guest = vm.Guest(
         lab.qemu, vm.image("cloud-new"), head + SCRIPT, arguments(lab), accel=accel,
         cpu="host" if a.accel == "kvm" else "max", smp=2, mem=512,
-        modules="nvme,virtio_pci,virtio_blk", log_dir=lab.folder, name="guest",
+        modules="nvme,virtio_pci,virtio_blk",
+        append="tsc=reliable clocksource=tsc", log_dir=lab.folder, name="guest",
         timeout=60 + runs * (seconds + 8))
     cpu = Cpu(guest)
     guest.answers["mark"] = cpu.mark

@@ -24,8 +24,9 @@ def evaluate(result, rows):
         if not values:
             reason = result["missing"].get("/".join(row.a[::2])) or \
                 result["missing"].get("/".join(row.b[::2]))
-            if reason:
-                out.append({"name": row.name, "missing": reason, "unit": "x",
+            if reason or row.limit is not None and asked(result, row):
+                out.append({"name": row.name, "missing": reason or "no value",
+                            "unit": "x",
                             "limit": row.limit, "at_least": row.at_least})
             continue
         absolute = [statistics.median(
@@ -43,6 +44,11 @@ def evaluate(result, rows):
             row["reached"] = (row["value"] >= row["limit"] if row["at_least"]
                               else row["value"] <= row["limit"])
     return out
+
+
+def asked(result, row):
+    """Whether this run was to measure it at all."""
+    return any(key.startswith(row.a[0] + "/") for r in result["rounds"] for key in r)
 
 
 def number(value, metric=None):
@@ -64,7 +70,7 @@ def limit_text(row):
 
 def verdict(row):
     if "missing" in row:
-        return "missing: " + row["missing"]
+        return "missing: " + row["missing"].split(": ")[-1]
     if row["limit"] is None:
         return ""
     return "reached" if row["reached"] else "NOT reached"

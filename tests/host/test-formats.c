@@ -174,9 +174,10 @@ static void model_random(struct model *m, unsigned rounds)
         TH_PRP | TH_CONTIG,
     };
     struct th *h = m->h;
+    unsigned most = MIN(40, 256 * KIB / m->bs);     /* below MDTS */
 
     for (unsigned i = 0; i < rounds; i++) {
-        unsigned nlb = 1 + th_random(h, 40);
+        unsigned nlb = 1 + th_random(h, most);
         uint64_t slba = th_random(h, BLOCKS - nlb + 1);
         unsigned shape = shapes[th_random(h, G_N_ELEMENTS(shapes))];
 
@@ -202,7 +203,7 @@ static void model_random(struct model *m, unsigned rounds)
             th_assert_sc(th_rw(h, ENVME_NVM_VERIFY, .nsid = m->nsid,
                                .slba = slba, .nlb = nlb), SUCCESS);
         }
-        nlb = 1 + th_random(h, 40);
+        nlb = 1 + th_random(h, most);
         model_check(m, th_random(h, BLOCKS - nlb + 1), nlb, shape);
     }
 }

@@ -129,7 +129,8 @@ static int mem_gate(struct th *h, const char *what, uint64_t addr,
     if (!len) {
         g_error("DMA %s of nothing at %" PRIx64, what, addr);
     }
-    if (!atomic_load_explicit(&h->bme, memory_order_relaxed)) {
+    /* The order matters: see envme_ctrl_quiet(). */
+    if (!atomic_load(&h->bme)) {
         atomic_fetch_add_explicit(&h->refused, 1, memory_order_relaxed);
         return -EBUSY;
     }

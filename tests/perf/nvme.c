@@ -266,6 +266,9 @@ bool gen_nvme_queues(struct gen *g)
         return false;
     }
     g->q = g_new0(struct gen_queue, n);
+    for (unsigned i = 0; i < n; i++) {
+        qatomic_set(&g->q[i].id, i + 1);    /* its pages are ours */
+    }
     gen_snapshot(g, "enabled");
     start = gen_now();
     for (unsigned i = 0; i < n; i++) {

@@ -250,9 +250,10 @@ static void test_ns(const void *data)
     int i, round;
 
     want_events(q);
+    /* Valid, but inactive: Base 2.1, 3.2.1.4. */
     s.nsid = le32(5);
     c = qn_cmd(q, sq, s);
-    qn_assert_sc(c, ENVME_SC_INVALID_NS);
+    qn_assert_sc(c, ENVME_SC_INVALID_FIELD);
     for (round = 0; round < 6; round++) {
         const char *node = round & 1 ? "n2" : "n1";
 
@@ -276,13 +277,13 @@ static void test_ns(const void *data)
             for (i = 0; i < N; i++) {
                 c = qn_reap(q, sq->cq);
                 if (qn_status(&c) != ENVME_SC_SUCCESS) {
-                    qn_assert_sc(c, ENVME_SC_INVALID_NS);
+                    qn_assert_sc(c, ENVME_SC_INVALID_FIELD);
                 }
             }
         }
         expect_changed(q, 5, 1, 0);
         c = qn_cmd(q, sq, s);
-        qn_assert_sc(c, ENVME_SC_INVALID_NS);
+        qn_assert_sc(c, ENVME_SC_INVALID_FIELD);
     }
     qn_check_alive(q, true);
     g_free(sq->cq);

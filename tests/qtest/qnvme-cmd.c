@@ -177,24 +177,25 @@ struct envme_sqe qn_feature(bool set, uint8_t fid, uint32_t cdw11)
 
 void qn_set_prps(QNvme *q, struct envme_sqe *sqe, uint64_t buf, size_t len)
 {
-    uint64_t next = (buf & -(uint64_t)QN_PAGE) + QN_PAGE;
-    uint64_t end = buf + len;
-    uint64_t list, prev;
+    size_t first = QN_PAGE - (buf & (QN_PAGE - 1));
+    uint64_t next = buf + first, list, prev;
+    size_t pages;
     unsigned i = 0;
 
     sqe->dptr.prp1 = le64(buf);
     sqe->dptr.prp2 = le64(0);
-    if (next >= end) {
+    if (len <= first) {
         return;
     }
-    if (next + QN_PAGE >= end) {
+    pages = DIV_ROUND_UP(len - first, QN_PAGE);
+    if (pages == 1) {
         sqe->dptr.prp2 = le64(next);
         return;
     }
     list = qn_alloc(q, QN_PAGE);
     sqe->dptr.prp2 = le64(list);
-    for (; next < end; next += QN_PAGE, i++) {
-        if (i == QN_PAGE / 8 - 1 && next + QN_PAGE < end) {
+    for (; pages; pages--, next += QN_PAGE, i++) {
+        if (i == QN_PAGE / 8 - 1 && pages > 1) {
             prev = list;
             list = qn_alloc(q, QN_PAGE);
             qtest_writeq(q->qts, prev + i * 8, list);

@@ -33,6 +33,11 @@ static uint64_t low_bits(uint64_t v, unsigned bits)
     return bits >= 64 ? v : v & ((1ull << bits) - 1);
 }
 
+static uint32_t be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
+}
+
 /* ---- a model ------------------------------------------------------------ */
 
 /* Puts `bits` bits of v, the highest first, where *at says. */
@@ -90,13 +95,16 @@ struct pieces {
 static void *pieces_next(void *opaque, size_t *len)
 {
     struct pieces *p = opaque;
+    size_t n = g_test_rand_int_range(1, p->max);
+    void *mem;
 
-    *len = MIN(MIN(*len, p->left), (size_t)g_test_rand_int_range(1, p->max));
+    *len = MIN(*len, MIN(n, p->left));
     if (!*len) {
         return NULL;
     }
+    mem = envme_pi_flat_next(&p->flat, len);
     p->left -= *len;
-    return envme_pi_flat_next(&p->flat, len);
+    return mem;
 }
 
 static void medium_init(struct medium *m, const struct envme_pi *pi,
@@ -651,12 +659,7 @@ static void test_cdw(void)
             put_bits(b, &at, st, pi.sts);
             put_bits(b, &at, rt, space - pi.sts);
             g_assert_cmpuint(at, ==, 96);
-            envme_pi_tags_cdw(&pi,
-                              b[0] << 24 | b[1] << 16 | b[2] << 8 | b[3],
-                              (uint32_t)b[4] << 24 | b[5] << 16 | b[6] << 8 |
-                              b[7],
-                              (uint32_t)b[8] << 24 | b[9] << 16 | b[10] << 8 |
-                              b[11], &tags);
+            envme_pi_tags_cdw(&pi, be32(b), be32(b + 4), be32(b + 8), &tags);
             g_assert_cmphex(tags.lbst, ==, st);
             g_assert_cmphex(tags.lbrt, ==, rt);
             tags = (struct envme_pi_tags){ 0 };

@@ -12,8 +12,8 @@ struct envme_status envme_nvm_check_rw(struct envme_cmd *cmd, uint64_t slba,
                                        uint32_t nlb, bool is_write)
 {
     (void)is_write;
+    cmd->err_lba = slba;        /* for the error log, whatever goes wrong */
     if (!envme_ns_range_ok(cmd->ns, slba, nlb)) {
-        cmd->err_lba = slba;
         return envme_cmd_fail(cmd, ENVME_ST(LBA_RANGE),
                               offsetof(struct envme_sqe, cdw10));
     }
