@@ -253,7 +253,7 @@ debian_security_mirror() {
     fi
     if [ -z "$uri" ]; then
         # A mirror that carries /debian has /debian-security beside it.
-        uri=$(debian_mirror)-security
+        uri=$(debian_mirror)-security || return
     fi
     printf '%s\n' "${uri%/}"
 }
@@ -292,8 +292,8 @@ private_apt() {
         suite=$s
         case $s in */src) kind=deb-src; suite=${s%/src} ;; esac
         case $suite in
-        *-security) uri=$(debian_security_mirror) ;;
-        *) uri=$(debian_mirror) ;;
+        *-security) uri=$(debian_security_mirror) || return ;;
+        *) uri=$(debian_mirror) || return ;;
         esac
         printf '%s [%ssigned-by=%s] %s %s main\n' "$kind" \
             "$([ "$kind" = deb ] && printf 'arch=%s ' "$arch")" \
@@ -384,7 +384,7 @@ recent_meson() {
         --version)" 1.5; then
         return 0
     fi
-    cache_make meson recent_meson_unpack ||
+    cache_make meson recent_meson_unpack >&2 ||
         die "meson 1.5 or later could not be got"
     printf '%s\n' "$(cache_dir meson)/usr/lib/python3/dist-packages"
 }

@@ -46,7 +46,7 @@ class Tally:
 
 def read_tap(text, status, name):
     """Adds up TAP.  Nested (indented) results belong to their parent."""
-    tally, plan, bail, recent = Tally(), None, None, []
+    tally, plan, bail, recent, last_failed = Tally(), None, None, [], None
     for line in text.splitlines():
         match = PLAN.fullmatch(line.strip())
         if match and not line[:1].isspace():
@@ -59,7 +59,12 @@ def read_tap(text, status, name):
         match = RESULT.match(line)
         if not match:
             recent = (recent + [line])[-30:]
+            if line.startswith("#") and last_failed is not None:
+                # What it says about the test that it has just reported.
+                title, why = tally.failures[last_failed]
+                tally.failures[last_failed] = (title, f"{why}\n{line}")
             continue
+        last_failed = None
         verdict, _, title = match.groups()
         hint = DIRECTIVE.fullmatch(title)
         title = f"{name}: {(hint.group(1) if hint else title).strip()}"
@@ -68,6 +73,7 @@ def read_tap(text, status, name):
         elif verdict == "ok":
             tally.passed += 1
         else:
+            last_failed = len(tally.failures)
             tally.failures.append((title, "\n".join(recent)))
         recent = []
     why = None
@@ -258,9 +264,11 @@ class Runner:
         if late and not job.setup:
             tally.failures.append((job.name, late))
         if tally.failures:
+            # What it said on stderr explains a failure that nothing else does.
             title, why = tally.failures[-1]
-            tail = read(err_path)[-3000:]
-            tally.failures[-1] = (title, f"{why}\n{tail}")
+            if title == job.name or not why.strip():
+                why = f"{why}\n{read(err_path)[-3000:]}"
+                tally.failures[-1] = (title, why)
         with self.lock:
             self.tally.add(tally)
             if job.setup and status != 0:

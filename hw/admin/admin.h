@@ -64,6 +64,8 @@ const struct envme_iocs *envme_admin_iocs(const struct envme_ctrl *ctrl,
 /* queues.c */
 envme_run_fn envme_admin_create_cq, envme_admin_create_sq;
 envme_run_fn envme_admin_delete_cq, envme_admin_delete_sq;
+/* dbbuf.c */
+envme_run_fn envme_admin_dbbuf;
 /* abort.c */
 envme_run_fn envme_admin_abort;
 

@@ -87,6 +87,13 @@ static const struct envme_row admin_rows[256] = {
         .effects = ENVME_EFF_CSP_CTRL,
         .gate = ENVME_GATE_NO_SLOT | ENVME_GATE_NO_SGL,
     },
+    [ENVME_ADM_DBBUF] = {
+        .name = "doorbell-buffer-config", .spec = "Base 2.1, 5.3.1",
+        .run = envme_admin_dbbuf,
+        .effects = ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_PARK | ENVME_GATE_NO_SGL,
+        .cap = ENVME_OACS_DBCS,
+    },
 };
 
 /* ---- hw/admin's own state ------------------------------------------------ */

@@ -57,6 +57,9 @@ struct envme_irq {
     void (*lower)(void *opaque, unsigned vector);
     /* INTMS changed (bit per vector). Lane 0. */
     void (*mask)(void *opaque, uint32_t intms);
+    /* Do interrupts show as a level now (INTx), so that lower() matters? Any
+     * lane thread. */
+    bool (*is_level)(void *opaque);
     /* All vectors down, nothing pending: controller reset. Lane 0. */
     void (*reset)(void *opaque);
 };

@@ -199,6 +199,7 @@ void envme_ctrl_set_bme(struct envme_ctrl *ctrl, bool on)
 {
     atomic_store(&ctrl->bme, on);
     for (unsigned i = 0; on && i < ctrl->nlanes; i++) {
+        atomic_store(&ctrl->lane[i].look, true);
         envme_kick(ctrl, i);
     }
 }

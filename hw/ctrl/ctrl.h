@@ -93,6 +93,13 @@ struct envme_qmem {
     uint8_t shift;              /* log2 of the entry size */
 };
 
+/* Where a queue's doorbell and event index lie in host memory: Doorbell Buffer
+ * Config. */
+struct envme_shadow {
+    bool on;
+    uint64_t db, ei;            /* bus addresses */
+};
+
 struct envme_cq {
     struct envme_cring ring;
     struct envme_qmem mem;
@@ -109,6 +116,7 @@ struct envme_cq {
     struct envme_coalesce coal;
     uint32_t coal_config;       /* what coal was configured with */
     struct envme_deadline due;  /* coal's */
+    struct envme_shadow shadow;
 };
 
 #define ENVME_SQ_ABORTS 8
@@ -125,6 +133,7 @@ struct envme_sq {
     struct envme_sq *cork_next;
     GQueue inflight;            /* struct envme_cmd, by cmd->link */
     struct envme_cmd *fused;    /* first of a pair: waits for the second */
+    struct envme_shadow shadow;
     struct envme_cmd *deleter;  /* Delete I/O SQ waiting for inflight */
     /* Commands that an Abort found before they were fetched. */
     struct {
@@ -231,6 +240,7 @@ struct envme_lane {
     bool starved;               /* wants to be run when a command is free */
     struct envme_sg sg;         /* scratch of xfer.c */
     struct envme_cq *batch;     /* CQs posted to since the last interrupt */
+    atomic_bool look;           /* at all shadow doorbells */
     struct envme_deadlines deadlines;
     uint64_t armed;             /* what the exec port was told */
     struct envme_lane_stats stats;
@@ -325,6 +335,7 @@ struct envme_ctrl {
     uint16_t nsqa, ncqa;        /* allocated by Set Features, 0's based */
     _Atomic(struct envme_db_chunk *) *db;   /* [max_ioqpairs / 64 + 1] */
     unsigned db_chunks;
+    struct envme_shadow dbbuf;  /* of queue 0, which has none itself */
     _Atomic uint32_t bad_doorbells[2];  /* register, value: for event.c */
 
     /* Namespaces attached, by NSID: [1 .. subsys->nn]. */

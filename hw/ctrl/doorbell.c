@@ -5,6 +5,7 @@
 #include "hw/ctrl/errlog.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/lane.h"
+#include "hw/ctrl/queue.h"
 
 void envme_doorbell_init(struct envme_ctrl *ctrl)
 {
@@ -104,4 +105,132 @@ void envme_ctrl_doorbell(struct envme_ctrl *ctrl, uint64_t off, uint64_t val,
     }
     atomic_store(&db->value, val);
     envme_lane_ring(ctrl, db);
+}
+
+/* ---- shadow doorbells ------------------------------------------------------ */
+
+static struct envme_shadow shadow_of(const struct envme_ctrl *ctrl,
+                                     uint16_t qid, bool is_cq)
+{
+    uint64_t off = (UINT64_C(2) * qid + is_cq) << (2 + ctrl->params.dstrd);
+
+    return (struct envme_shadow){
+        .on = true, .db = ctrl->dbbuf.db + off, .ei = ctrl->dbbuf.ei + off,
+    };
+}
+
+static bool shadow_load(struct envme_ctrl *ctrl, const struct envme_shadow *s,
+                        uint32_t *value)
+{
+    const struct envme_dma *dma = &ctrl->ports.dma;
+    le32_t v;
+
+    if (dma->read(dma->opaque, s->db, &v, sizeof(v))) {
+        return false;
+    }
+    *value = le32_get(v);
+    return true;
+}
+
+static int shadow_store(struct envme_ctrl *ctrl, uint64_t addr, uint32_t value)
+{
+    const struct envme_dma *dma = &ctrl->ports.dma;
+    le32_t v = le32(value);
+
+    return dma->write(dma->opaque, addr, &v, sizeof(v));
+}
+
+void envme_shadow_look_sq(struct envme_sq *sq)
+{
+    struct envme_ctrl *ctrl = sq->cq->lane->ctrl;
+    uint32_t tail;
+
+    if (!shadow_load(ctrl, &sq->shadow, &tail) || tail == sq->ring.tail) {
+        return;
+    }
+    if (tail >= sq->ring.size) {
+        envme_doorbell_bad(ctrl, ENVME_BAD_DB_VALUE, sq->id);
+        return;
+    }
+    envme_sq_set_tail(sq, tail);
+}
+
+void envme_shadow_look_cq(struct envme_cq *cq)
+{
+    struct envme_ctrl *ctrl = cq->lane->ctrl;
+    uint32_t head;
+
+    if (shadow_load(ctrl, &cq->shadow, &head) && head != cq->ring.ring.head) {
+        envme_cq_set_head(cq, head);
+    }
+}
+
+/*
+ * Publish, fence, look again: a host that has seen the old index does not
+ * ring, but has written its doorbell before it looked at the index.
+ */
+void envme_shadow_arm_sq(struct envme_sq *sq)
+{
+    struct envme_ctrl *ctrl = sq->cq->lane->ctrl;
+
+    shadow_store(ctrl, sq->shadow.ei, sq->ring.tail);
+    atomic_thread_fence(memory_order_seq_cst);
+    envme_shadow_look_sq(sq);
+}
+
+void envme_shadow_arm_cq(struct envme_cq *cq)
+{
+    struct envme_ctrl *ctrl = cq->lane->ctrl;
+
+    shadow_store(ctrl, cq->shadow.ei, cq->ring.ring.head);
+    atomic_thread_fence(memory_order_seq_cst);
+    envme_shadow_look_cq(cq);
+}
+
+/* The host may not have written the doorbells of older queues there. */
+static int shadow_begin(struct envme_ctrl *ctrl, const struct envme_shadow *s,
+                        uint32_t value)
+{
+    int err = shadow_store(ctrl, s->db, value);
+
+    return err ? err : shadow_store(ctrl, s->ei, value);
+}
+
+void envme_shadow_attach_sq(struct envme_ctrl *ctrl, struct envme_sq *sq)
+{
+    if (ctrl->dbbuf.on && sq->id) {
+        sq->shadow = shadow_of(ctrl, sq->id, false);
+    }
+}
+
+void envme_shadow_attach_cq(struct envme_ctrl *ctrl, struct envme_cq *cq)
+{
+    if (ctrl->dbbuf.on && cq->id) {
+        cq->shadow = shadow_of(ctrl, cq->id, true);
+    }
+}
+
+struct envme_status envme_shadow_config(struct envme_ctrl *ctrl, uint64_t db,
+                                        uint64_t ei)
+{
+    struct envme_shadow probe = { .on = true, .db = db, .ei = ei };
+
+    if (shadow_begin(ctrl, &probe, 0)) {
+        return ENVME_ST(DATA_XFER_ERROR);
+    }
+    ctrl->dbbuf = probe;
+    for (unsigned i = 1; i < ctrl->nsq_alloc; i++) {
+        if (ctrl->sq[i]) {
+            envme_shadow_attach_sq(ctrl, ctrl->sq[i]);
+            shadow_begin(ctrl, &ctrl->sq[i]->shadow, ctrl->sq[i]->ring.tail);
+        }
+    }
+    for (unsigned i = 1; i < ctrl->ncq_alloc; i++) {
+        if (ctrl->cq[i]) {
+            envme_shadow_attach_cq(ctrl, ctrl->cq[i]);
+            shadow_begin(ctrl, &ctrl->cq[i]->shadow,
+                         ctrl->cq[i]->ring.ring.head);
+        }
+    }
+    return ENVME_ST(SUCCESS);
 }

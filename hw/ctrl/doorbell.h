@@ -22,6 +22,27 @@ struct envme_db *envme_doorbell_slot(struct envme_ctrl *ctrl, uint16_t qid,
 void envme_doorbell_open(struct envme_db *db, void *queue, bool is_cq,
                          uint32_t size, unsigned lane);
 
+/*
+ * Shadow doorbells: Base 2.1, 8.2.5 (Doorbell Buffer Config) and its event index.
+ * The host writes a doorbell to memory, and to the register only when it
+ * passes the event index that the controller has left there.
+ *
+ * config: lane 0 with the lanes parked; db and ei are page aligned. attach: a
+ * queue that has just been made. Data Transfer Error when the memory cannot
+ * be written.
+ */
+struct envme_status envme_shadow_config(struct envme_ctrl *ctrl, uint64_t db,
+                                        uint64_t ei);
+void envme_shadow_attach_sq(struct envme_ctrl *ctrl, struct envme_sq *sq);
+void envme_shadow_attach_cq(struct envme_ctrl *ctrl, struct envme_cq *cq);
+/* What the host has written; the queue's lane. */
+void envme_shadow_look_sq(struct envme_sq *sq);
+void envme_shadow_look_cq(struct envme_cq *cq);
+/* The queue has nothing to do before the next doorbell: from here on the
+ * host has to ring. */
+void envme_shadow_arm_sq(struct envme_sq *sq);
+void envme_shadow_arm_cq(struct envme_cq *cq);
+
 enum { ENVME_BAD_DB_REGISTER, ENVME_BAD_DB_VALUE };
 
 /* Remembers an invalid doorbell write for lane 0. Any thread. */

@@ -310,6 +310,44 @@ void envme_lane_ring(struct envme_ctrl *ctrl, struct envme_db *db)
     }
 }
 
+/* Where there is a shadow, the register only says that it is time to look:
+ * its value may be older. */
+static void lane_doorbell(struct envme_db *db, uint32_t value)
+{
+    if (db->is_cq) {
+        struct envme_cq *cq = db->queue;
+
+        if (cq->shadow.on) {
+            envme_shadow_look_cq(cq);
+        } else {
+            envme_cq_set_head(cq, value);
+        }
+    } else {
+        struct envme_sq *sq = db->queue;
+
+        if (sq->shadow.on) {
+            envme_shadow_look_sq(sq);
+        } else {
+            envme_sq_set_tail(sq, value);
+        }
+    }
+}
+
+/* Bus Master was off, and doorbells in memory could not be looked at. */
+static void lane_look_at_shadows(struct envme_lane *lane)
+{
+    struct envme_ctrl *ctrl = lane->ctrl;
+
+    for (unsigned i = 1; i < ctrl->nsq_alloc; i++) {
+        struct envme_sq *sq = ctrl->sq[i];
+
+        if (sq && sq->shadow.on && sq->cq->lane == lane) {
+            envme_shadow_arm_sq(sq);
+            envme_shadow_arm_cq(sq->cq);
+        }
+    }
+}
+
 static void lane_take_doorbells(struct envme_lane *lane)
 {
     struct envme_db *db = atomic_exchange(&lane->rung, NULL);
@@ -329,11 +367,7 @@ static void lane_take_doorbells(struct envme_lane *lane)
         if (!atomic_load(&db->size) || !db->queue) {
             continue;
         }
-        if (db->is_cq) {
-            envme_cq_set_head(db->queue, value);
-        } else {
-            envme_sq_set_tail(db->queue, value);
-        }
+        lane_doorbell(db, value);
     }
 }
 
@@ -362,6 +396,9 @@ void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
      * again, as in xfer.c. */
     atomic_fetch_add(&ctrl->nmapped, 1);
     lane->running = true;
+    if (ctrl->dbbuf.on && atomic_exchange(&lane->look, false)) {
+        lane_look_at_shadows(lane);
+    }
     lane_take_doorbells(lane);
     lane_release(lane);
     while (budget && lane_runs(lane) && !atomic_load(&ctrl->stopped)) {

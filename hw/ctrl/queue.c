@@ -132,6 +132,11 @@ static void cq_signal(struct envme_cq *cq)
 {
     const struct envme_irq *irq = &cq->lane->ctrl->ports.irq;
 
+    if (cq->shadow.on && irq->is_level && irq->is_level(irq->opaque)) {
+        /* The pin goes down when the host's head says so: it has to ring. */
+        envme_shadow_arm_cq(cq);
+    }
+
     if (!cq->raised) {
         cq->raised = true;
         irq->raise(irq->opaque, cq->vector);
@@ -229,6 +234,7 @@ struct envme_status envme_cq_create(struct envme_ctrl *ctrl, uint16_t id,
     ctrl->cq = queue_array_grow(ctrl->cq, &ctrl->ncq_alloc, id);
     ctrl->cq[id] = cq;
     ctrl->ncq += id != 0;
+    envme_shadow_attach_cq(ctrl, cq);
     envme_doorbell_open(cq->db, cq, true, size, cq->lane->index);
     return st;
 }
@@ -261,6 +267,7 @@ struct envme_status envme_sq_create(struct envme_ctrl *ctrl, uint16_t id,
     ctrl->sq = queue_array_grow(ctrl->sq, &ctrl->nsq_alloc, id);
     ctrl->sq[id] = sq;
     ctrl->nsq += id != 0;
+    envme_shadow_attach_sq(ctrl, sq);
     envme_doorbell_open(sq->db, sq, false, size, cq->lane->index);
     return st;
 }
@@ -546,6 +553,18 @@ void envme_queue_uncork(struct envme_cq *cq)
     }
 }
 
+static bool queue_reserve(struct envme_cq *cq)
+{
+    if (envme_cring_reserve(&cq->ring)) {
+        return true;
+    }
+    if (cq->shadow.on) {
+        envme_shadow_look_cq(cq);
+        return envme_cring_reserve(&cq->ring);
+    }
+    return false;
+}
+
 struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
 {
     struct envme_lane *lane = sq->cq->lane;
@@ -555,8 +574,11 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
     uint32_t index;
     int err;
 
-    if (!envme_cring_reserve(&sq->cq->ring)) {
+    if (!queue_reserve(sq->cq)) {
         sq_cork(sq);
+        if (sq->cq->shadow.on) {
+            envme_shadow_arm_cq(sq->cq);
+        }
         return NULL;
     }
     cmd = envme_lane_get_cmd(lane);
@@ -584,6 +606,12 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
     cmd->state = ENVME_CMD_ENDED;
     g_queue_push_tail_link(&sq->inflight, &cmd->link);
     envme_arb_fetched(&lane->arb, &sq->node);
+    if (sq->shadow.on && envme_ring_empty(&sq->ring)) {
+        envme_shadow_look_sq(sq);
+        if (envme_ring_empty(&sq->ring)) {
+            envme_shadow_arm_sq(sq);
+        }
+    }
     sq_update_ready(sq);
     cmd->partner = NULL;
     cmd->aborter = sq->naborts ? sq_take_abort(sq, index,

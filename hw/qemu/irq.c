@@ -136,6 +136,13 @@ static void irq_mask(void *opaque, uint32_t intms)
     irq_service(q);
 }
 
+static bool irq_is_level(void *opaque)
+{
+    struct envme_qirq *q = opaque;
+
+    return !qatomic_read(&q->msg);
+}
+
 static void irq_reset(void *opaque)
 {
     struct envme_qirq *q = opaque;
@@ -210,6 +217,7 @@ void envme_qirq_init(struct envme_qirq *q, PCIDevice *dev, unsigned nvectors,
         .pulse = irq_pulse,
         .lower = irq_lower,
         .mask = irq_mask,
+        .is_level = irq_is_level,
         .reset = irq_reset,
     };
 }

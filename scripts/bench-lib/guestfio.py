@@ -29,7 +29,7 @@ one() { # ROUND BACKEND JOB DEPTH JOBS SUBJECT
         --ioengine=libaio --rw=randread --bs=4k --iodepth=$4 --numjobs=$5 \\
         --group_reporting --time_based --runtime=$SECONDS_EACH --norandommap \\
         --clocksource=clock_gettime --randrepeat=0 --random_generator=tausworthe64 \\
-        --percentile_list=50:99:99.9 --output-format=terse --terse-version=3 \\
+        --lat_percentiles=1 --percentile_list=50:99:99.9 --output-format=terse --terse-version=3 \\
         2>/dev/null | tail -n 1)
     host mark end >/dev/null
     echo "R $1 $2 $3 $6 $line"

@@ -82,6 +82,7 @@ for i in 1 2 3; do
 done
 t "data after the resets" alive
 t "subsystem reset" nvme subsystem-reset $dev
+t "CSTS says that it occurred" sh -c "nvme show-regs $dev -H | grep -E '\(NSSRO\): Yes'"
 # A subsystem reset leaves CC.EN clear; newer drivers wait for an error.
 t "controller reset after it" nvme reset $dev
 t "data after the subsystem reset" alive

@@ -89,14 +89,13 @@ def namespaces(lab):
     args += lab.ns(drive="d4", bus="several", nsid=9)
     args += lab.drive("d5", lab.raw(16)) + lab.ctrl(
         "c4k", drive="d5", logical_block_size=4096, physical_block_size=4096)
-    return args
+    return args + lab.node("hot", 16)
 
 
 def hotplug(lab):
     return (lab.iothread("io0") +
-            ["-device", "pcie-root-port,id=rp1,chassis=1,slot=1",
-             "-blockdev", "raw,node-name=h0,file.driver=file,file.filename=%s"
-             % lab.raw(64)])
+            ["-device", "pcie-root-port,id=rp1,chassis=1,slot=1"] +
+            lab.node("h0", 64))
 
 
 def faults(lab):
@@ -130,7 +129,8 @@ CASES = [
     Case("backends-1cpu", "backends.sh", backends, vars={"GUEST_NAMESPACES": 8}),
     Case("backends-4cpu-6.1", "backends.sh", backends, kernel="cloud-6.1", smp=4,
          vars={"GUEST_NAMESPACES": 8}),
-    Case("namespaces", "backends.sh", namespaces, smp=4, vars={"GUEST_NAMESPACES": 5}),
+    Case("namespaces", "backends.sh", namespaces, smp=4,
+         vars={"GUEST_NAMESPACES": 5, "GUEST_HOT_BUS": "several"}),
     Case("resets", "resets.sh", one_raw, smp=2),
     Case("resets-iothread-6.1", "resets.sh", one_qcow2_iothread, smp=4, kernel="cloud-6.1"),
     Case("hotplug", "hotplug.sh", hotplug, stock=True, vars={"HOTPLUG_PROPS": ""}),

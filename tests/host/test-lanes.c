@@ -34,7 +34,7 @@ struct vcpu {
     bool taken[SLOTS];
     uint64_t nseed;
     unsigned gen;
-    atomic_uint ops, lost, aborted;
+    atomic_uint ops, lost, aborted, last_cid;
 };
 
 struct world {
@@ -74,6 +74,7 @@ static void vcpu_start(struct vcpu *v, struct io *io)
     }
     th_buf_attach(io->b, &s);
     io->cid = th_put(h, v->qid, &s);
+    atomic_store(&v->last_cid, io->cid);
     io->slot = slot;
     v->taken[slot] = true;
     v->nout++;
@@ -273,7 +274,8 @@ static void do_queue(struct world *w)
 {
     struct th *h = w->h;
     unsigned q = NVCPU + 1 + th_random(h, 4), i;
-    struct envme_sqe s = th_sqe_rw(ENVME_NVM_VERIFY, 1, 0, 64);
+    /* Above what the vCPUs use: overlapping I/O is a race by design. */
+    struct envme_sqe s = th_sqe_rw(ENVME_NVM_VERIFY, 1, 1600, 64);
 
     th_assert_code(th_create_cq(h, .qid = q, .size = 16, .vector = q,
                                 .scattered = th_random(h, 2)), SUCCESS);
@@ -283,7 +285,7 @@ static void do_queue(struct world *w)
     }
     th_ring(h, q);
     if (th_random(h, 2)) {
-        th_assert_sc(th_read(h, .qid = q), SUCCESS);
+        th_assert_sc(th_read(h, .qid = q, .slba = 1600), SUCCESS);
     }
     th_assert_code(th_delete_sq(h, q), SUCCESS);
     th_assert_code(th_delete_cq(h, q), SUCCESS);
@@ -340,8 +342,10 @@ static void do_admin(struct world *w)
         if (w->aborts) {
             struct envme_sqe s = th_sqe(ENVME_ADM_ABORT, 0);
 
-            s.cdw10 = le32(th_random(h, 64) << 16 |
-                           (1 + th_random(h, NVCPU)));
+            unsigned i = th_random(h, NVCPU);
+            uint32_t cid = atomic_load(&w->v[i].last_cid);
+
+            s.cdw10 = le32((cid - th_random(h, 2)) << 16 | w->v[i].qid);
             th_assert_sc(th_admin(h, &s), SUCCESS);
         }
         break;

@@ -49,6 +49,7 @@ struct gen_opts {
     bool irq;                   /* CQs with interrupts, written to RAM */
     bool wait_irq;              /* looks at them instead of phase tags */
     bool dbbuf;                 /* shadow doorbells */
+    bool yield;                 /* the CPU, when there is nothing to take */
     uint64_t region;            /* bytes of the namespace, 0: all */
     uint64_t seed;
     const char *out;

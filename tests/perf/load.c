@@ -6,6 +6,8 @@
  */
 #include "tests/perf/gen.h"
 
+#include <sched.h>
+
 struct load {
     struct gen *g;
     const struct gen_job *job;
@@ -146,7 +148,11 @@ static bool load_until(struct load *l, uint64_t end)
                 return true;
             }
         }
-        gen_relax();
+        if (l->g->o.yield) {
+            sched_yield();
+        } else {
+            gen_relax();
+        }
     }
 }
 

@@ -95,7 +95,7 @@ bool qn_peek(QNvme *q, QnCq *cq, struct envme_cqe *cqe)
     return true;
 }
 
-struct envme_cqe qn_reap(QNvme *q, QnCq *cq)
+struct envme_cqe qn_await(QNvme *q, QnCq *cq)
 {
     gint64 end = g_get_monotonic_time() + QN_TIMEOUT_MS * 1000;
     struct envme_cqe cqe;
@@ -108,6 +108,13 @@ struct envme_cqe qn_reap(QNvme *q, QnCq *cq)
         }
         qn_beat(q);
     }
+    return cqe;
+}
+
+struct envme_cqe qn_reap(QNvme *q, QnCq *cq)
+{
+    struct envme_cqe cqe = qn_await(q, cq);
+
     qn_ring_cq(q, cq);
     return cqe;
 }

@@ -167,9 +167,10 @@ QnSq *qn_io_queue(QNvme *q, uint16_t id, uint32_t size, int vector);
 
 /* Puts it in the queue without the doorbell; returns its CID. */
 uint16_t qn_push(QNvme *q, QnSq *sq, struct envme_sqe sqe);
-/* The next completion if there is one; qn_reap() waits for it. The CQ head
- * doorbell is not rung by qn_peek(). */
+/* The next completion: if there is one; waited for; waited for, and the head
+ * doorbell rung. */
 bool qn_peek(QNvme *q, QnCq *cq, struct envme_cqe *cqe);
+struct envme_cqe qn_await(QNvme *q, QnCq *cq);
 struct envme_cqe qn_reap(QNvme *q, QnCq *cq);
 /* No completion for that long. */
 void qn_assert_quiet(QNvme *q, QnCq *cq, unsigned ms);
