@@ -58,11 +58,12 @@ def read_tap(text, status, name):
             bail = line
         match = RESULT.match(line)
         if not match:
-            recent = (recent + [line])[-30:]
             if line.startswith("#") and last_failed is not None:
                 # What it says about the test that it has just reported.
                 title, why = tally.failures[last_failed]
                 tally.failures[last_failed] = (title, f"{why}\n{line}")
+            else:
+                recent = (recent + [line])[-30:]
             continue
         last_failed = None
         verdict, _, title = match.groups()

@@ -171,7 +171,9 @@ struct envme_ns *envme_ns_new(const struct envme_ns_params *params,
         ns->params.physical_block = params->logical_block;
     }
     if (!ns->params.discard_granularity) {
-        ns->params.discard_granularity = ns->params.physical_block;
+        /* Files are rarely made holes in below this. */
+        ns->params.discard_granularity = ENVME_MAX(ns->params.physical_block,
+                                                   4096);
     }
     ns->nsid = params->nsid;
     ns->be = be;

@@ -39,7 +39,8 @@ struct envme_ns_params {
     uint32_t physical_block;    /* bytes, 0: as logical_block */
     uint32_t min_io;            /* bytes, 0: not told (NPWG) */
     uint32_t opt_io;            /* bytes, 0: not told (NOWS) */
-    uint32_t discard_granularity; /* bytes, 0: as physical_block (NPDG) */
+    uint32_t discard_granularity; /* bytes; 0: physical_block or 4 KiB,
+                                   * what is more (NPDG) */
     uint16_t ms;                /* metadata bytes per block */
     bool mset;                  /* metadata at the end of each block's data */
     uint16_t mssrl;             /* logical blocks; Copy */

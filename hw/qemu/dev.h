@@ -112,6 +112,9 @@ struct EnvmeState {
     struct envme_ctrl *ctrl;
     bool left;                          /* ctrl has left its subsystem */
     bool bme;                           /* as the controller has been told */
+    bool in_config;                     /* pci_write_config() is at work */
+    MemoryListener bus_listener;        /* see pci_bus_changed() */
+    QEMUBH *bus_bh;
 };
 
 struct EnvmeNsState {

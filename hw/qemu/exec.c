@@ -200,13 +200,14 @@ void envme_qexec_free(struct envme_qexec *e)
 {
     for (unsigned i = 0; i < e->nlanes; i++) {
         struct envme_qlane *l = e->lane[i];
+        IOThread *iothread = l->iothread;
 
         timer_free(l->timer);
         qemu_bh_delete(l->bh);
         /* Its thread may just be in the bottom half. */
         aio_bh_schedule_oneshot(l->ctx, exec_lane_free, l);
-        if (l->iothread) {
-            object_unref(OBJECT(l->iothread));
+        if (iothread) {
+            object_unref(OBJECT(iothread));
         }
     }
     g_free(e->lane);

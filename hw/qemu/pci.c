@@ -194,6 +194,33 @@ static void pci_update_bme(EnvmeState *s)
                    pci_is_d0(s, pci_pmcsr(s)));
 }
 
+static void pci_bus_bh(void *opaque)
+{
+    EnvmeState *s = opaque;
+
+    pci_update_bme(s);
+    envme_qirq_config(&s->irq);
+}
+
+/*
+ * QEMU's remote machine changes the configuration space behind our back, and
+ * so does what switches a slot's power. The address space of the bus tells.
+ * Not the place to poll or to send interrupts.
+ */
+static void pci_bus_changed(MemoryListener *listener)
+{
+    EnvmeState *s = container_of(listener, EnvmeState, bus_listener);
+    PCIDevice *dev = &s->parent_obj;
+    bool on = dev->bus_master_enable_region.enabled;
+
+    if (!s->in_config && on != s->bme) {
+        if (!on) {
+            pci_set_bme(s, false);
+        }
+        qemu_bh_schedule(s->bus_bh);
+    }
+}
+
 /* What a 16-bit register would be after this write. */
 static uint16_t pci_peek_word(const PCIDevice *dev, uint32_t reg,
                               uint32_t addr, uint32_t val, int len)
@@ -227,7 +254,9 @@ static void pci_write_config(PCIDevice *dev, uint32_t addr, uint32_t val,
         !pci_is_d0(s, pci_peek_word(dev, pm, addr, val, len))) {
         pci_set_bme(s, false);
     }
+    s->in_config = true;
     pci_default_write_config(dev, addr, val, len);
+    s->in_config = false;
     if (pci_is_express(dev)) {
         pcie_cap_flr_write_config(dev, addr, val, len);
     }
@@ -255,7 +284,8 @@ static void pci_reset(DeviceState *qdev)
     if (pci_may_wait(s)) {
         AIO_WAIT_WHILE_UNLOCKED(NULL, !envme_ctrl_idle(s->ctrl));
     }
-    envme_qirq_config(&s->irq);
+    /* QEMU clears the Command register after this, without a word. */
+    qemu_bh_schedule(s->bus_bh);
 }
 
 /* ---- realize -------------------------------------------------------------- */
@@ -437,6 +467,13 @@ static bool pci_init_ctrl(EnvmeState *s, struct envme_ctrl_params *p,
         return false;
     }
     s->exec.ctrl = s->ctrl;
+    s->bus_bh = aio_bh_new(qemu_get_aio_context(), pci_bus_bh, s);
+    s->bus_listener = (MemoryListener) {
+        .name = TYPE_ENVME,
+        .commit = pci_bus_changed,
+    };
+    memory_listener_register(&s->bus_listener,
+                             pci_get_address_space(&s->parent_obj));
     return true;
 }
 
@@ -458,6 +495,8 @@ static void pci_teardown(EnvmeState *s)
     PCIDevice *dev = &s->parent_obj;
 
     if (s->ctrl) {
+        memory_listener_unregister(&s->bus_listener);
+        qemu_bh_delete(s->bus_bh);
         pci_set_bme(s, false);
         envme_ctrl_reset(s->ctrl, ENVME_RESET_FUNCTION, NULL, NULL);
         envme_medium_close(&s->medium);

@@ -131,6 +131,8 @@ def options():
     p.add_argument("--scratch", default="/dev/shm")
     p.add_argument("--list", action="store_true")
     p.add_argument("--redraw")
+    p.add_argument("--instructions", action="store_true")
+    p.add_argument("--qd", type=int, default=32)
     a = p.parse_args()
     a.rounds = a.rounds or (3 if a.quick else 5)
     a.time = a.time or (250 if a.quick else 1000)
@@ -186,10 +188,15 @@ def main():
               "rounds": [], "missing": {}, "failed": []}
     folder = os.path.abspath(a.out or os.path.join(TOP, "build", "bench"))
     os.makedirs(folder, exist_ok=True)
-    for note in result["notes"]:
-        vm.say(note)
+    if not a.instructions:
+        for note in result["notes"]:
+            vm.say(note)
     with tempfile.TemporaryDirectory(dir=a.scratch, prefix="envme-bench-") as scratch:
         lab = gen.Lab(qemu, module, perf, folder, scratch, a.accel)
+        if a.instructions:
+            import instr
+            instr.run(lab, a)
+            return 0
         measure(lab, work, a, result)
         if a.memory:
             try:

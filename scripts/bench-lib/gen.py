@@ -69,7 +69,8 @@ class Lab:
             prop += ",iothread=io0"
         if device:
             command += ["-device", ",".join(
-                w for w in (device, "serial=bench", prop, props) if w)]
+                w for w in (device, "serial=bench" if "nvme" in device else "", prop,
+                            props) if w)]
         self.log.write(shlex.join(command) + "\n")
         self.log.flush()
         try:
@@ -80,7 +81,8 @@ class Lab:
             raise RunError("QEMU did not end in %d s" % timeout) from None
         words = done.stderr.decode(errors="replace").strip().splitlines()
         if done.returncode:
-            raise RunError(words[-1] if words else
+            words = [w for w in words if w.startswith("envme")] + words[-1:]
+            raise RunError(words[0] if words else
                            "QEMU ended with status %d" % done.returncode)
         with open(out) as f:
             return json.load(f)

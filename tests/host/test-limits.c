@@ -153,6 +153,80 @@ static void test_read_fua(void)
     th_free(h);
 }
 
+/* ---- what a backend is asked for -------------------------------------------------- */
+
+static struct envme_backend_ops spy_ops;
+static const struct envme_backend_ops *spied;
+static unsigned spy_zeroes, spy_flags;
+
+static int spy_submit(struct envme_backend *be, struct envme_bio *bio)
+{
+    if (bio->op == ENVME_BIO_WRITE_ZEROES) {
+        spy_zeroes++;
+        spy_flags = bio->flags;
+    }
+    g_assert_cmpint(bio->op, !=, ENVME_BIO_DISCARD);
+    return spied->submit(be, bio);
+}
+
+static void dsm(struct th *h)
+{
+    struct envme_sqe s = th_sqe(ENVME_NVM_DSM, 1);
+    struct envme_dsm_range r = { .slba = le64(8), .nlb = le32(8) };
+
+    s.cdw11 = le32(ENVME_DSM_AD);
+    th_assert_sc(th_cmd_data(h, 1, &s, &r, sizeof(r), TH_PRP), SUCCESS);
+}
+
+/*
+ * Deallocating is writing zeroes in a way that may free; without the host's
+ * or the backend's consent nothing is freed.
+ */
+static void test_deallocate(void)
+{
+    struct th *h = th_new();
+    struct envme_ns *ns = h->ns[0];
+    struct envme_id_ns *id = g_malloc(4096);
+    uint8_t data[4096];
+
+    spied = ns->be->ops;
+    spy_ops = *spied;
+    spy_ops.submit = spy_submit;
+    ns->be->ops = &spy_ops;
+    spy_zeroes = 0;
+    th_enable(h);
+    th_queues(h, 1, 8);
+    g_assert_true(ns->geo.discard);
+    dsm(h);
+    g_assert_cmpuint(spy_zeroes, ==, 1);
+    g_assert_cmphex(spy_flags, ==, ENVME_BIO_MAY_UNMAP);
+    th_assert_sc(th_rw(h, ENVME_NVM_WRITE_ZEROES), SUCCESS);
+    g_assert_cmphex(spy_flags, ==, 0);
+    th_assert_sc(th_rw(h, ENVME_NVM_WRITE_ZEROES, .cdw12 = ENVME_RW_DEAC),
+                 SUCCESS);
+    g_assert_cmphex(spy_flags, ==, ENVME_BIO_MAY_UNMAP);
+    th_assert_sc(th_identify(h, ENVME_CNS_NS, 1, id), SUCCESS);
+    g_assert_cmphex(id->dlfeat, ==, ENVME_DLFEAT_WZDS | ENVME_DLFEAT_DRB_00);
+
+    /* discard=ignore */
+    ns->geo.discard = false;
+    spy_zeroes = 0;
+    th_pattern(data, sizeof(data), 3);
+    th_assert_sc(th_write(h, .slba = 8, .nlb = 8, .data = data), SUCCESS);
+    dsm(h);
+    g_assert_cmpuint(spy_zeroes, ==, 0);
+    th_assert_sc(th_read(h, .slba = 8, .nlb = 8, .data = data), SUCCESS);
+    g_assert_true(th_pattern_ok(data, sizeof(data), 3));
+    th_assert_sc(th_rw(h, ENVME_NVM_WRITE_ZEROES, .slba = 8, .nlb = 8,
+                       .cdw12 = ENVME_RW_DEAC), SUCCESS);
+    g_assert_cmphex(spy_flags, ==, 0);
+    th_assert_sc(th_identify(h, ENVME_CNS_NS, 1, id), SUCCESS);
+    g_assert_cmphex(id->dlfeat, ==, ENVME_DLFEAT_DRB_00);
+    ns->be->ops = spied;
+    g_free(id);
+    th_free(h);
+}
+
 /* ---- Identify --------------------------------------------------------------------- */
 
 static void test_geometry(void)
@@ -272,6 +346,7 @@ int main(int argc, char **argv)
                     test_entry_sizes);
     g_test_add_func("/limits/cache-off", test_cache_off);
     g_test_add_func("/limits/read-fua", test_read_fua);
+    g_test_add_func("/limits/deallocate", test_deallocate);
     g_test_add_func("/limits/geometry", test_geometry);
     g_test_add_func("/limits/lists", test_lists);
     g_test_add_func("/limits/effects", test_effects);

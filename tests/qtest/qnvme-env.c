@@ -40,6 +40,11 @@ bool qn_is_envme(void)
     return g_str_equal(qn_device(), "envme");
 }
 
+bool qn_sanitized(void)
+{
+    return g_getenv("ENVME_QTEST_SANITIZED");
+}
+
 char *qn_tmp(const char *name)
 {
     const char *dir = g_getenv("ENVME_QTEST_TMP");
@@ -142,12 +147,11 @@ int qn_spawn_preload(const char *args, char **out, char **err)
 {
     g_autofree char *line = g_strdup_printf("timeout -k 1 5 %s %s",
         g_getenv("QTEST_QEMU_BINARY"), args);
-    const char *old = g_getenv("LD_PRELOAD");
-    g_autofree char *preload = g_strdup_printf(
-        "%s%s%s", old ? old : "", old ? " " : "", g_getenv("ENVME_MODULE"));
     g_auto(GStrv) envp = g_get_environ();
 
-    envp = g_environ_setenv(envp, "LD_PRELOAD", preload, TRUE);
+    /* A sanitizer's library has to be loaded before it: "run" does that. */
+    envp = g_environ_setenv(envp, qn_sanitized() ? "ENVME_QTEST_PRELOAD" :
+                            "LD_PRELOAD", g_getenv("ENVME_MODULE"), TRUE);
     return env_spawn_line(line, envp, out, err);
 }
 
@@ -162,4 +166,13 @@ uint64_t qn_rss_kib(QNvme *q)
     line = strstr(text, "RssAnon:");
     g_assert_nonnull(line);
     return g_ascii_strtoull(line + strlen("RssAnon:"), NULL, 10);
+}
+
+/* A sanitizer keeps freed memory for a while. */
+void qn_assert_no_growth(QNvme *q, uint64_t before)
+{
+    uint64_t now = qn_rss_kib(q);
+
+    g_test_message("RSS %" PRIu64 " -> %" PRIu64 " KiB", before, now);
+    g_assert_cmpuint(now, <, before + (qn_sanitized() ? 128 : 2) * 1024);
 }

@@ -12,6 +12,7 @@
  *   ENVME_MODULE      the module, given to QEMU with -plugin
  *   ENVME_QTEST_TMP   directory for images; must be there
  *   ENVME_QTEST_SMOKE only the tests marked QN_SMOKE
+ *   ENVME_QTEST_SANITIZED  set when module or QEMU have a sanitizer
  */
 #ifndef TESTS_QTEST_QNVME_H
 #define TESTS_QTEST_QNVME_H
@@ -95,6 +96,7 @@ void qn_add_data(const char *path, const void *data, void (*fn)(const void *),
 
 const char *qn_device(void);
 bool qn_is_envme(void);
+bool qn_sanitized(void);
 /* "-machine q35 ... -plugin ..." */
 char *qn_base_args(const char *machine);
 /* A new sparse file of that size in the test's directory; g_free. */
@@ -108,6 +110,8 @@ int qn_spawn_quit(const char *args, char **err);
 /* The same without the common arguments, with the module in LD_PRELOAD. */
 int qn_spawn_preload(const char *args, char **out, char **err);
 uint64_t qn_rss_kib(QNvme *q);
+/* QEMU's memory has not grown noticeably since. */
+void qn_assert_no_growth(QNvme *q, uint64_t before);
 
 /* ---- qnvme.c: PCI, registers, life cycle ------------------------------ */
 

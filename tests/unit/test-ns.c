@@ -136,7 +136,7 @@ static void test_defaults(void)
     g_assert_cmpuint(ns->nsze, ==, 10);
     g_assert_cmpuint(ns->lbads, ==, 9);
     g_assert_cmpuint(ns->params.physical_block, ==, 512);
-    g_assert_cmpuint(ns->params.discard_granularity, ==, 512);
+    g_assert_cmpuint(ns->params.discard_granularity, ==, 4096);
     g_assert_cmpuint(envme_ns_host_block(ns), ==, 512);
     g_assert_false(ns->read_only);
     envme_ns_free(ns);
