@@ -161,6 +161,7 @@ struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
     if (tables->ctrl_init) {
         tables->ctrl_init(ctrl);
     }
+    envme_feature_restore(ctrl);
     envme_subsys_attach_all(subsys, cntlid);
     return ctrl;
 }

@@ -289,6 +289,7 @@ struct envme_feat_val {
     _Atomic uint32_t cur;
     uint32_t saved;
     bool has_saved;
+    void *saved_data;           /* of the row's data_len, with has_saved */
 };
 
 /* ---- the controller -------------------------------------------------- */

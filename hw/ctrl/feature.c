@@ -4,7 +4,10 @@
 
 #include <string.h>
 
+#include <stdio.h>
+
 #include "hw/ctrl/cmd.h"
+#include "hw/ctrl/keep.h"
 
 #define FEATURE_MAX_DATA 4096
 
@@ -37,16 +40,139 @@ static uint32_t feature_default(struct envme_ctrl *ctrl, unsigned i,
     return row->reset ? row->reset(ctrl, ns) : row->dflt;
 }
 
+/* ---- saved values ------------------------------------------------------- */
+
+/* Its record: a version, the value, then the data if there is any. */
+struct feature_record {
+    le32_t version, value;
+    uint8_t data[FEATURE_MAX_DATA];
+};
+
+#define FEATURE_RECORD_VERSION 1
+#define FEATURE_RECORD_HEAD offsetof(struct feature_record, data)
+
+static void feature_name(char name[ENVME_KEEP_NAME],
+                         const struct envme_ctrl *ctrl, uint8_t fid,
+                         uint32_t nsid)
+{
+    char what[32];
+
+    snprintf(what, sizeof(what), "feature/%02x/%u", fid, nsid);
+    envme_keep_name(name, ctrl, what);
+}
+
+static void feature_save(struct envme_ctrl *ctrl, unsigned i, uint32_t nsid,
+                         uint32_t value, const void *data)
+{
+    const struct envme_feat_row *row = &ctrl->tables->feat[i];
+    struct envme_feat_val *v =
+        &ctrl->feat[(size_t)nsid * ctrl->tables->nfeat + i];
+    char name[ENVME_KEEP_NAME];
+    struct feature_record r = {
+        .version = le32(FEATURE_RECORD_VERSION), .value = le32(value),
+    };
+
+    v->saved = value;
+    v->has_saved = true;
+    if (row->data_len) {
+        memcpy(r.data, data, row->data_len);
+        g_free(v->saved_data);
+        v->saved_data = g_memdup2(data, row->data_len);
+    }
+    feature_name(name, ctrl, row->fid, nsid);
+    envme_state_put(ctrl->subsys->state, name, &r,
+                    FEATURE_RECORD_HEAD + row->data_len);
+}
+
+/* What another version has saved, in another form, counts as not saved. */
+static void feature_load(struct envme_ctrl *ctrl, unsigned i, uint32_t nsid)
+{
+    const struct envme_feat_row *row = &ctrl->tables->feat[i];
+    struct envme_feat_val *v =
+        &ctrl->feat[(size_t)nsid * ctrl->tables->nfeat + i];
+    char name[ENVME_KEEP_NAME];
+    struct feature_record r;
+    size_t len;
+
+    if (!row->saveable || v->has_saved || !ctrl->subsys->state) {
+        return;
+    }
+    feature_name(name, ctrl, row->fid, nsid);
+    len = envme_state_read(ctrl->subsys->state, name, &r, sizeof(r));
+    if (len != FEATURE_RECORD_HEAD + row->data_len ||
+        le32_get(r.version) != FEATURE_RECORD_VERSION) {
+        return;
+    }
+    v->saved = le32_get(r.value);
+    v->has_saved = true;
+    if (row->data_len) {
+        v->saved_data = g_memdup2(r.data, row->data_len);
+    }
+}
+
+/* ns NULL: all values; else those of the namespace, and what those of the
+ * controller mean for it. */
+static void feature_restore(struct envme_ctrl *ctrl, struct envme_ns *ns)
+{
+    for (unsigned i = 0; i < ctrl->tables->nfeat; i++) {
+        const struct envme_feat_row *row = &ctrl->tables->feat[i];
+        struct envme_feat_val *v = feature_slot(ctrl, i, ns);
+
+        if (row->restore && v->has_saved &&
+            (ns || row->scope != ENVME_FEAT_NS)) {
+            row->restore(ctrl, ns, v->saved, v->saved_data);
+        }
+    }
+}
+
+static void feature_forget(struct envme_feat_val *v)
+{
+    v->has_saved = false;
+    g_free(v->saved_data);
+    v->saved_data = NULL;
+}
+
+void envme_feature_forget_ns(struct envme_ctrl *ctrl, uint32_t nsid)
+{
+    char name[ENVME_KEEP_NAME];
+
+    for (unsigned i = 0; i < ctrl->tables->nfeat; i++) {
+        if (ctrl->tables->feat[i].scope == ENVME_FEAT_NS) {
+            feature_forget(&ctrl->feat[(size_t)nsid * ctrl->tables->nfeat +
+                                       i]);
+            feature_name(name, ctrl, ctrl->tables->feat[i].fid, nsid);
+            envme_state_remove(ctrl->subsys->state, name);
+        }
+    }
+}
+
+/* ---- values ------------------------------------------------------------- */
+
 void envme_feature_init(struct envme_ctrl *ctrl)
 {
     ctrl->feat = g_new0(struct envme_feat_val,
                         (size_t)ctrl->tables->nfeat * (ctrl->subsys->nn + 1));
-    envme_feature_reset(ctrl);
+    envme_feature_reset_ns(ctrl, NULL);
 }
 
 void envme_feature_fini(struct envme_ctrl *ctrl)
 {
+    size_t n = (size_t)ctrl->tables->nfeat * (ctrl->subsys->nn + 1);
+
+    for (size_t i = 0; i < n; i++) {
+        g_free(ctrl->feat[i].saved_data);
+    }
     g_free(ctrl->feat);
+}
+
+void envme_feature_restore(struct envme_ctrl *ctrl)
+{
+    feature_restore(ctrl, NULL);
+    for (uint32_t nsid = 1; nsid <= ctrl->subsys->nn; nsid++) {
+        if (ctrl->ns[nsid]) {
+            feature_restore(ctrl, ctrl->ns[nsid]);
+        }
+    }
 }
 
 void envme_feature_reset_ns(struct envme_ctrl *ctrl, struct envme_ns *ns)
@@ -55,6 +181,7 @@ void envme_feature_reset_ns(struct envme_ctrl *ctrl, struct envme_ns *ns)
         struct envme_feat_val *v = feature_slot(ctrl, i, ns);
 
         if ((ctrl->tables->feat[i].scope == ENVME_FEAT_NS) == (ns != NULL)) {
+            feature_load(ctrl, i, ns ? ns->nsid : 0);
             v->cur = v->has_saved ? v->saved : feature_default(ctrl, i, ns);
         }
     }
@@ -71,6 +198,7 @@ void envme_feature_reset(struct envme_ctrl *ctrl)
     if (ctrl->tables->ctrl_reset) {
         ctrl->tables->ctrl_reset(ctrl);
     }
+    envme_feature_restore(ctrl);
 }
 
 uint32_t envme_feature_value(const struct envme_ctrl *ctrl, uint8_t fid,
@@ -158,6 +286,9 @@ struct envme_status envme_feature_get(struct envme_cmd *cmd)
         break;
     case ENVME_FEAT_SEL_SAVED:
         cmd->dw0 = v->has_saved ? v->saved : feature_default(ctrl, i, ns);
+        if (v->saved_data) {
+            memcpy(data, v->saved_data, row->data_len);
+        }
         break;
     case ENVME_FEAT_SEL_CAPS:
         cmd->dw0 = feature_caps(row);
@@ -175,13 +306,49 @@ struct envme_status envme_feature_get(struct envme_cmd *cmd)
     return st;
 }
 
+static bool feature_is_save(const struct envme_cmd *cmd)
+{
+    return envme_cmd_cdw(cmd, 10) & ENVME_FEAT_SV;
+}
+
+/* A value that has been set is the current one, and saved if it is to be. */
+static void feature_store(struct envme_cmd *cmd,
+                          const struct envme_feat_row *row,
+                          struct envme_ns *ns, uint32_t value,
+                          const void *data)
+{
+    struct envme_ctrl *ctrl = cmd->ctrl;
+    unsigned i = row - ctrl->tables->feat;
+    struct envme_feat_val *v = feature_slot(ctrl, i, ns);
+
+    v->cur = value;
+    if (!feature_is_save(cmd)) {
+        return;
+    }
+    if (row->save) {
+        value = row->save(cmd, v->has_saved ? v->saved :
+                          feature_default(ctrl, i, ns), value);
+    }
+    feature_save(ctrl, i, row->scope == ENVME_FEAT_NS ? ns->nsid : 0, value,
+                 data);
+}
+
+void envme_feature_set_done(struct envme_cmd *cmd, struct envme_ns *ns,
+                            uint32_t value, const void *data)
+{
+    feature_store(cmd, feature_row(cmd), ns, value, data);
+    if (feature_is_save(cmd)) {
+        envme_cmd_keep_done(cmd, ENVME_ST(SUCCESS));
+    } else {
+        envme_cmd_done(cmd, ENVME_ST(SUCCESS));
+    }
+}
+
 static struct envme_status feature_set_one(struct envme_cmd *cmd,
                                            const struct envme_feat_row *row,
                                            struct envme_ns *ns,
                                            const void *data)
 {
-    struct envme_feat_val *v = feature_slot(cmd->ctrl,
-                                            row - cmd->ctrl->tables->feat, ns);
     uint32_t value = envme_cmd_cdw(cmd, 11);
     struct envme_status st = ENVME_ST(SUCCESS);
 
@@ -189,16 +356,12 @@ static struct envme_status feature_set_one(struct envme_cmd *cmd,
         st = row->set(cmd, ns, &value, row->data_len ? data : NULL, &cmd->dw0);
     }
     if (envme_st_ok(st)) {
-        v->cur = value;
-        if (envme_cmd_cdw(cmd, 10) & ENVME_FEAT_SV) {
-            v->saved = value;
-            v->has_saved = true;
-        }
+        feature_store(cmd, row, ns, value, data);
     }
     return st;
 }
 
-struct envme_status envme_feature_set(struct envme_cmd *cmd)
+static struct envme_status feature_set(struct envme_cmd *cmd)
 {
     struct envme_ctrl *ctrl = cmd->ctrl;
     const struct envme_feat_row *row = feature_row(cmd);
@@ -207,7 +370,7 @@ struct envme_status envme_feature_set(struct envme_cmd *cmd)
     struct envme_status st = ENVME_ST(SUCCESS);
     unsigned loc = offsetof(struct envme_sqe, nsid);
 
-    if (envme_cmd_cdw(cmd, 10) & ENVME_FEAT_SV && !row->saveable) {
+    if (feature_is_save(cmd) && !row->saveable) {
         return envme_cmd_fail_bit(cmd, ENVME_ST(FID_NOT_SAVEABLE),
                                   offsetof(struct envme_sqe, cdw10) + 3, 7);
     }
@@ -238,4 +401,12 @@ struct envme_status envme_feature_set(struct envme_cmd *cmd)
         }
     }
     return st;
+}
+
+struct envme_status envme_feature_set(struct envme_cmd *cmd)
+{
+    struct envme_status st = feature_set(cmd);
+
+    return envme_st_ok(st) && feature_is_save(cmd) ? envme_cmd_keep(cmd, st)
+                                                   : st;
 }

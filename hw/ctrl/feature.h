@@ -15,8 +15,16 @@ void envme_feature_fini(struct envme_ctrl *ctrl);
 void envme_feature_reset_ns(struct envme_ctrl *ctrl, struct envme_ns *ns);
 /* Current values back to the saved or default ones. */
 void envme_feature_reset(struct envme_ctrl *ctrl);
+/* What is saved has its effect: at the start, when all of ctrl is there. */
+void envme_feature_restore(struct envme_ctrl *ctrl);
+/* A namespace was deleted: what was saved of it goes. */
+void envme_feature_forget_ns(struct envme_ctrl *ctrl, uint32_t nsid);
 struct envme_status envme_feature_get(struct envme_cmd *cmd);
 struct envme_status envme_feature_set(struct envme_cmd *cmd);
+/* The end of a row's set function that returned ENVME_ST_PENDING: the value is
+ * the current one, is saved if the command says so, and the command is done. */
+void envme_feature_set_done(struct envme_cmd *cmd, struct envme_ns *ns,
+                            uint32_t value, const void *data);
 /* Data length of a Get/Set Features command: an envme_len_fn. */
 struct envme_status envme_feature_len(struct envme_cmd *cmd, uint64_t *len);
 /* The current value; ns NULL for controller scope. 0 if there is no such. */

@@ -111,6 +111,18 @@ struct envme_feat_row {
     /* Get, current value; NULL: the stored one, and no data. */
     struct envme_status (*get)(struct envme_cmd *cmd, struct envme_ns *ns,
                                uint32_t *dw0, void *data);
+    /*
+     * Saveable ones. save: what is saved when value is set with SV, where a
+     * feature has several parts; saved is what was saved (or default) before.
+     * NULL: all of it. restore: a saved value has become the current one, by
+     * a reset, at the start, or (with ns, for controller scope too) because
+     * that namespace was attached; gives it its effect. data: what was saved
+     * with it, NULL when data_len is 0. NULL: whoever it matters to looks at
+     * the value.
+     */
+    uint32_t (*save)(struct envme_cmd *cmd, uint32_t saved, uint32_t value);
+    void (*restore)(struct envme_ctrl *ctrl, struct envme_ns *ns,
+                    uint32_t value, const void *data);
 };
 
 /* Log pages: Base 2.1, 5.1.12. */

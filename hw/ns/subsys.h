@@ -12,6 +12,7 @@
 #define ENVME_NS_SUBSYS_H
 
 #include "hw/ns/ns.h"
+#include "hw/ns/state.h"
 
 #define ENVME_MAX_CTRLS 256     /* CNTLID 0 .. 255 */
 
@@ -44,6 +45,9 @@ struct envme_subsys {
      * for the rows that say ENVME_GATE_IN_SANITIZE. Lane 0 sets it. */
     _Atomic uint16_t gate_sf;
     struct envme_subsys_slot ctrl[ENVME_MAX_CTRLS];
+    /* What is kept over power cycles. NULL: nothing is. The composition root
+     * sets it before the first controller is made, and closes it. */
+    struct envme_state *state;
 };
 
 struct envme_subsys *envme_subsys_new(const char *nqn, uint32_t nn,

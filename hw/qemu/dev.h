@@ -113,6 +113,8 @@ struct EnvmeState {
     bool left;                          /* ctrl has left its subsystem */
     bool bme;                           /* as the controller has been told */
     bool in_config;                     /* pci_write_config() is at work */
+    bool vm_stopped;                    /* see pci_vm_state() */
+    VMChangeStateEntry *vm_state;
     MemoryListener bus_listener;        /* see pci_bus_changed() */
     QEMUBH *bus_bh;
 };

@@ -174,6 +174,13 @@ static void exec_nothing(void *opaque)
 {
 }
 
+void envme_qexec_sync(struct envme_qexec *e)
+{
+    for (unsigned i = 1; i < e->nlanes; i++) {
+        aio_wait_bh_oneshot(e->lane[i]->ctx, exec_nothing, NULL);
+    }
+}
+
 void envme_qexec_stop(struct envme_qexec *e)
 {
     for (unsigned i = 0; i < e->nlanes; i++) {

@@ -54,6 +54,9 @@ void envme_qexec_init(struct envme_qexec *e, IOThread *const *iothreads,
  * it. Lane 0's turn is over when this returns. BQL.
  */
 void envme_qexec_turn(struct envme_qexec *e, envme_exec_fn *fn, void *opaque);
+/* Every turn that has begun on another thread is over when this returns. Polls
+ * the main loop. BQL. */
+void envme_qexec_sync(struct envme_qexec *e);
 /*
  * No turn begins any more and none is under way when this returns; kicks are
  * harmless. Polls the main loop. BQL.

@@ -22,6 +22,7 @@
 #include "qemu/range.h"
 #include "qemu/timer.h"
 #include "qemu/units.h"
+#include "system/runstate.h"
 
 #include "hw/admin/admin.h"
 #include "hw/qemu/clock.h"
@@ -191,7 +192,24 @@ static void pci_update_bme(EnvmeState *s)
     uint16_t command = pci_get_word(dev->config + PCI_COMMAND);
 
     pci_set_bme(s, (command & PCI_COMMAND_MASTER) && dev->enabled &&
-                   pci_is_d0(s, pci_pmcsr(s)));
+                   pci_is_d0(s, pci_pmcsr(s)) && !s->vm_stopped);
+}
+
+/*
+ * A stopped machine's memory must not change, and there may be lanes that the
+ * main loop does not hold up: the same as for Bus Master. What the media have
+ * is drained by QEMU after this, and held here.
+ */
+static void pci_vm_state(void *opaque, bool running, RunState state)
+{
+    EnvmeState *s = opaque;
+
+    (void)state;
+    s->vm_stopped = !running;
+    pci_update_bme(s);
+    if (!running && pci_may_wait(s)) {
+        envme_qexec_sync(&s->exec);
+    }
 }
 
 static void pci_bus_bh(void *opaque)
@@ -467,6 +485,7 @@ static bool pci_init_ctrl(EnvmeState *s, struct envme_ctrl_params *p,
         return false;
     }
     s->exec.ctrl = s->ctrl;
+    s->vm_state = qemu_add_vm_change_state_handler(pci_vm_state, s);
     s->bus_bh = aio_bh_new(qemu_get_aio_context(), pci_bus_bh, s);
     s->bus_listener = (MemoryListener) {
         .name = TYPE_ENVME,
@@ -496,6 +515,7 @@ static void pci_teardown(EnvmeState *s)
 
     if (s->ctrl) {
         memory_listener_unregister(&s->bus_listener);
+        qemu_del_vm_change_state_handler(s->vm_state);
         qemu_bh_delete(s->bus_bh);
         pci_set_bme(s, false);
         envme_ctrl_reset(s->ctrl, ENVME_RESET_FUNCTION, NULL, NULL);

@@ -56,7 +56,7 @@ class Lab:
         if os.path.exists(out):
             os.unlink(out)
         words = ["out=" + out] + [w for w in gen.split(",") if w] + list(jobs)
-        if device is None:
+        if device is None and not gen:
             words.append("idle=1")
         storage, prop = self.backend(backend, device)
         command = self.qemu + [

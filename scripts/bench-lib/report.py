@@ -104,7 +104,7 @@ def table(rows, head):
 
 # --- the picture ---------------------------------------------------------------
 
-LABEL, PLOT, LINE, TOP = 430, 520, 20, 64
+LABEL, PLOT, LINE, TOP = 520, 480, 20, 64
 REACHED, SHORT, INFO = "#2f7d4f", "#c4621b", "#8a8f98"
 
 

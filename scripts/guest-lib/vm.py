@@ -60,11 +60,12 @@ def qemu(kind):
     return [path]
 
 
-def module():
+def module(sanitize=False):
     """The path of envme.so, built if need be."""
     if os.environ.get("ENVME_MODULE"):
         return os.environ["ENVME_MODULE"]
-    out = subprocess.run([script("build")], stdout=subprocess.PIPE, check=True).stdout
+    command = [script("build")] + (["--sanitize"] if sanitize else [])
+    out = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
     return out.decode().splitlines()[-1]
 
 
@@ -361,6 +362,11 @@ class Guest:
                                         "did not exit"))
         self.process.kill()
         self.process.wait()
+
+    def stderr(self):
+        """What QEMU said, as lines."""
+        with open(self._path("stderr"), errors="replace") as f:
+            return f.read().splitlines()
 
     def tail(self, lines=25):
         """The ends of all logs, for a person who has to find out why."""

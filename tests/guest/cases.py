@@ -53,6 +53,13 @@ def one_memdev_iothread(lab):
             lab.ctrl("c0", memdev="m0", iothread="io0"))
 
 
+def two_lanes(lab):
+    """The I/O queues are served by two threads."""
+    return (lab.iothread("io0") + lab.iothread("io1") +
+            lab.drive("d0", lab.raw(64), aio="native", cache="none") +
+            lab.ctrl("c0", drive="d0", iothreads="io0:io1"))
+
+
 def behind_iommu(inner):
     return lambda lab: ["-device", "intel-iommu,intremap=on"] + inner(lab)
 
@@ -73,6 +80,8 @@ def backends(lab):
                  "server.path=%s" % (name, lab.nbd(16))]
         args += lab.ctrl(name, drive=name, **props)
     args += lab.memory("m0", 16) + lab.ctrl("mem", memdev="m0")
+    args += lab.drive("d6", lab.qcow2(16), format="qcow2")
+    args += lab.ctrl("qcow2-io0-io1", drive="d6", iothreads="io0:io1")
     args += lab.memory("m1", 16) + lab.ctrl("mem-io1", memdev="m1", iothread="io1")
     return args
 
@@ -119,20 +128,21 @@ def faults(lab):
 
 
 CASES = [
-    Case("busmaster", "busmaster.sh", one_qcow2_iothread, smp=2),
+    Case("busmaster", "busmaster.sh", two_lanes, smp=4),
     Case("busmaster-memdev-6.1", "busmaster.sh", one_memdev, kernel="cloud-6.1"),
     Case("uio-new", "userspace.sh", one_raw, kernel="full-new", smp=2, mem=512),
     Case("uio-6.1-iothread", "userspace.sh", one_memdev_iothread, kernel="full-6.1",
          smp=2, mem=512),
     Case("vfio-new", "userspace.sh", behind_iommu(one_raw), kernel="full-new", smp=2,
          mem=512, append=IOMMU),
-    Case("backends-1cpu", "backends.sh", backends, vars={"GUEST_NAMESPACES": 8}),
+    Case("backends-1cpu", "backends.sh", backends, vars={"GUEST_NAMESPACES": 9}),
     Case("backends-4cpu-6.1", "backends.sh", backends, kernel="cloud-6.1", smp=4,
-         vars={"GUEST_NAMESPACES": 8}),
+         vars={"GUEST_NAMESPACES": 9}),
     Case("namespaces", "backends.sh", namespaces, smp=4,
          vars={"GUEST_NAMESPACES": 5, "GUEST_HOT_BUS": "several"}),
     Case("resets", "resets.sh", one_raw, smp=2),
     Case("resets-iothread-6.1", "resets.sh", one_qcow2_iothread, smp=4, kernel="cloud-6.1"),
+    Case("resets-lanes", "resets.sh", two_lanes, smp=4),
     Case("hotplug", "hotplug.sh", hotplug, stock=True, vars={"HOTPLUG_PROPS": ""}),
     Case("hotplug-iothread-6.1", "hotplug.sh", hotplug, kernel="cloud-6.1",
          vars={"HOTPLUG_PROPS": "iothread=io0"}),

@@ -6,15 +6,16 @@ pci=$(pci_of nvme0)
 echo flr >/sys/bus/pci/devices/$pci/reset_method
 fio --eta=never --name=v --filename=$ns --direct=1 --ioengine=libaio --iodepth=64 \
     --rw=randwrite --bs=4k --size=64m --verify=crc32c --verify_fatal=1 \
-    --verify_dump=0 --loops=20 --runtime=10 --output=/tmp/fio.out &
+    --verify_dump=0 --loops=1000 --output=/tmp/fio.out &
 fio=$!
 sleep 0.5
 bad= rounds=0
-while kill -0 $fio 2>/dev/null && [ $rounds -lt 12 ]; do
+while kill -0 $fio 2>/dev/null && [ $rounds -lt ${GUEST_ROUNDS:-12} ]; do
     nvme reset /dev/nvme0 || bad="$bad nvme-reset-$rounds"
     echo 1 >/sys/bus/pci/devices/$pci/reset || bad="$bad flr-$rounds"
     rounds=$((rounds + 1))
 done
+t "fio was at work all the time" kill -0 $fio
 t "$rounds controller resets and as many function level resets under load" [ -z "$bad" ]
 kill -INT $fio
 wait $fio

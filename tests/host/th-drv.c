@@ -67,6 +67,10 @@ void th_forget(struct th *h)
         drv_drop_sq(h, i);
     }
     h->max_qid = 0;
+    if (atomic_exchange(&h->shadow, false)) {
+        th_free_pages(h, h->shadow_db, h->page);
+        th_free_pages(h, h->shadow_ei, h->page);
+    }
 }
 
 void th_drv_fini(struct th *h)
@@ -415,6 +419,30 @@ uint16_t th_delete_sq(struct th *h, uint16_t qid)
         drv_drop_sq(h, qid);
     }
     return cqe_sc(&cqe);
+}
+
+uint16_t th_shadow(struct th *h)
+{
+    struct envme_sqe s = th_sqe(ENVME_ADM_DBBUF, 0);
+    uint64_t db = th_alloc(h, h->page), ei = th_alloc(h, h->page);
+    struct envme_cqe cqe;
+
+    s.dptr.prp1 = le64(db);
+    s.dptr.prp2 = le64(ei);
+    cqe = th_admin(h, &s);
+    if (cqe_sc(&cqe)) {
+        th_free_pages(h, db, h->page);
+        th_free_pages(h, ei, h->page);
+        return cqe_sc(&cqe);
+    }
+    if (atomic_load(&h->shadow)) {
+        th_free_pages(h, h->shadow_db, h->page);
+        th_free_pages(h, h->shadow_ei, h->page);
+    }
+    h->shadow_db = db;
+    h->shadow_ei = ei;
+    atomic_store(&h->shadow, true);
+    return 0;
 }
 
 void th_queues(struct th *h, unsigned n, uint32_t size)

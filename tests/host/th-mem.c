@@ -166,11 +166,30 @@ static int mem_find(struct th *h, uint64_t addr, uint64_t len, uint8_t **p)
     return -EIO;
 }
 
+/* Shadow doorbells are single dwords, and both sides look at them at will. */
+static void mem_load(struct th *h, void *dst, const void *src, size_t len)
+{
+    uint32_t v;
+
+    if (h->opts.threads && len == 4 && (uintptr_t)src % 4 == 0) {
+        v = __atomic_load_n((const uint32_t *)src, __ATOMIC_SEQ_CST);
+        memcpy(dst, &v, 4);
+    } else {
+        memcpy(dst, src, len);
+    }
+}
+
 /* The host polls phase tags: the second half of a CQE is a release. */
 static void mem_store(struct th *h, void *dst, const void *src, size_t len)
 {
     uint64_t w[2];
+    uint32_t v;
 
+    if (h->opts.threads && len == 4 && (uintptr_t)dst % 4 == 0) {
+        memcpy(&v, src, 4);
+        __atomic_store_n((uint32_t *)dst, v, __ATOMIC_SEQ_CST);
+        return;
+    }
     if (!h->opts.threads || len != 16 || (uintptr_t)dst % 16) {
         memcpy(dst, src, len);
         return;
@@ -195,7 +214,7 @@ static int mem_read(void *opaque, uint64_t addr, void *buf, size_t len)
     if (err) {
         return err;
     }
-    memcpy(buf, p, len);
+    mem_load(h, buf, p, len);
     atomic_fetch_add_explicit(&h->dma_ops, 1, memory_order_relaxed);
     return 0;
 }
@@ -353,6 +372,11 @@ static void irq_mask(void *opaque, uint32_t intms)
     atomic_fetch_add(&h->irq_masks, 1);
 }
 
+static bool irq_is_level(void *opaque)
+{
+    return ((struct th *)opaque)->opts.intx;
+}
+
 static void irq_reset(void *opaque)
 {
     struct th *h = opaque;
@@ -385,6 +409,7 @@ void th_mem_init(struct th *h)
     h->ports.irq = (struct envme_irq){
         .opaque = h, .raise = irq_raise, .pulse = irq_pulse,
         .lower = irq_lower, .mask = irq_mask, .reset = irq_reset,
+        .is_level = irq_is_level,
     };
 }
 

@@ -17,16 +17,31 @@ static void host_default_params(struct envme_ctrl_params *p)
     };
 }
 
-static const struct envme_iocs *host_iocs(uint8_t csi)
+static const struct envme_tables *host_tables(const struct th *h)
 {
+    return h->opts.tables ? h->opts.tables : &envme_tables;
+}
+
+static const struct envme_iocs *host_iocs(const struct th *h, uint8_t csi)
+{
+    const struct envme_tables *t = host_tables(h);
     unsigned i;
 
-    for (i = 0; i < envme_tables.niocs; i++) {
-        if (envme_tables.iocs[i]->csi == csi) {
-            return envme_tables.iocs[i];
+    for (i = 0; i < t->niocs; i++) {
+        if (t->iocs[i]->csi == csi) {
+            return t->iocs[i];
         }
     }
     g_error("no such command set");
+}
+
+/* A sentence in a log: no control characters, not empty, and it ends. */
+static void host_say(void *opaque, const char *text)
+{
+    struct th *h = opaque;
+
+    g_assert(text[0] && !strchr(text, '\n') && strlen(text) < 256);
+    atomic_fetch_add_explicit(&h->notes, 1, memory_order_relaxed);
 }
 
 static void host_be_changed(struct envme_backend *be, void *opaque)
@@ -57,7 +72,7 @@ static void host_add_ns(struct th *h, const struct th_ns_opts *o)
     if (!ns) {
         g_error("namespace: %s", err);
     }
-    ns->iocs = host_iocs(o->csi);
+    ns->iocs = host_iocs(h, o->csi);
     be->be.changed = host_be_changed;
     be->be.changed_opaque = ns;
     h->be[h->nns] = be;
@@ -96,8 +111,9 @@ struct th *th_new_(const struct th_opts *opts)
                                      opts->nn ? opts->nn : 16, !opts->multi);
         h->owns_subsys = true;
     }
-    h->ctrl = envme_ctrl_new(&h->params, h->subsys, &h->ports, &envme_tables,
-                             &err);
+    h->ports.note = (struct envme_note){ .opaque = h, .say = host_say };
+    h->ctrl = envme_ctrl_new(&h->params, h->subsys, &h->ports,
+                             host_tables(h), &err);
     if (!h->ctrl) {
         g_error("controller: %s", err);
     }
@@ -223,10 +239,28 @@ void th_w64(struct th *h, uint64_t off, uint64_t v)
     envme_ctrl_reg_write(h->ctrl, off, v, 8);
 }
 
+/* The host's half of the event index dance: Base 2.1, 8.2.5. */
+static bool host_shadow_db(struct th *h, uint64_t off, uint32_t value)
+{
+    uint32_t *db = th_mem(h, h->shadow_db + off, 4);
+    uint32_t *ei = th_mem(h, h->shadow_ei + off, 4);
+    uint16_t old = __atomic_load_n(db, __ATOMIC_RELAXED), event;
+
+    __atomic_store_n(db, value, __ATOMIC_SEQ_CST);
+    event = __atomic_load_n(ei, __ATOMIC_SEQ_CST);
+    return (uint16_t)(value - event - 1) < (uint16_t)(value - old);
+}
+
 void th_db(struct th *h, bool cq, uint32_t qid, uint32_t value)
 {
-    envme_ctrl_doorbell(h->ctrl, (2ull * qid + cq) * (4ull << h->params.dstrd),
-                        value, 4);
+    uint64_t off = (2ull * qid + cq) * (4ull << h->params.dstrd);
+
+    if (qid && atomic_load(&h->shadow) && !host_shadow_db(h, off, value)) {
+        atomic_fetch_add_explicit(&h->unrung, 1, memory_order_relaxed);
+        return;
+    }
+    atomic_fetch_add_explicit(&h->rings, 1, memory_order_relaxed);
+    envme_ctrl_doorbell(h->ctrl, off, value, 4);
 }
 
 /* ---- life ---------------------------------------------------------------- */

@@ -143,6 +143,8 @@ struct th_opts {
     size_t map_max;             /* bytes per map, 0: any */
     bool no_ns;                 /* none at all; else a 1 MiB one by default */
     bool multi;                 /* a subsystem for several controllers */
+    bool intx;                  /* interrupts show as a level */
+    const struct envme_tables *tables;  /* NULL: the product's own */
 };
 
 /* A command that the driver has submitted. */
@@ -245,6 +247,11 @@ struct th {
     unsigned max_qid;           /* highest that there is or was */
     uint32_t page;              /* CC.MPS as enabled */
     atomic_bool reset_done;
+    /* Shadow doorbells: the driver uses them when they are on. */
+    atomic_bool shadow;
+    uint64_t shadow_db, shadow_ei;
+    atomic_uint rings, unrung;  /* doorbell writes, and those saved */
+    atomic_uint notes;          /* sentences of the note port */
 };
 
 #define th_new(...) th_new_(&(struct th_opts){ __VA_ARGS__ })
@@ -321,7 +328,7 @@ uint32_t th_r32(struct th *h, uint64_t off);
 uint64_t th_r64(struct th *h, uint64_t off);
 void th_w32(struct th *h, uint64_t off, uint32_t v);
 void th_w64(struct th *h, uint64_t off, uint64_t v);
-/* Doorbell of SQ (or CQ) qid. */
+/* Doorbell of SQ (or CQ) qid; the shadow first, where there is one. */
 void th_db(struct th *h, bool cq, uint32_t qid, uint32_t value);
 
 /* ---- the driver ---------------------------------------------------------- */
@@ -378,6 +385,9 @@ struct th_q_opts {
     bool no_ien;
     uint8_t prio;
 };
+
+/* Doorbell Buffer Config with pages of the driver's; the status code. */
+uint16_t th_shadow(struct th *h);
 
 #define th_create_cq(h, ...) \
     th_create_cq_(h, &(struct th_q_opts){ __VA_ARGS__ })

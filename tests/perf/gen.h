@@ -50,6 +50,7 @@ struct gen_opts {
     bool wait_irq;              /* looks at them instead of phase tags */
     bool dbbuf;                 /* shadow doorbells */
     bool yield;                 /* the CPU, when there is nothing to take */
+    uint64_t window;            /* no controller: gen_window_check() */
     uint64_t region;            /* bytes of the namespace, 0: all */
     uint64_t seed;
     const char *out;
@@ -122,6 +123,7 @@ struct gen {
     struct gen_queue admin;
     struct gen_queue *q;        /* I/O queues, by index */
     uint64_t rng;
+    uint64_t window_turns;
     uint64_t create_ns;         /* of all I/O queues */
     struct gen_snap snap[GEN_MAX_SNAPS];
     unsigned nsnaps;
@@ -187,6 +189,10 @@ void gen_db_watch(uint64_t addr, uint64_t bytes);
 /* As a vCPU would write it. Counts into r, which may be NULL. */
 void gen_db_write(const struct gen_db *db, uint32_t val,
                   struct gen_result *r);
+
+/* Writes numbers while a page turns from registers into RAM and back,
+ * o.window times; false when one was lost. */
+bool gen_window_check(struct gen *g);
 
 /* ---- nvme.c ------------------------------------------------------------------ */
 

@@ -37,6 +37,9 @@ static bool gen_run(struct gen *g)
     if (g->o.idle) {
         return true;
     }
+    if (g->o.window) {
+        return gen_window_check(g);
+    }
     for (unsigned i = 0; i < g->o.njobs; i++) {
         queues = MAX(queues, g->o.job[i].queues);
         qd = MAX(qd, g->o.job[i].qd);

@@ -61,8 +61,7 @@ static void exercise(QNvme *q, unsigned nqueues)
         }
     }
     for (i = 0; i < nqueues; i++) {
-        g_free(sq[i]->cq);
-        g_free(sq[i]);
+        qn_queue_free(sq[i]);
     }
 }
 
@@ -144,8 +143,7 @@ static void test_null(void)
     qn_assert_ok(c);
     c = qn_cmd(q, sq, qn_rw(q, ENVME_NVM_WRITE, 0, 8, buf));
     qn_assert_ok(c);
-    g_free(sq->cq);
-    g_free(sq);
+    qn_queue_free(sq);
     qn_close(q);
 }
 
@@ -175,8 +173,7 @@ static void test_read_only(void)
     c = qn_admin(q, qn_identify(0, 1, buf));
     qn_assert_ok(c);
     g_assert_cmphex(qtest_readb(q->qts, buf + 99) & 1, ==, 1);
-    g_free(sq->cq);
-    g_free(sq);
+    qn_queue_free(sq);
     qn_close(q);
 }
 
@@ -214,8 +211,7 @@ static void test_block_size(const void *data)
     s.cdw10 = le32(n - 3);
     c = qn_cmd(q, sq, s);
     qn_assert_sc(c, ENVME_SC_LBA_RANGE);
-    g_free(sq->cq);
-    g_free(sq);
+    qn_queue_free(sq);
     qn_close(q);
 }
 
@@ -267,8 +263,7 @@ static void test_resize(const void *data)
     c = qn_cmd(q, sq, qn_rw(q, ENVME_NVM_READ, n - 8, 8, buf));
     qn_assert_sc(c, ENVME_SC_LBA_RANGE);
     qn_verify_io(q, sq, n / 2 - 8, 8, 8);
-    g_free(sq->cq);
-    g_free(sq);
+    qn_queue_free(sq);
     qn_close(q);
 }
 
@@ -314,8 +309,7 @@ static void test_report(const void *data)
     c = qn_cmd(q, sq, qn_rw(q, ENVME_NVM_READ, 0, 8, buf));
     qn_assert_ok(c);
     g_assert_true(qn_matches(q, buf, QN_PAGE, 3));
-    g_free(sq->cq);
-    g_free(sq);
+    qn_queue_free(sq);
     qn_close(q);
 }
 
@@ -350,8 +344,7 @@ static void check_stop(const char *iothread, int then)
         qtest_qmp_assert_success(q->qts, "{'execute': 'cont'}");
         qn_check_alive(q, true);
     }                                   /* else QEMU quits */
-    g_free(sq->cq);
-    g_free(sq);
+    qn_queue_free(sq);
     qn_close(q);
 }
 
@@ -397,8 +390,7 @@ static void test_drain(const void *data)
             qn_assert_ok(c);
         }
     }
-    g_free(sq->cq);
-    g_free(sq);
+    qn_queue_free(sq);
     qn_close(q);
 }
 

@@ -232,8 +232,7 @@ static void test_i440fx_io(void)
 
     g_assert_cmphex(qn_cap_find(q, PCI_CAP_ID_EXP), ==, 0);
     qn_verify_io(q, sq, 0, 64, 1);
-    g_free(sq->cq);
-    g_free(sq);
+    qn_queue_free(sq);
     qn_check_alive(q, true);
     qn_close(q);
 }
@@ -246,8 +245,7 @@ static void test_iommu_io(void)
     QnSq *sq = qn_io_queue(q, 1, 16, 0);
 
     qn_verify_io(q, sq, 0, 64, 1);
-    g_free(sq->cq);
-    g_free(sq);
+    qn_queue_free(sq);
     qn_check_alive(q, true);
     qn_close(q);
 }

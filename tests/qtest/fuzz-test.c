@@ -135,8 +135,7 @@ static void fresh_queues(Fuzz *f)
     f->sq[0] = q->asq;
     for (i = 1; i <= NQ; i++) {
         if (f->sq[i]) {
-            g_free(f->sq[i]->cq);
-            g_free(f->sq[i]);
+            qn_queue_free(f->sq[i]);
         }
         f->sq[i] = qn_io_queue(q, i, QSIZE, i);
     }
@@ -273,8 +272,7 @@ static void test_fuzz(const void *data)
     fresh_queues(&f);
     qn_verify_io(f.q, f.sq[1], 0, 64, 1);
     for (i = 1; i <= NQ; i++) {
-        g_free(f.sq[i]->cq);
-        g_free(f.sq[i]);
+        qn_queue_free(f.sq[i]);
     }
     g_rand_free(f.r);
     qn_close(f.q);

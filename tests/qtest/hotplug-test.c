@@ -284,8 +284,7 @@ static void test_ns(const void *data)
         qn_assert_sc(c, ENVME_SC_INVALID_FIELD);
     }
     qn_check_alive(q, true);
-    g_free(sq->cq);
-    g_free(sq);
+    qn_queue_free(sq);
     qn_close(q);
 }
 
@@ -322,8 +321,7 @@ static void test_many_ns(void)
     }
     g_assert_cmpuint(qtest_readl(q->qts, buf + 80), ==, 0);
     g_string_free(after, TRUE);
-    g_free(sq->cq);
-    g_free(sq);
+    qn_queue_free(sq);
     qn_close(q);
 }
 
@@ -400,10 +398,8 @@ static void test_subsys(const void *data)
     }
     qn_check_alive(a, true);
     qn_check_alive(b, true);
-    g_free(sa->cq);
-    g_free(sa);
-    g_free(sb->cq);
-    g_free(sb);
+    qn_queue_free(sa);
+    qn_queue_free(sb);
     qn_detach(b);
     qn_close(a);
 }

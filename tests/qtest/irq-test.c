@@ -46,8 +46,7 @@ static void test_msix(void)
     }
     g_assert_false(qn_intx(q));
     for (i = 0; i < 3; i++) {
-        g_free(sq[i]->cq);
-        g_free(sq[i]);
+        qn_queue_free(sq[i]);
     }
     qn_close(q);
 }
@@ -70,8 +69,7 @@ static void test_msix_ien(void)
     qn_sleep(q, 5);
     g_assert_false(qn_msix_take(q, 0));
     g_assert_false(qn_msix_take(q, 1));
-    g_free(sq->cq);
-    g_free(sq);
+    qn_queue_free(sq);
     qn_close(q);
 }
 
@@ -98,8 +96,7 @@ static void check_mask(void (*mask)(QNvme *, bool))
     g_assert_false(qn_msix_pending(q, 5));
     one_io(q, sq, buf);
     g_assert_true(qn_msix_wait(q, 5));
-    g_free(sq->cq);
-    g_free(sq);
+    qn_queue_free(sq);
     qn_close(q);
 }
 
@@ -147,8 +144,7 @@ static void test_msix_after_enable(void)
             c = qn_admin(q, s);
             qn_assert_ok(c);
         }
-        g_free(sq->cq);
-        g_free(sq);
+        qn_queue_free(sq);
     }
     qn_check_alive(q, true);
     qn_close(q);
@@ -180,10 +176,8 @@ static void test_msix_shared(void)
     qn_assert_ok(c);
     one_io(q, b, buf);
     g_assert_true(qn_msix_wait(q, 2));
-    g_free(a->cq);
-    g_free(a);
-    g_free(b->cq);
-    g_free(b);
+    qn_queue_free(a);
+    qn_queue_free(b);
     qn_close(q);
 }
 
@@ -213,8 +207,7 @@ static void test_msi(void)
         g_assert_cmpuint(vec, ==, n > 1 ? 1 : 0);
     }
     g_assert_false(qn_intx(q));
-    g_free(sq->cq);
-    g_free(sq);
+    qn_queue_free(sq);
     qn_close(q);
 }
 
@@ -249,8 +242,7 @@ static void test_msi_intms(void)
         qn_beat(q);
     }
     qn_ring_cq(q, sq->cq);
-    g_free(sq->cq);
-    g_free(sq);
+    qn_queue_free(sq);
     qn_close(q);
 }
 
@@ -290,10 +282,8 @@ static void test_intx(void)
         wait_intx(q, false);
         g_assert_false(qn_intx_ioapic(q));
     }
-    g_free(a->cq);
-    g_free(a);
-    g_free(b->cq);
-    g_free(b);
+    qn_queue_free(a);
+    qn_queue_free(b);
     qn_close(q);
 }
 
@@ -343,8 +333,7 @@ static void test_intx_mask(void)
     qn_disable(q);
     g_assert_false(qn_intx(q));
     g_assert_false(qn_intx_ioapic(q));
-    g_free(sq->cq);
-    g_free(sq);
+    qn_queue_free(sq);
     qn_close(q);
 }
 

@@ -144,31 +144,26 @@ static void test_bad_admin_queues(void)
 static void shutdown_with(uint32_t shn)
 {
     QNvme *q = qn_start(NULL);
-    g_autofree QnSq *sq = qn_io_queue(q, 1, 16, -1);
-    g_autofree QnCq *cq = sq->cq;
-    uint32_t csts;
+    QnSq *sq = qn_io_queue(q, 1, 16, -1);
+    uint64_t buf = qn_alloc(q, 64 * 512);
+    struct envme_cqe c;
 
     qn_verify_io(q, sq, 0, 64, 7);
+    qn_queue_free(sq);
     qn_w4(q, ENVME_REG_CC, QN_CC | ENVME_CC_EN |
           FIELD_SET(ENVME_CC_SHN, shn));
     qn_wait(q, ENVME_REG_CSTS, ENVME_CSTS_SHST,
             FIELD_SET(ENVME_CSTS_SHST, ENVME_CSTS_SHST_COMPLETE));
-    csts = qn_csts(q);
-    g_assert_cmphex(csts & ENVME_CSTS_CFS, ==, 0);
+    g_assert_cmphex(qn_csts(q) & ENVME_CSTS_CFS, ==, 0);
     /* From there a reset leads back to life, and the data is there. */
     qn_disable(q);
     g_assert_cmphex(qn_csts(q) & ENVME_CSTS_SHST, ==, 0);
     qn_check_alive(q, true);
-    {
-        g_autofree QnSq *sq2 = qn_io_queue(q, 2, 16, -1);
-        g_autofree QnCq *cq2 = sq2->cq;
-        uint64_t buf = qn_alloc(q, 64 * 512);
-        struct envme_cqe c;
-
-        c = qn_cmd(q, sq2, qn_rw(q, ENVME_NVM_READ, 0, 64, buf));
-        qn_assert_ok(c);
-        g_assert_true(qn_matches(q, buf, 64 * 512, 7));
-    }
+    sq = qn_io_queue(q, 2, 16, -1);
+    c = qn_cmd(q, sq, qn_rw(q, ENVME_NVM_READ, 0, 64, buf));
+    qn_assert_ok(c);
+    g_assert_true(qn_matches(q, buf, 64 * 512, 7));
+    qn_queue_free(sq);
     qn_close(q);
 }
 

@@ -70,6 +70,12 @@ QnSq *qn_io_queue(QNvme *q, uint16_t id, uint32_t size, int vector)
     return sq;
 }
 
+void qn_queue_free(QnSq *sq)
+{
+    g_free(sq->cq);
+    g_free(sq);
+}
+
 uint16_t qn_push(QNvme *q, QnSq *sq, struct envme_sqe sqe)
 {
     uint16_t cid = q->next_cid++;

@@ -315,10 +315,10 @@ void qn_check_alive(QNvme *q, bool io_too)
         g_assert_cmphex(qtest_readl(q->qts, buf + 80), ==, ENVME_VS_2_1);
     }
     if (io_too) {
-        g_autofree QnSq *sq = qn_io_queue(q, 1, 16, -1);
-        g_autofree QnCq *cq = sq->cq;
+        QnSq *sq = qn_io_queue(q, 1, 16, -1);
 
         c = qn_cmd(q, sq, qn_rw(q, ENVME_NVM_READ, 0, 8, buf));
         qn_assert_ok(c);
+        qn_queue_free(sq);
     }
 }

@@ -168,6 +168,8 @@ struct envme_sqe qn_create_cq(QnCq *cq, bool ien);
 struct envme_sqe qn_create_sq(QnSq *sq);
 /* Both, of the same id; created in the controller. vector < 0: no IEN. */
 QnSq *qn_io_queue(QNvme *q, uint16_t id, uint32_t size, int vector);
+/* Only the driver's memory of them. */
+void qn_queue_free(QnSq *sq);
 
 /* Puts it in the queue without the doorbell; returns its CID. */
 uint16_t qn_push(QNvme *q, QnSq *sq, struct envme_sqe sqe);

@@ -259,10 +259,10 @@ static void test_large_ids(void)
     unsigned i;
 
     for (i = 0; i < G_N_ELEMENTS(ids); i++) {
-        g_autofree QnSq *sq = qn_io_queue(q, ids[i], 16, -1);
-        g_autofree QnCq *cq = sq->cq;
+        QnSq *sq = qn_io_queue(q, ids[i], 16, -1);
 
         qn_verify_io(q, sq, i * 64, 32, ids[i]);
+        qn_queue_free(sq);
     }
     /* Nothing is proportional to the largest identifier times a queue. */
     g_assert_cmpuint(qn_rss_kib(q), <, rss + 16 * 1024);
@@ -431,8 +431,7 @@ static void test_dstrd(const void *data)
     qn_w4(q, qn_db_off(q, 3) - 4, 15);
     qn_assert_quiet(q, sq[0]->cq, 2);
     for (i = 0; i < 3; i++) {
-        g_free(sq[i]->cq);
-        g_free(sq[i]);
+        qn_queue_free(sq[i]);
     }
     qn_close(q);
     check_bad_doorbells(props);

@@ -24,8 +24,7 @@ static Load load_new(QNvme *q)
 
 static void load_free(Load *l)
 {
-    g_free(l->sq->cq);
-    g_free(l->sq);
+    qn_queue_free(l->sq);
 }
 
 /* 64 commands; with all set, others than reads and writes too. */
