@@ -369,12 +369,17 @@ def meson_job(suite, build, name):
                meson="{%s}/meson-logs/%s.json" % (build, name))
 
 
-def qtest_job(name, qemu, module, limit, *more):
-    """tests/qtest/run with a QEMU and the module and programs for it."""
+def qtest_job(name, qemu, module, limit, *more, foreign=None):
+    """tests/qtest/run with a QEMU and the module and programs for it; and
+    with a module for another QEMU, which has to be refused."""
+    needs = (qemu, module)
+    if foreign:
+        needs += (foreign,)
+        more += ("--foreign", "{%s}" % foreign)
     return Job(name, [os.path.join(TOP, "tests/qtest/run"),
                       "--qemu", "{%s}" % qemu, "--module", "{%s}" % module,
                       "--programs", "{%s:dir}/tests/qtest" % module, *more],
-               needs=(qemu, module), slots=CORES, limit=limit,
+               needs=needs, slots=CORES, limit=limit,
                env={"ENVME_QTEST_LOGS": os.path.join(LOGS, name)})
 
 
@@ -429,7 +434,7 @@ def suites():
         "guest": [guest_job("guest")],
         "stock": [guest_job("stock", "--stock")],
         "drift": [qtest_job("drift", "qemu-10.2", "module-10.2", 900,
-                            "--smoke")],
+                            "--smoke", foreign="module")],
     }
 
 

@@ -19,12 +19,28 @@ extern const struct envme_tables envme_tables;
 
 /* ---- ctrl->admin ------------------------------------------------------ */
 
+/* What SMART counts of I/O and time. */
+struct envme_health_totals {
+    uint64_t reads, writes, read_bytes, written_bytes, on_ms;
+};
+
+/* keep.c */
+struct envme_admin_keep {
+    struct envme_deadline due;
+    struct envme_ctrl *ctrl;
+    uint64_t put_at;            /* ns */
+    bool clean;                 /* shut down since it was enabled, or never */
+    bool counted;               /* this power cycle is in the record */
+};
+
 struct envme_admin {
     /* Timestamp feature: its value at the time ts_at. */
     uint64_t ts_ms, ts_at;
     bool ts_set;                /* by the host */
     /* Health. */
     uint64_t made_at;           /* ns */
+    struct envme_health_totals before;  /* of earlier power cycles */
+    struct envme_admin_keep keep;
     uint64_t sampled_at;        /* ns: the times below count up to here */
     uint64_t warm_ns, hot_ns;   /* at or above WCTEMP, CCTEMP */
     uint8_t warned;             /* critical warnings that have been told */
@@ -93,10 +109,23 @@ void envme_health_set_warning(struct envme_ctrl *ctrl, uint8_t bits);
 uint8_t envme_health_warning(const struct envme_ctrl *ctrl);
 /* Something that they depend on has changed. */
 void envme_health_check(struct envme_ctrl *ctrl);
+/* Of all power cycles. */
+void envme_health_totals(struct envme_ctrl *ctrl,
+                         struct envme_health_totals *t);
 /* Log page 02h: size and contents. */
 size_t envme_health_size(const struct envme_log_req *req);
 struct envme_status envme_health_fill(const struct envme_log_req *req,
                                       void *buf);
+
+/* ---- keep.c: counters over power cycles. Lane 0 ---------------------------- */
+
+void envme_admin_keep_init(struct envme_ctrl *ctrl);
+/* Enabled; shut down (what was put is written next); leaves its subsystem. */
+void envme_admin_keep_start(struct envme_ctrl *ctrl);
+void envme_admin_keep_shutdown(struct envme_ctrl *ctrl);
+void envme_admin_keep_leave(struct envme_ctrl *ctrl);
+/* Puts what has changed; is_last: the power goes. */
+void envme_admin_keep_sample(struct envme_ctrl *ctrl, bool is_last);
 
 /* ---- lists of what there is: effects.c ------------------------------------ */
 

@@ -112,23 +112,22 @@ static uint64_t health_units(uint64_t bytes)
     return (bytes / 512 + 999) / 1000;
 }
 
-static void health_fill_io(struct envme_ctrl *ctrl,
-                           struct envme_log_smart *log)
+void envme_health_totals(struct envme_ctrl *ctrl,
+                         struct envme_health_totals *t)
 {
-    uint64_t reads = 0, writes = 0, read_bytes = 0, written_bytes = 0;
+    const struct envme_admin *a = ctrl->admin;
 
+    health_sample(ctrl);
+    *t = a->before;
+    t->on_ms += (a->sampled_at - a->made_at) / 1000000;
     for (unsigned i = 0; i < ctrl->nlanes; i++) {
         const struct envme_lane_stats *s = &ctrl->lane[i].stats;
 
-        reads += atomic_load(&s->reads);
-        writes += atomic_load(&s->writes);
-        read_bytes += atomic_load(&s->read_bytes);
-        written_bytes += atomic_load(&s->written_bytes);
+        t->reads += atomic_load(&s->reads);
+        t->writes += atomic_load(&s->writes);
+        t->read_bytes += atomic_load(&s->read_bytes);
+        t->written_bytes += atomic_load(&s->written_bytes);
     }
-    health_put(log->dur, health_units(read_bytes));
-    health_put(log->duw, health_units(written_bytes));
-    health_put(log->hrc, reads);
-    health_put(log->hwc, writes);
 }
 
 size_t envme_health_size(const struct envme_log_req *req)
@@ -143,10 +142,9 @@ struct envme_status envme_health_fill(const struct envme_log_req *req,
     struct envme_ctrl *ctrl = req->cmd->ctrl;
     struct envme_admin *a = ctrl->admin;
     struct envme_log_smart *log = buf;
-    uint64_t on_ms;
+    struct envme_health_totals t;
 
-    health_sample(ctrl);
-    on_ms = (a->sampled_at - a->made_at) / 1000000;
+    envme_health_totals(ctrl, &t);
     log->cw = envme_health_warning(ctrl);
     log->ctemp[0] = ctrl->temperature;
     log->ctemp[1] = ctrl->temperature >> 8;
@@ -156,9 +154,12 @@ struct envme_status envme_health_fill(const struct envme_log_req *req,
         /* The warning says that it is below. */
         log->avsp = HEALTH_SPARE_THRESHOLD - 1;
     }
-    health_fill_io(ctrl, log);
+    health_put(log->dur, health_units(t.read_bytes));
+    health_put(log->duw, health_units(t.written_bytes));
+    health_put(log->hrc, t.reads);
+    health_put(log->hwc, t.writes);
     health_put(log->pwrc, ctrl->power_cycles);
-    health_put(log->poh, on_ms / MS_PER_HOUR);
+    health_put(log->poh, t.on_ms / MS_PER_HOUR);
     health_put(log->upl, ctrl->unsafe_shutdowns);
     health_put(log->mdie, atomic_load(&ctrl->media_errors));
     health_put(log->neile, envme_errlog_count(ctrl));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Features: Base 2.1, 5.1.25. Each has its effect where it is set here, or
- * where its value is looked at; none is saveable.
+ * where its value is looked at.
  */
 #include <string.h>
 
@@ -86,6 +86,16 @@ static struct envme_status feat_set_temp(FEAT_SET_ARGS)
     return ENVME_ST(SUCCESS);
 }
 
+/* Each threshold is saved by itself. */
+static uint32_t feat_save_temp(struct envme_cmd *cmd, uint32_t saved,
+                               uint32_t value)
+{
+    unsigned thsel = FIELD_GET(ENVME_FEAT_TMPTH_THSEL, envme_cmd_cdw(cmd, 11));
+    uint32_t mask = thsel == ENVME_THSEL_OVER ? 0xffffu : 0xffff0000u;
+
+    return (saved & ~mask) | (value & mask);
+}
+
 static struct envme_status feat_show_temp(struct envme_cmd *cmd, uint32_t *dw0)
 {
     uint32_t cdw11 = envme_cmd_cdw(cmd, 11);
@@ -147,8 +157,24 @@ static void feat_vwc_flush(struct envme_cmd *cmd, int err)
             return;
         }
     }
-    envme_feature_set_value(ctrl, ENVME_FID_VWC, NULL, s->value);
-    envme_cmd_done(cmd, ENVME_ST(SUCCESS));
+    envme_feature_set_done(cmd, NULL, s->value, NULL);
+}
+
+/* A saved value, at a reset or for a namespace that came. */
+static void feat_restore_vwc(struct envme_ctrl *ctrl, struct envme_ns *ns,
+                             uint32_t value, const void *data)
+{
+    bool on = value & ENVME_FEAT_VWC_WCE;
+
+    (void)data;
+    for (uint32_t i = 1; i <= ctrl->subsys->nn; i++) {
+        struct envme_ns *n = ctrl->ns[i];
+
+        if (n && (!ns || n == ns) && n->geo.volatile_cache &&
+            !(n->be->ops->set_cache && n->be->ops->set_cache(n->be, on))) {
+            atomic_store(&n->wce, on);
+        }
+    }
 }
 
 /* What is so now: the namespaces have come and gone since it was set. */
@@ -352,30 +378,30 @@ const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS] = {
     {
         .name = "arbitration", .spec = "Base 2.1, 5.1.25.1.1",
         .fid = ENVME_FID_ARBITRATION, .scope = ENVME_FEAT_CTRL,
-        .changeable = true, .dflt = ENVME_ADMIN_AB,
+        .saveable = true, .changeable = true, .dflt = ENVME_ADMIN_AB,
         .set = feat_set_arbitration,
     },
     {
         .name = "power-management", .spec = "Base 2.1, 5.1.25.1.2",
         .fid = ENVME_FID_POWER_MGMT, .scope = ENVME_FEAT_CTRL,
-        .changeable = true, .set = feat_set_power,
+        .saveable = true, .changeable = true, .set = feat_set_power,
     },
     {
         .name = "temperature-threshold", .spec = "Base 2.1, 5.1.25.1.3",
         .fid = ENVME_FID_TEMP_THRESH, .scope = ENVME_FEAT_CTRL,
-        .changeable = true, .dflt = ENVME_ADMIN_WCTEMP,
-        .set = feat_set_temp, .show = feat_show_temp,
+        .saveable = true, .changeable = true, .dflt = ENVME_ADMIN_WCTEMP,
+        .set = feat_set_temp, .show = feat_show_temp, .save = feat_save_temp,
     },
     {
         .name = "error-recovery", .spec = "NVM 1.1, 4.1.3",
         .fid = ENVME_FID_ERROR_RECOVERY, .scope = ENVME_FEAT_NS,
-        .changeable = true, .set = feat_set_error_recovery,
+        .saveable = true, .changeable = true, .set = feat_set_error_recovery,
     },
     {
         .name = "volatile-write-cache", .spec = "Base 2.1, 5.1.25.1.4",
         .fid = ENVME_FID_VWC, .scope = ENVME_FEAT_CTRL,
-        .changeable = true, .reset = feat_default_vwc, .set = feat_set_vwc,
-        .get = feat_get_vwc,
+        .saveable = true, .changeable = true, .reset = feat_default_vwc,
+        .set = feat_set_vwc, .get = feat_get_vwc, .restore = feat_restore_vwc,
     },
     {
         .name = "number-of-queues", .spec = "Base 2.1, 5.1.25",
@@ -386,7 +412,7 @@ const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS] = {
     {
         .name = "interrupt-coalescing", .spec = "Base 2.1, 5.1.25",
         .fid = ENVME_FID_IRQ_COALESCE, .scope = ENVME_FEAT_CTRL,
-        .changeable = true, .set = feat_set_coalescing,
+        .saveable = true, .changeable = true, .set = feat_set_coalescing,
     },
     {
         .name = "interrupt-vector-configuration",
@@ -397,12 +423,12 @@ const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS] = {
     {
         .name = "write-atomicity-normal", .spec = "NVM 1.1, 4.1.3",
         .fid = ENVME_FID_WRITE_ATOMIC, .scope = ENVME_FEAT_CTRL,
-        .changeable = true, .set = feat_set_atomicity,
+        .saveable = true, .changeable = true, .set = feat_set_atomicity,
     },
     {
         .name = "async-event-configuration", .spec = "Base 2.1, 5.1.25.1.5",
         .fid = ENVME_FID_AEC, .scope = ENVME_FEAT_CTRL,
-        .changeable = true, .set = feat_set_aec,
+        .saveable = true, .changeable = true, .set = feat_set_aec,
     },
     {
         .name = "timestamp", .spec = "Base 2.1, 5.1.25.1.7",

@@ -133,6 +133,7 @@ static void admin_init(struct envme_ctrl *ctrl)
 
     ctrl->admin = a;
     a->made_at = a->sampled_at = a->ts_at = envme_now(ctrl);
+    envme_admin_keep_init(ctrl);
 }
 
 static void admin_fini(struct envme_ctrl *ctrl)
@@ -161,6 +162,9 @@ const struct envme_tables envme_tables = {
     .niocs = ENVME_ARRAY_SIZE(admin_iocs),
     .ctrl_init = admin_init,
     .ctrl_reset = admin_reset,
+    .ctrl_start = envme_admin_keep_start,
+    .ctrl_shutdown = envme_admin_keep_shutdown,
+    .ctrl_leave = envme_admin_keep_leave,
     .ctrl_fini = admin_fini,
 };
 

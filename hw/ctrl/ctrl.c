@@ -30,6 +30,7 @@ static void ctrl_set_ns_parked(struct envme_ctrl *ctrl, void *arg)
     ctrl->ns[s->nsid] = s->ns;
     if (s->ns) {
         envme_feature_reset_ns(ctrl, s->ns);
+        envme_feature_restore(ctrl, s->ns);
     }
     envme_resume(ctrl);
     envme_event_ns_changed(ctrl, s->nsid);
@@ -161,7 +162,7 @@ struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
     if (tables->ctrl_init) {
         tables->ctrl_init(ctrl);
     }
-    envme_feature_restore(ctrl);
+    envme_feature_restore(ctrl, NULL);
     envme_subsys_attach_all(subsys, cntlid);
     return ctrl;
 }
@@ -169,6 +170,9 @@ struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
 void envme_ctrl_leave(struct envme_ctrl *ctrl)
 {
     assert(envme_ctrl_idle(ctrl));
+    if (ctrl->tables->ctrl_leave) {
+        ctrl->tables->ctrl_leave(ctrl);
+    }
     envme_subsys_remove_ctrl(ctrl->subsys, ctrl->cntlid);
     for (uint32_t nsid = 1; nsid <= ctrl->subsys->nn; nsid++) {
         ctrl->ns[nsid] = NULL;

@@ -178,13 +178,18 @@ void envme_shadow_arm_sq(struct envme_sq *sq)
     envme_shadow_look_sq(sq);
 }
 
+/* The head only moves over entries that are posted: this ends. */
 void envme_shadow_arm_cq(struct envme_cq *cq)
 {
     struct envme_ctrl *ctrl = cq->lane->ctrl;
+    uint32_t head;
 
-    shadow_store(ctrl, cq->shadow.ei, cq->ring.ring.head);
-    atomic_thread_fence(memory_order_seq_cst);
-    envme_shadow_look_cq(cq);
+    do {
+        head = cq->ring.ring.head;
+        shadow_store(ctrl, cq->shadow.ei, head);
+        atomic_thread_fence(memory_order_seq_cst);
+        envme_shadow_look_cq(cq);
+    } while (head != cq->ring.ring.head);
 }
 
 /* The host may not have written the doorbells of older queues there. */
@@ -194,6 +199,18 @@ static int shadow_begin(struct envme_ctrl *ctrl, const struct envme_shadow *s,
     int err = shadow_store(ctrl, s->db, value);
 
     return err ? err : shadow_store(ctrl, s->ei, value);
+}
+
+/* What the host wrote last, where it has written until now: a doorbell that
+ * the lane has not taken yet must not be lost. */
+static uint32_t shadow_last(struct envme_ctrl *ctrl,
+                            const struct envme_shadow *old,
+                            const struct envme_db *db)
+{
+    uint32_t value;
+
+    return old->on && shadow_load(ctrl, old, &value)
+           ? value : atomic_load(&db->value);
 }
 
 void envme_shadow_attach_sq(struct envme_ctrl *ctrl, struct envme_sq *sq)
@@ -220,17 +237,27 @@ struct envme_status envme_shadow_config(struct envme_ctrl *ctrl, uint64_t db,
     }
     ctrl->dbbuf = probe;
     for (unsigned i = 1; i < ctrl->nsq_alloc; i++) {
-        if (ctrl->sq[i]) {
-            envme_shadow_attach_sq(ctrl, ctrl->sq[i]);
-            shadow_begin(ctrl, &ctrl->sq[i]->shadow, ctrl->sq[i]->ring.tail);
+        struct envme_sq *sq = ctrl->sq[i];
+
+        if (sq) {
+            uint32_t last = shadow_last(ctrl, &sq->shadow, sq->db);
+
+            envme_shadow_attach_sq(ctrl, sq);
+            shadow_begin(ctrl, &sq->shadow, last);
         }
     }
     for (unsigned i = 1; i < ctrl->ncq_alloc; i++) {
-        if (ctrl->cq[i]) {
-            envme_shadow_attach_cq(ctrl, ctrl->cq[i]);
-            shadow_begin(ctrl, &ctrl->cq[i]->shadow,
-                         ctrl->cq[i]->ring.ring.head);
+        struct envme_cq *cq = ctrl->cq[i];
+
+        if (cq) {
+            uint32_t last = shadow_last(ctrl, &cq->shadow, cq->db);
+
+            envme_shadow_attach_cq(ctrl, cq);
+            shadow_begin(ctrl, &cq->shadow, last);
         }
+    }
+    for (unsigned i = 0; i < ctrl->nlanes; i++) {
+        atomic_store(&ctrl->lane[i].look, true);
     }
     return ENVME_ST(SUCCESS);
 }

@@ -17,6 +17,8 @@ void envme_errlog_add_async(struct envme_ctrl *ctrl, struct envme_status st,
                             uint16_t sqid);
 /* ELPE + 1 entries, newest first. */
 void envme_errlog_read(struct envme_ctrl *ctrl, struct envme_log_error *out);
+/* Puts it into subsys->state if it has changed. Lane 0. */
+void envme_errlog_keep(struct envme_ctrl *ctrl);
 /* Entries ever added. */
 uint64_t envme_errlog_count(struct envme_ctrl *ctrl);
 

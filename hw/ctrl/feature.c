@@ -61,6 +61,14 @@ static void feature_name(char name[ENVME_KEEP_NAME],
     envme_keep_name(name, ctrl, what);
 }
 
+static void feature_keep_data(struct envme_feat_val *v, const void *data,
+                              size_t len)
+{
+    g_free(v->saved_data);
+    v->saved_data = g_malloc(len);
+    memcpy(v->saved_data, data, len);
+}
+
 static void feature_save(struct envme_ctrl *ctrl, unsigned i, uint32_t nsid,
                          uint32_t value, const void *data)
 {
@@ -76,8 +84,7 @@ static void feature_save(struct envme_ctrl *ctrl, unsigned i, uint32_t nsid,
     v->has_saved = true;
     if (row->data_len) {
         memcpy(r.data, data, row->data_len);
-        g_free(v->saved_data);
-        v->saved_data = g_memdup2(data, row->data_len);
+        feature_keep_data(v, data, row->data_len);
     }
     feature_name(name, ctrl, row->fid, nsid);
     envme_state_put(ctrl->subsys->state, name, &r,
@@ -106,20 +113,19 @@ static void feature_load(struct envme_ctrl *ctrl, unsigned i, uint32_t nsid)
     v->saved = le32_get(r.value);
     v->has_saved = true;
     if (row->data_len) {
-        v->saved_data = g_memdup2(r.data, row->data_len);
+        feature_keep_data(v, r.data, row->data_len);
     }
 }
 
-/* ns NULL: all values; else those of the namespace, and what those of the
- * controller mean for it. */
-static void feature_restore(struct envme_ctrl *ctrl, struct envme_ns *ns)
+static void feature_restore(struct envme_ctrl *ctrl, struct envme_ns *ns,
+                            bool is_ns_scope)
 {
     for (unsigned i = 0; i < ctrl->tables->nfeat; i++) {
         const struct envme_feat_row *row = &ctrl->tables->feat[i];
         struct envme_feat_val *v = feature_slot(ctrl, i, ns);
 
         if (row->restore && v->has_saved &&
-            (ns || row->scope != ENVME_FEAT_NS)) {
+            (row->scope == ENVME_FEAT_NS) == is_ns_scope) {
             row->restore(ctrl, ns, v->saved, v->saved_data);
         }
     }
@@ -165,12 +171,16 @@ void envme_feature_fini(struct envme_ctrl *ctrl)
     g_free(ctrl->feat);
 }
 
-void envme_feature_restore(struct envme_ctrl *ctrl)
+void envme_feature_restore(struct envme_ctrl *ctrl, struct envme_ns *ns)
 {
-    feature_restore(ctrl, NULL);
+    feature_restore(ctrl, ns, false);
+    if (ns) {
+        feature_restore(ctrl, ns, true);
+        return;
+    }
     for (uint32_t nsid = 1; nsid <= ctrl->subsys->nn; nsid++) {
         if (ctrl->ns[nsid]) {
-            feature_restore(ctrl, ctrl->ns[nsid]);
+            feature_restore(ctrl, ctrl->ns[nsid], true);
         }
     }
 }
@@ -198,7 +208,7 @@ void envme_feature_reset(struct envme_ctrl *ctrl)
     if (ctrl->tables->ctrl_reset) {
         ctrl->tables->ctrl_reset(ctrl);
     }
-    envme_feature_restore(ctrl);
+    envme_feature_restore(ctrl, NULL);
 }
 
 uint32_t envme_feature_value(const struct envme_ctrl *ctrl, uint8_t fid,

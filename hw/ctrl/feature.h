@@ -15,8 +15,9 @@ void envme_feature_fini(struct envme_ctrl *ctrl);
 void envme_feature_reset_ns(struct envme_ctrl *ctrl, struct envme_ns *ns);
 /* Current values back to the saved or default ones. */
 void envme_feature_reset(struct envme_ctrl *ctrl);
-/* What is saved has its effect: at the start, when all of ctrl is there. */
-void envme_feature_restore(struct envme_ctrl *ctrl);
+/* What is saved has its effect: at the start, when all of ctrl is there (ns
+ * NULL), or on a namespace that was attached. */
+void envme_feature_restore(struct envme_ctrl *ctrl, struct envme_ns *ns);
 /* A namespace was deleted: what was saved of it goes. */
 void envme_feature_forget_ns(struct envme_ctrl *ctrl, uint32_t nsid);
 struct envme_status envme_feature_get(struct envme_cmd *cmd);

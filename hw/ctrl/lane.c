@@ -319,6 +319,7 @@ static void lane_doorbell(struct envme_db *db, uint32_t value)
 
         if (cq->shadow.on) {
             envme_shadow_look_cq(cq);
+            envme_cq_watch_pin(cq);
         } else {
             envme_cq_set_head(cq, value);
         }
@@ -333,7 +334,8 @@ static void lane_doorbell(struct envme_db *db, uint32_t value)
     }
 }
 
-/* Bus Master was off, and doorbells in memory could not be looked at. */
+/* Bus Master was off, and doorbells in memory could not be looked at; or they
+ * have just come to lie there. */
 static void lane_look_at_shadows(struct envme_lane *lane)
 {
     struct envme_ctrl *ctrl = lane->ctrl;

@@ -7,6 +7,7 @@
 #include "envme/feat.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/feature.h"
+#include "hw/ctrl/keep.h"
 #include "hw/ctrl/lane.h"
 #include "hw/ctrl/pause.h"
 #include "hw/ctrl/queue.h"
@@ -142,6 +143,9 @@ static void life_enable(struct envme_ctrl *ctrl)
         }
     }
     ctrl->csts |= ENVME_CSTS_RDY;
+    if (ctrl->tables->ctrl_start) {
+        ctrl->tables->ctrl_start(ctrl);
+    }
 }
 
 /* ---- reset --------------------------------------------------------------- */
@@ -280,6 +284,35 @@ static void life_shut(struct envme_ctrl *ctrl)
     }
 }
 
+static void life_kept(void *arg, int err)
+{
+    struct envme_ctrl *ctrl = arg;
+
+    if (err) {
+        life_note(ctrl, "shutdown: the state file could not be written");
+    }
+    ctrl->flushes--;
+    life_shut(ctrl);
+    life_tell_waiters(ctrl);
+}
+
+/* The media first: a state that says all went well has to be right. */
+static void life_flushed_one(struct envme_ctrl *ctrl)
+{
+    if (--ctrl->flushes) {
+        return;
+    }
+    if (ctrl->subsys->state && ctrl->tables->ctrl_shutdown &&
+        FIELD_GET(ENVME_CSTS_SHST, ctrl->csts) == ENVME_CSTS_SHST_OCCURRING) {
+        ctrl->tables->ctrl_shutdown(ctrl);
+        ctrl->flushes++;
+        envme_keep_flush(ctrl, life_kept, ctrl);
+        return;
+    }
+    life_shut(ctrl);
+    life_tell_waiters(ctrl);
+}
+
 static void life_flushed(struct envme_bio *bio, int err)
 {
     struct life_flush *f = bio->opaque;
@@ -289,10 +322,7 @@ static void life_flushed(struct envme_bio *bio, int err)
         life_note(ctrl, "shutdown: a namespace could not be flushed");
     }
     g_free(f);
-    if (--ctrl->flushes == 0) {
-        life_shut(ctrl);
-        life_tell_waiters(ctrl);
-    }
+    life_flushed_one(ctrl);
 }
 
 static void life_flush_all(struct envme_ctrl *ctrl)
@@ -317,10 +347,7 @@ static void life_flush_all(struct envme_ctrl *ctrl)
             life_flushed(&f->bio, ret);
         }
     }
-    if (--ctrl->flushes == 0) {
-        life_shut(ctrl);
-        life_tell_waiters(ctrl);
-    }
+    life_flushed_one(ctrl);
 }
 
 static void life_shutdown_parked(struct envme_ctrl *ctrl, void *arg)

@@ -128,14 +128,19 @@ static struct envme_status qmem_init(struct envme_ctrl *ctrl,
 
 /* ---- interrupts -------------------------------------------------------- */
 
-static void cq_signal(struct envme_cq *cq)
+void envme_cq_watch_pin(struct envme_cq *cq)
 {
     const struct envme_irq *irq = &cq->lane->ctrl->ports.irq;
 
-    if (cq->shadow.on && irq->is_level && irq->is_level(irq->opaque)) {
-        /* The pin goes down when the host's head says so: it has to ring. */
+    if (cq->raised && cq->shadow.on && irq->is_level &&
+        irq->is_level(irq->opaque)) {
         envme_shadow_arm_cq(cq);
     }
+}
+
+static void cq_signal(struct envme_cq *cq)
+{
+    const struct envme_irq *irq = &cq->lane->ctrl->ports.irq;
 
     if (!cq->raised) {
         cq->raised = true;
@@ -143,6 +148,7 @@ static void cq_signal(struct envme_cq *cq)
     } else {
         irq->pulse(irq->opaque, cq->vector);
     }
+    envme_cq_watch_pin(cq);
 }
 
 static struct envme_cq *cq_of_deadline(struct envme_deadline *d)

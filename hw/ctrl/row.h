@@ -172,6 +172,12 @@ struct envme_tables {
     void (*ctrl_fini)(struct envme_ctrl *ctrl);
     /* A reset: features have their default values again. */
     void (*ctrl_reset)(struct envme_ctrl *ctrl);
+    /* It has become ready; it has been shut down (what is put into
+     * subsys->state in here is durable before the host hears of it); it leaves
+     * its subsystem, for good. Each may be NULL. */
+    void (*ctrl_start)(struct envme_ctrl *ctrl);
+    void (*ctrl_shutdown)(struct envme_ctrl *ctrl);
+    void (*ctrl_leave)(struct envme_ctrl *ctrl);
     const struct envme_row *admin;      /* [256] by opcode */
     const struct envme_cns_row *cns;    /* [256] by CNS */
     const struct envme_feat_row *feat;

@@ -374,6 +374,7 @@ static void blk_stopped_kick(struct blk_backend *b)
 
 static void blk_vm_state(void *opaque, bool running, RunState state)
 {
+    (void)state;
     if (running) {
         blk_stopped_kick(opaque);
     }

@@ -7,11 +7,13 @@
 
 static uint64_t clock_now(void *opaque)
 {
+    (void)opaque;
     return qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
 }
 
 static uint64_t clock_wall_ms(void *opaque)
 {
+    (void)opaque;
     return qemu_clock_get_ms(QEMU_CLOCK_HOST);
 }
 

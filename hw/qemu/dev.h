@@ -110,7 +110,6 @@ struct EnvmeState {
     struct envme_subsys *subsys;
     bool own_subsys;
     struct envme_ctrl *ctrl;
-    bool left;                          /* ctrl has left its subsystem */
     bool bme;                           /* as the controller has been told */
     bool in_config;                     /* pci_write_config() is at work */
     bool vm_stopped;                    /* see pci_vm_state() */

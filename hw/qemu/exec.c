@@ -172,6 +172,7 @@ void envme_qexec_turn(struct envme_qexec *e, envme_exec_fn *fn, void *opaque)
 
 static void exec_nothing(void *opaque)
 {
+    (void)opaque;
 }
 
 void envme_qexec_sync(struct envme_qexec *e)

@@ -153,6 +153,17 @@ static void irq_reset(void *opaque)
     irq_service(q);
 }
 
+/* Entries that are there already: one message too many is harmless, one too
+ * few is a lost interrupt. */
+static void irq_post_raised(struct envme_qirq *q)
+{
+    for (unsigned v = 0; v < q->nvectors; v++) {
+        if (qatomic_read(&q->raised[v])) {
+            irq_post(q, v);
+        }
+    }
+}
+
 bool envme_qirq_is_pin(struct envme_qirq *q)
 {
     return !qatomic_read(&q->msg);
@@ -179,13 +190,7 @@ void envme_qirq_config(struct envme_qirq *q)
 
     qatomic_set(&q->msg, msix_enabled(q->dev) || msi_enabled(q->dev));
     if (q->msg && !was) {
-        /* Entries that came before messages were enabled: one message too
-         * many is harmless, one too few is a lost interrupt. */
-        for (unsigned v = 0; v < q->nvectors; v++) {
-            if (qatomic_read(&q->raised[v])) {
-                irq_post(q, v);
-            }
-        }
+        irq_post_raised(q);
     }
     irq_service(q);
 }
@@ -194,6 +199,8 @@ void envme_qirq_set(struct envme_qirq *q, bool on)
 {
     q->on = on;
     if (on) {
+        /* QEMU drops what is unmasked while Bus Master is off. */
+        irq_post_raised(q);
         irq_service(q);
     }
 }

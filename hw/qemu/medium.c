@@ -15,6 +15,7 @@ static void medium_changed(struct envme_backend *be, void *opaque)
 {
     struct envme_medium *m = opaque;
 
+    (void)be;
     if (!m->removing) {
         envme_subsys_ns_resized(m->subsys, m->ns);
     }
@@ -59,8 +60,7 @@ static bool medium_open_drive(struct envme_medium *m,
     return m->be;
 }
 
-static bool medium_open_memdev(struct envme_medium *m,
-                               struct envme_ns_params *p, Error **errp)
+static bool medium_open_memdev(struct envme_medium *m, Error **errp)
 {
     BlockConf *conf = &m->conf;
 
@@ -109,7 +109,7 @@ bool envme_medium_open(struct envme_medium *m, struct envme_ns_params *params,
         error_setg(errp, "drive= and memdev= exclude each other");
         return false;
     }
-    if (!(m->memdev ? medium_open_memdev(m, params, errp)
+    if (!(m->memdev ? medium_open_memdev(m, errp)
                     : medium_open_drive(m, params, errp))) {
         return false;
     }

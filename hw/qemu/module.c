@@ -153,6 +153,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id,
                                            const qemu_info_t *info, int argc,
                                            char **argv)
 {
+    (void)id;
     if (argc > 0) {
         fprintf(stderr, "envme.so cannot be loaded: it takes no argument "
                 "'%s', use the properties of -device envme.\n", argv[0]);

@@ -170,6 +170,7 @@ static void ns_class_init(ObjectClass *oc, envme_class_data *data)
 {
     DeviceClass *dc = DEVICE_CLASS(oc);
 
+    (void)data;
     set_bit(DEVICE_CATEGORY_STORAGE, dc->categories);
     dc->bus_type = TYPE_ENVME_BUS;
     dc->desc = "envme namespace";

@@ -52,6 +52,9 @@ static void pci_regs_write(void *opaque, hwaddr off, uint64_t val,
 /* Doorbells read as zero: they are for writing. */
 static uint64_t pci_doorbell_read(void *opaque, hwaddr off, unsigned size)
 {
+    (void)opaque;
+    (void)off;
+    (void)size;
     return 0;
 }
 
@@ -156,7 +159,7 @@ static void pci_settle(EnvmeState *s)
 
 /* ---- Bus Master, power, reset ------------------------------------------- */
 
-static bool pci_is_d0(const EnvmeState *s, uint16_t pmcsr)
+static bool pci_is_d0(uint16_t pmcsr)
 {
     return !(pmcsr & PCI_PM_CTRL_STATE_MASK);
 }
@@ -192,7 +195,7 @@ static void pci_update_bme(EnvmeState *s)
     uint16_t command = pci_get_word(dev->config + PCI_COMMAND);
 
     pci_set_bme(s, (command & PCI_COMMAND_MASTER) && dev->enabled &&
-                   pci_is_d0(s, pci_pmcsr(s)) && !s->vm_stopped);
+                   pci_is_d0(pci_pmcsr(s)) && !s->vm_stopped);
 }
 
 /*
@@ -263,13 +266,13 @@ static void pci_write_config(PCIDevice *dev, uint32_t addr, uint32_t val,
     EnvmeState *s = ENVME_DEV(dev);
     uint32_t pm = dev->pm_cap + PCI_PM_CTRL;
     bool was_on = s->bme;
-    bool was_d0 = pci_is_d0(s, pci_pmcsr(s));
+    bool was_d0 = pci_is_d0(pci_pmcsr(s));
 
     /* Before QEMU takes the bus away: a lane that found nothing there would
      * take it for an error. */
     if (!(pci_peek_word(dev, PCI_COMMAND, addr, val, len) &
           PCI_COMMAND_MASTER) ||
-        !pci_is_d0(s, pci_peek_word(dev, pm, addr, val, len))) {
+        !pci_is_d0(pci_peek_word(dev, pm, addr, val, len))) {
         pci_set_bme(s, false);
     }
     s->in_config = true;
@@ -278,7 +281,7 @@ static void pci_write_config(PCIDevice *dev, uint32_t addr, uint32_t val,
     if (pci_is_express(dev)) {
         pcie_cap_flr_write_config(dev, addr, val, len);
     }
-    if (!was_d0 && pci_is_d0(s, pci_pmcsr(s))) {
+    if (!was_d0 && pci_is_d0(pci_pmcsr(s))) {
         /* No_Soft_Reset is 0: D3hot to D0 resets the function. */
         pci_device_reset(dev);
     }
@@ -621,6 +624,7 @@ static void pci_class_init(ObjectClass *oc, envme_class_data *data)
     DeviceClass *dc = DEVICE_CLASS(oc);
     PCIDeviceClass *pc = PCI_DEVICE_CLASS(oc);
 
+    (void)data;
     pc->realize = pci_realize;
     pc->exit = pci_exit;
     pc->config_write = pci_write_config;

@@ -76,6 +76,7 @@ static void props_get_iothreads(Object *obj, Visitor *v, const char *name,
                                ? g_strjoinv(":", s->props.iothreads)
                                : g_strdup("");
 
+    (void)opaque;
     visit_type_str(v, name, &str, errp);
 }
 
@@ -103,6 +104,7 @@ static void props_set_iothreads(Object *obj, Visitor *v, const char *name,
     g_autofree char *str = NULL;
     strList *list = NULL;
 
+    (void)opaque;
     if (DEVICE(obj)->realized) {
         error_setg(errp, "iothreads cannot be changed any more");
         return;

@@ -32,6 +32,7 @@ static void bus_unplug_request(HotplugHandler *handler, DeviceState *dev,
 {
     EnvmeNsState *s = ENVME_NS_DEV(dev);
 
+    (void)handler;
     if (s->medium.removing) {
         error_setg(errp, "%s is already being unplugged", dev->id ?: "it");
         return;
@@ -44,6 +45,7 @@ static void bus_class_init(ObjectClass *oc, envme_class_data *data)
 {
     HotplugHandlerClass *hc = HOTPLUG_HANDLER_CLASS(oc);
 
+    (void)data;
     hc->unplug_request = bus_unplug_request;
     hc->unplug = qdev_simple_device_unplug_cb;
 }
@@ -111,6 +113,7 @@ static void subsys_class_init(ObjectClass *oc, envme_class_data *data)
 {
     DeviceClass *dc = DEVICE_CLASS(oc);
 
+    (void)data;
     set_bit(DEVICE_CATEGORY_STORAGE, dc->categories);
     dc->desc = "envme NVM subsystem";
     dc->realize = subsys_realize;

@@ -560,33 +560,6 @@ static void test_vwc(void)
     th_free(h);
 }
 
-/* ---- interrupt coalescing ------------------------------------------------------ */
-
-static void test_coalescing(void)
-{
-    struct th *h = admin_host();
-    struct envme_sqe s = th_sqe(ENVME_NVM_FLUSH, 1);
-    unsigned i, n;
-
-    /* 8 completions or 1 ms */
-    th_assert_sc(th_set_feature(h, ENVME_FID_IRQ_COALESCE, 0, 0x0a07, false),
-                 SUCCESS);
-    n = h->vec[1].raised + h->vec[1].pulsed;
-    for (i = 0; i < 7; i++) {
-        th_abandon(h, 1, th_submit(h, 1, &s));
-        th_run(h);
-    }
-    g_assert_cmpuint(th_reap(h, 1), ==, 7);
-    if (h->vec[1].raised + h->vec[1].pulsed != n) {
-        g_test_skip("completions are not gathered");
-        th_free(h);
-        return;
-    }
-    th_advance(h, 2000000);
-    th_run(h);
-    th_free(h);
-}
-
 /* ---- Abort ---------------------------------------------------------------------- */
 
 static void test_abort(void)
@@ -829,7 +802,6 @@ int main(int argc, char **argv)
                     test_features_reset);
     g_test_add_func("/admin/timestamp", test_timestamp);
     g_test_add_func("/admin/vwc", test_vwc);
-    g_test_add_func("/admin/coalescing", test_coalescing);
     g_test_add_func("/admin/regression-10.0.10-abort", test_abort);
     g_test_add_func("/admin/abort-unfetched", test_abort_unfetched);
     g_test_add_func("/admin/abort-limit", test_abort_limit);

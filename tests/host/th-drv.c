@@ -326,6 +326,20 @@ static uint64_t *drv_scatter(struct th *h, uint64_t bytes, uint64_t *list)
     return pages;
 }
 
+/* A driver begins with a shadow of zeroes, whoever had the queue before. */
+static void drv_shadow_zero(struct th *h, bool cq, unsigned qid)
+{
+    uint64_t off = (2ull * qid + cq) * (4ull << h->params.dstrd);
+    uint32_t *db, *ei;
+
+    if (atomic_load(&h->shadow) && off + 4 <= h->page) {
+        db = th_mem(h, h->shadow_db + off, 4);
+        ei = th_mem(h, h->shadow_ei + off, 4);
+        __atomic_store_n(db, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(ei, 0, __ATOMIC_RELAXED);
+    }
+}
+
 uint16_t th_create_cq_(struct th *h, const struct th_q_opts *o)
 {
     struct envme_sqe s = th_sqe(ENVME_ADM_CREATE_CQ, 0);
@@ -344,6 +358,9 @@ uint16_t th_create_cq_(struct th *h, const struct th_q_opts *o)
     s.cdw11 = le32((uint32_t)o->vector << 16 |
                    (o->no_ien ? 0 : ENVME_CREATE_CQ_IEN) |
                    (o->scattered ? 0 : ENVME_CREATE_CQ_PC));
+    if (!h->cq[o->qid]) {
+        drv_shadow_zero(h, true, o->qid);
+    }
     cqe = th_admin(h, &s);
     if (cqe_sc(&cqe)) {
         struct th_cq *old = h->cq[o->qid];
@@ -378,6 +395,9 @@ uint16_t th_create_sq_(struct th *h, const struct th_q_opts *o)
     s.cdw10 = le32((o->size - 1) << 16 | o->qid);
     s.cdw11 = le32((uint32_t)q->cqid << 16 | (uint32_t)o->prio << 1 |
                    (o->scattered ? 0 : ENVME_CREATE_SQ_PC));
+    if (!old) {
+        drv_shadow_zero(h, false, o->qid);
+    }
     cqe = th_admin(h, &s);
     if (cqe_sc(&cqe)) {
         h->sq[o->qid] = q;

@@ -83,6 +83,23 @@ static void host_add_ns(struct th *h, const struct th_ns_opts *o)
     }
 }
 
+static struct envme_state *host_open_state(struct th *h)
+{
+    struct envme_state_opts o = {
+        .ops = h->opts.state_ops, .is_inline = !h->opts.threads,
+    };
+    struct envme_state *s = NULL;
+    char *err = NULL;
+
+    if (h->opts.state) {
+        s = envme_state_open(h->opts.state, h->subsys->nqn, &o, &err);
+        if (!s) {
+            g_error("%s", err);
+        }
+    }
+    return s;
+}
+
 struct th *th_new_(const struct th_opts *opts)
 {
     struct th *h = g_new0(struct th, 1);
@@ -110,6 +127,7 @@ struct th *th_new_(const struct th_opts *opts)
         h->subsys = envme_subsys_new("nqn.2019-08.org.example:host",
                                      opts->nn ? opts->nn : 16, !opts->multi);
         h->owns_subsys = true;
+        h->subsys->state = host_open_state(h);
     }
     h->ports.note = (struct envme_note){ .opaque = h, .say = host_say };
     h->ctrl = envme_ctrl_new(&h->params, h->subsys, &h->ports,
@@ -177,6 +195,7 @@ void th_free(struct th *h)
         h->be[i]->be.ops->close(&h->be[i]->be);
     }
     if (h->owns_subsys) {
+        envme_state_close(h->subsys->state);
         envme_subsys_free(h->subsys);
     }
     for (w = h; w->next != h; w = w->next) {
@@ -259,6 +278,13 @@ void th_db(struct th *h, bool cq, uint32_t qid, uint32_t value)
         atomic_fetch_add_explicit(&h->unrung, 1, memory_order_relaxed);
         return;
     }
+    th_db_raw(h, cq, qid, value);
+}
+
+void th_db_raw(struct th *h, bool cq, uint32_t qid, uint32_t value)
+{
+    uint64_t off = (2ull * qid + cq) * (4ull << h->params.dstrd);
+
     atomic_fetch_add_explicit(&h->rings, 1, memory_order_relaxed);
     envme_ctrl_doorbell(h->ctrl, off, value, 4);
 }

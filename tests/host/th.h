@@ -138,6 +138,8 @@ struct th_opts {
     struct th_ns_opts ns[TH_MAX_NS];
     unsigned nn;                /* 0: 16 */
     struct th *peer;            /* in this one's subsystem */
+    const char *state;          /* file; written inline without .threads */
+    const struct envme_state_ops *state_ops;    /* NULL: the system's */
     void (*tweak)(struct envme_ctrl_params *p);
     bool map_direct;            /* maps are guest memory itself */
     size_t map_max;             /* bytes per map, 0: any */
@@ -330,6 +332,8 @@ void th_w32(struct th *h, uint64_t off, uint32_t v);
 void th_w64(struct th *h, uint64_t off, uint64_t v);
 /* Doorbell of SQ (or CQ) qid; the shadow first, where there is one. */
 void th_db(struct th *h, bool cq, uint32_t qid, uint32_t value);
+/* The register, whatever the shadow says. */
+void th_db_raw(struct th *h, bool cq, uint32_t qid, uint32_t value);
 
 /* ---- the driver ---------------------------------------------------------- */
 

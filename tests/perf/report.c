@@ -104,7 +104,8 @@ bool gen_report(struct gen *g)
                            g->dev_id & 0xffff, g->dev_id >> 16, g->model,
                            1u << g->lba_shift, g->nblocks);
     g_string_append_printf(s, " \"queues\": %u, \"entries\": %u, \"dbbuf\": "
-                           "%s, \"irq\": %s, \"wait\": \"%s\", \"window_turns\": %" PRIu64 ", \"create_ns\":"
+                           "%s, \"irq\": %s, \"wait\": \"%s\", "
+                           "\"window_turns\": %" PRIu64 ", \"create_ns\":"
                            " %" PRIu64 ",\n", g->o.nqueues, g->o.entries,
                            g->o.dbbuf ? "true" : "false",
                            g->o.irq ? "true" : "false",

@@ -142,6 +142,27 @@ static void test_plugin_argument(void)
     g_assert_nonnull(strstr(err, "speed=fast"));
 }
 
+/* A module that was built for another QEMU: one sentence, and no crash. */
+static void test_foreign_module(void)
+{
+    g_autofree char *line = g_strdup_printf(
+        "timeout 5 %s -display none -machine none -plugin %s",
+        g_getenv("QTEST_QEMU_BINARY"), g_getenv("ENVME_FOREIGN_MODULE"));
+    g_autofree char *err = NULL;
+    g_auto(GStrv) lines = NULL;
+    int status;
+
+    g_assert_true(g_spawn_command_line_sync(line, NULL, &err, &status, NULL));
+    g_test_message("stderr: %s", err);
+    g_assert_true(WIFEXITED(status));
+    g_assert_cmpint(WEXITSTATUS(status), ==, 1);
+    lines = g_strsplit(err, "\n", -1);
+    g_assert_true(g_str_has_prefix(lines[0], "envme.so cannot be loaded: "));
+    g_assert_nonnull(strstr(lines[0], "built for QEMU"));
+    /* And QEMU's own line about it. */
+    g_assert_cmpuint(g_strv_length(lines), <=, 3);
+}
+
 /* LD_PRELOAD comes early enough for the help texts. */
 static void test_preload_help(void)
 {
@@ -295,6 +316,9 @@ int main(int argc, char **argv)
         qn_add_data(path, &bad[i], test_bad, 0);
     }
     qn_add("/cmdline/plugin-argument", test_plugin_argument, 0);
+    if (g_getenv("ENVME_FOREIGN_MODULE")) {
+        qn_add("/cmdline/foreign-module", test_foreign_module, QN_SMOKE);
+    }
     qn_add("/cmdline/preload-help", test_preload_help, QN_SMOKE);
     qn_add("/cmdline/loaded-twice", test_loaded_twice, 0);
     qn_add("/cmdline/preload-elsewhere", test_preload_elsewhere, 0);

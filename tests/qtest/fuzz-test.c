@@ -16,7 +16,7 @@ typedef struct Fuzz {
     GRand *r;
     uint64_t mem;           /* 1 MiB that commands point to */
     QnSq *sq[NQ + 1];       /* [0]: admin */
-    unsigned ops;
+    unsigned ops, starts;
 } Fuzz;
 
 static uint32_t pick(Fuzz *f, uint32_t n)
@@ -126,6 +126,7 @@ static void fresh_queues(Fuzz *f)
     QNvme *q = f->q;
     unsigned i;
 
+    f->starts++;
     qn_pci_restore(q);
     qn_w4(q, ENVME_REG_CC, 0);
     qn_wait(q, ENVME_REG_CSTS, ENVME_CSTS_RDY, 0);
@@ -268,7 +269,7 @@ static void test_fuzz(const void *data)
     while (g_get_monotonic_time() < end) {
         fuzz_one(&f);
     }
-    g_test_message("%u operations", f.ops);
+    g_test_message("%u operations, %u starts", f.ops, f.starts);
     fresh_queues(&f);
     qn_verify_io(f.q, f.sq[1], 0, 64, 1);
     for (i = 1; i <= NQ; i++) {
