@@ -133,6 +133,7 @@ struct envme_sq {
     struct envme_sq *cork_next;
     GQueue inflight;            /* struct envme_cmd, by cmd->link */
     struct envme_cmd *fused;    /* first of a pair: waits for the second */
+    bool second_slot;           /* a CQ slot is kept for that one */
     struct envme_shadow shadow;
     struct envme_cmd *deleter;  /* Delete I/O SQ waiting for inflight */
     /* Commands that an Abort found before they were fetched. */
