@@ -72,6 +72,9 @@ struct envme_db {
     _Atomic uint32_t size;          /* entries; 0: no such queue now */
     _Atomic(struct envme_db *) next;    /* in the lane's list of rung ones */
     atomic_bool queued;             /* is in such a list */
+    /* CQ: the lane waits for the host's head; else it looks by itself. */
+    atomic_bool wanted;
+    _Atomic uint32_t tail;          /* CQ: what may be freed up to */
     _Atomic uint16_t lane;
     bool is_cq;
     void *queue;                    /* SQ or CQ; that lane's alone */
@@ -121,6 +124,12 @@ struct envme_cq {
 
 #define ENVME_SQ_ABORTS 8
 
+struct envme_sq_abort {
+    uint32_t index;
+    uint16_t cid;
+    struct envme_cmd *abort;
+};
+
 struct envme_sq {
     struct envme_ring ring;
     struct envme_arb_node node;
@@ -136,11 +145,7 @@ struct envme_sq {
     struct envme_shadow shadow;
     struct envme_cmd *deleter;  /* Delete I/O SQ waiting for inflight */
     /* Commands that an Abort found before they were fetched. */
-    struct {
-        uint32_t index;
-        uint16_t cid;
-        struct envme_cmd *abort;
-    } aborts[ENVME_SQ_ABORTS];
+    struct envme_sq_abort *aborts;  /* [ENVME_SQ_ABORTS], made when needed */
     unsigned naborts;
 };
 

@@ -527,6 +527,7 @@ static void pci_teardown(EnvmeState *s)
         envme_ctrl_leave(s->ctrl);
         envme_qexec_stop(&s->exec);
     }
+    envme_qdma_fini(&s->dma);
     if (msix_present(dev)) {
         msix_unuse_all_vectors(dev);
         if (s->props.msix_exclusive_bar) {
