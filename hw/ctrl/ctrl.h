@@ -72,9 +72,6 @@ struct envme_db {
     _Atomic uint32_t size;          /* entries; 0: no such queue now */
     _Atomic(struct envme_db *) next;    /* in the lane's list of rung ones */
     atomic_bool queued;             /* is in such a list */
-    /* CQ: the lane waits for the host's head; else it looks by itself. */
-    atomic_bool wanted;
-    _Atomic uint32_t tail;          /* CQ: what may be freed up to */
     _Atomic uint16_t lane;
     bool is_cq;
     void *queue;                    /* SQ or CQ; that lane's alone */

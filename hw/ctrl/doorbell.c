@@ -45,8 +45,6 @@ void envme_doorbell_open(struct envme_db *db, void *queue, bool is_cq,
     db->queue = queue;
     db->is_cq = is_cq;
     atomic_store(&db->value, 0);
-    atomic_store(&db->tail, 0);
-    atomic_store(&db->wanted, false);
     atomic_store(&db->lane, lane);
     atomic_store(&db->size, size);
 }
@@ -78,29 +76,6 @@ void envme_doorbell_report_bad(struct envme_ctrl *ctrl)
     }
 }
 
-/*
- * A CQ's head that nobody waits for: stored, and the lane finds it when it is
- * short of slots. With a pin, whose level depends on it, or with a value that
- * is wrong, the lane has to look now.
- */
-static bool doorbell_quiet(struct envme_ctrl *ctrl, struct envme_db *db,
-                           uint32_t head, uint32_t size)
-{
-    const struct envme_irq *irq = &ctrl->ports.irq;
-    uint32_t old = atomic_load(&db->value);
-    uint32_t tail = atomic_load(&db->tail);
-    uint32_t freed = (head + size - old) % size;
-    uint32_t used = (tail + size - old) % size;
-
-    if (!irq->is_level || irq->is_level(irq->opaque) || freed > used) {
-        return false;
-    }
-    atomic_store(&db->value, head);
-    /* Pairs with the fence in envme_cq_want(). */
-    atomic_thread_fence(memory_order_seq_cst);
-    return !atomic_load(&db->wanted);
-}
-
 void envme_ctrl_doorbell(struct envme_ctrl *ctrl, uint64_t off, uint64_t val,
                          unsigned size)
 {
@@ -126,9 +101,6 @@ void envme_ctrl_doorbell(struct envme_ctrl *ctrl, uint64_t off, uint64_t val,
     val &= 0xffff;              /* DW0[31:16] is reserved */
     if (val >= entries) {
         envme_doorbell_bad(ctrl, ENVME_BAD_DB_VALUE, qid);
-        return;
-    }
-    if (index & 1 && doorbell_quiet(ctrl, db, val, entries)) {
         return;
     }
     atomic_store(&db->value, val);

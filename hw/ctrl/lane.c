@@ -320,7 +320,7 @@ static void lane_doorbell(struct envme_db *db, uint32_t value)
         if (cq->shadow.on) {
             envme_shadow_look_cq(cq);
             envme_cq_watch_pin(cq);
-        } else if (value != cq->ring.ring.head) {
+        } else {
             envme_cq_set_head(cq, value);
         }
     } else {

@@ -419,7 +419,9 @@ static bool sq_abort_unfetched(struct envme_sq *sq, uint16_t cid,
     const struct envme_dma *dma = &abort->ctrl->ports.dma;
     uint32_t i;
 
-    if (sq->naborts == ENVME_SQ_ABORTS) {
+    /* With its CQ full it will not be fetched before the host has looked, and
+     * the host may be waiting for us. */
+    if (sq->naborts == ENVME_SQ_ABORTS || sq->is_corked) {
         return false;
     }
     if (!sq->aborts) {
@@ -554,7 +556,6 @@ void envme_queue_uncork(struct envme_cq *cq)
     struct envme_sq *sq = cq->corked;
 
     cq->corked = NULL;
-    atomic_store(&cq->db->wanted, false);
     while (sq) {
         struct envme_sq *next = sq->cork_next;
 
@@ -569,8 +570,11 @@ static bool queue_reserve(struct envme_cq *cq)
     if (envme_cring_reserve(&cq->ring)) {
         return true;
     }
-    envme_cq_look(cq);
-    return envme_cring_reserve(&cq->ring);
+    if (cq->shadow.on) {
+        envme_shadow_look_cq(cq);
+        return envme_cring_reserve(&cq->ring);
+    }
+    return false;
 }
 
 struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
@@ -584,7 +588,9 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
 
     if (!queue_reserve(sq->cq)) {
         sq_cork(sq);
-        envme_cq_want(sq->cq);
+        if (sq->cq->shadow.on) {
+            envme_shadow_arm_cq(sq->cq);
+        }
         return NULL;
     }
     cmd = envme_lane_get_cmd(lane);
@@ -676,8 +682,6 @@ bool envme_queue_post(struct envme_cmd *cmd)
 
     assert(cmd->slot);
     index = envme_cring_post(&cq->ring, &phase);
-    atomic_store_explicit(&cq->db->tail, cq->ring.ring.tail,
-                          memory_order_relaxed);
     cqe.dw0 = le32(cmd->dw0);
     cqe.dw1 = le32(cmd->dw1);
     cqe.sqhd = le16(sq->ring.head);
@@ -763,32 +767,6 @@ void envme_lane_flush_irqs(struct envme_lane *lane)
         if (cq->ien && !cq_put_off(cq, posted)) {
             cq_signal(cq);
         }
-    }
-}
-
-/* What the host has freed since. */
-void envme_cq_look(struct envme_cq *cq)
-{
-    if (cq->shadow.on) {
-        envme_shadow_look_cq(cq);
-    } else {
-        uint32_t head = atomic_load(&cq->db->value);
-
-        if (head != cq->ring.ring.head) {
-            envme_cq_set_head(cq, head);
-        }
-    }
-}
-
-/* From here on the host's writes of its head are told at once. */
-void envme_cq_want(struct envme_cq *cq)
-{
-    atomic_store(&cq->db->wanted, true);
-    atomic_thread_fence(memory_order_seq_cst);
-    if (cq->shadow.on) {
-        envme_shadow_arm_cq(cq);
-    } else {
-        envme_cq_look(cq);
     }
 }
 

@@ -61,8 +61,6 @@ void envme_cq_set_head(struct envme_cq *cq, uint32_t head);
 /* With a shadow doorbell and a level-triggered pin that is up: the pin goes
  * down when the host's head says so, so the host has to ring. */
 void envme_cq_watch_pin(struct envme_cq *cq);
-void envme_cq_look(struct envme_cq *cq);
-void envme_cq_want(struct envme_cq *cq);
 /* Interrupts that are put off, now. */
 void envme_lane_signal_all(struct envme_lane *lane);
 /* Interrupts for the CQs posted to in this turn. */
