@@ -419,9 +419,7 @@ static bool sq_abort_unfetched(struct envme_sq *sq, uint16_t cid,
     const struct envme_dma *dma = &abort->ctrl->ports.dma;
     uint32_t i;
 
-    /* With its CQ full it will not be fetched before the host has looked, and
-     * the host may be waiting for us. */
-    if (sq->naborts == ENVME_SQ_ABORTS || sq->is_corked) {
+    if (sq->naborts == ENVME_SQ_ABORTS) {
         return false;
     }
     if (!sq->aborts) {

@@ -133,6 +133,7 @@ ENVME_WEAK(rcu_gp_event)
 ENVME_WEAK(global_aio_wait)
 #if ENVME_QEMU_BUILT_FOR < ENVME_QEMU_VERSION(10, 2)
 ENVME_WEAK(ram_list)
+ENVME_WEAK(target_page)
 #endif
 
 #endif
