@@ -294,6 +294,7 @@ void envme_sq_delete(struct envme_ctrl *ctrl, struct envme_sq *sq)
     sq->cq->nsq--;
     ctrl->sq[sq->id] = NULL;
     ctrl->nsq -= sq->id != 0;
+    g_free(sq->aborts);
     g_free(sq->mem.pages);
     g_free(sq);
 }
@@ -420,6 +421,9 @@ static bool sq_abort_unfetched(struct envme_sq *sq, uint16_t cid,
 
     if (sq->naborts == ENVME_SQ_ABORTS) {
         return false;
+    }
+    if (!sq->aborts) {
+        sq->aborts = g_new0(struct envme_sq_abort, ENVME_SQ_ABORTS);
     }
     for (i = sq->ring.head; i != sq->ring.tail;
          i = envme_ring_next(&sq->ring, i)) {

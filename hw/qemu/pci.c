@@ -318,6 +318,7 @@ static void pci_teardown(EnvmeState *s)
         envme_qexec_stop(&s->exec);
     }
     envme_qstate_close(&s->state);
+    envme_qdma_fini(&s->dma);
     if (msix_present(dev)) {
         msix_unuse_all_vectors(dev);
         if (s->props.msix_exclusive_bar) {
