@@ -226,6 +226,7 @@ struct th {
     atomic_bool bme_quiet;      /* off, and nothing is mapped any more */
     atomic_uint refused;        /* with -EBUSY */
     atomic_uint dma_ops;        /* that went through */
+    atomic_uint loads;          /* by which threads are slowed down */
     atomic_uint self_dma, mmio_ops, bad_addr;
     uint8_t hit[TH_RAM_SIZE / 4096];    /* pages written by the device; */
     bool track_hits;                    /* single-thread only */
