@@ -138,6 +138,10 @@ static int mem_gate(struct th *h, const char *what, uint64_t addr,
         atomic_fetch_add_explicit(&h->bad_addr, 1, memory_order_relaxed);
         return -EIO;
     }
+    if (h->window_hi && addr < TH_RAM_SIZE && len != 16 && len != 64 &&
+        !mem_in(addr, len, h->window_lo, h->window_hi - h->window_lo)) {
+        return -EIO;
+    }
     if (mem_overlaps(addr, len, TH_BAR_BASE, mem_bar_size(h))) {
         atomic_fetch_add_explicit(&h->self_dma, 1, memory_order_relaxed);
         return -EACCES;
@@ -263,7 +267,7 @@ static void *mem_map(void *opaque, uint64_t addr, size_t *len, bool is_write,
     uint8_t *p;
 
     /* One byte is enough to be there; the length is cut. */
-    *err = mem_gate(h, "map", addr, n ? 1 : 0);
+    *err = mem_gate(h, "map", addr, n > 64 ? 1 : n);
     if (!*err) {
         *err = mem_hit(h, TH_AT_MAP);
     }

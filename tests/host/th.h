@@ -227,6 +227,8 @@ struct th {
     atomic_uint refused;        /* with -EBUSY */
     atomic_uint dma_ops;        /* that went through */
     atomic_uint loads;          /* by which threads are slowed down */
+    /* When set: other than for queue entries, there is memory only here. */
+    uint64_t window_lo, window_hi;
     atomic_uint self_dma, mmio_ops, bad_addr;
     uint8_t hit[TH_RAM_SIZE / 4096];    /* pages written by the device; */
     bool track_hits;                    /* single-thread only */
