@@ -2,6 +2,7 @@
 /* Identify: namespaces. Base 2.1, 5.1.13.2; NVM 1.1, 4.1.5. */
 #include <string.h>
 
+#include "envme/id-ns.h"
 #include "hw/admin/admin.h"
 
 /* ---- which namespace ------------------------------------------------------ */
@@ -66,7 +67,7 @@ static uint8_t identify_nsattr(const struct envme_ns *ns)
 
 static void identify_formats(const struct envme_ns *ns, struct envme_id_ns *id)
 {
-    bool md = false;
+    bool md = false, pi = false;
 
     id->nlbaf = ns->nlbaf - 1;
     id->flbas = FIELD_SET(ENVME_FLBAS_FIDXL, ns->flbas & 0xf) |
@@ -77,10 +78,17 @@ static void identify_formats(const struct envme_ns *ns, struct envme_id_ns *id)
         id->lbaf[i].ds = ns->lbaf[i].lbads;
         id->lbaf[i].rp = ns->lbaf[i].rp;
         md |= ns->lbaf[i].ms != 0;
+        pi |= ns->lbaf[i].ms >= 8;
     }
     if (md) {
         id->mc = ENVME_MC_MTELBA | ENVME_MC_MTSMB;
     }
+    if (pi) {
+        id->dpc = ENVME_DPC_PIT1S | ENVME_DPC_PIT2S | ENVME_DPC_PIT3S |
+                  ENVME_DPC_PIIFB | ENVME_DPC_PIILB;
+    }
+    id->dps = FIELD_SET(ENVME_DPS_PIT, ns->pi.type) |
+              FIELD_SET(ENVME_DPS_PIP, ns->pi.first);
 }
 
 static void identify_ns(const struct envme_ns *ns, struct envme_id_ns *id)

@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 
 #include "envme/cmd.h"
+#include "hw/core/pi.h"
 #include "hw/ns/backend.h"
 
 #define ENVME_MAX_LBAF 64
@@ -25,6 +26,9 @@ struct envme_ns_lbaf {
     uint8_t lbads;              /* logical block size is 2^lbads bytes */
     uint8_t rp;
     uint16_t ms;                /* metadata bytes per logical block */
+    /* What protection information looks like if it is turned on: an entry of
+     * ELBAF (NVM 1.1, 4.1.5.3). */
+    uint32_t elbaf;
 };
 
 struct envme_ns_params {
@@ -43,6 +47,10 @@ struct envme_ns_params {
                                    * what is more (NPDG) */
     uint16_t ms;                /* metadata bytes per block */
     bool mset;                  /* metadata at the end of each block's data */
+    uint8_t pi;                 /* protection information type, 0: none */
+    uint8_t pil;                /* 1: in the first bytes of the metadata */
+    uint8_t pif;                /* ENVME_PIF_16B, _32B or _64B */
+    uint8_t pi_sts;             /* storage tag bits; 0: the fewest there are */
     uint16_t mssrl;             /* logical blocks; Copy */
     uint32_t mcl;
     uint8_t msrc;
@@ -66,6 +74,7 @@ struct envme_ns {
     bool extended;              /* metadata interleaved with the data */
     uint8_t lbads;
     uint16_t ms;
+    struct envme_pi pi;         /* type 0: none */
     _Atomic uint64_t nsze;      /* logical blocks */
     uint64_t moff;              /* byte offset of the metadata area */
     struct envme_geometry geo;
@@ -95,6 +104,11 @@ void envme_ns_free(struct envme_ns *ns);
  * running: what is beyond a new end fails in the backend.
  * Returns whether anything that a host can see has changed. */
 bool envme_ns_refresh(struct envme_ns *ns);
+
+/* Protection information of this type (0: none) for the format in use, in the
+ * first or the last bytes of the metadata. False, and nothing has changed,
+ * when the format has no room for it. Like a change of format. */
+bool envme_ns_set_pi(struct envme_ns *ns, uint8_t type, bool first);
 
 static inline uint64_t envme_ns_blocks_to_bytes(const struct envme_ns *ns,
                                                 uint64_t blocks)

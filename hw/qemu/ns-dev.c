@@ -159,6 +159,10 @@ static const Property ns_props[] = {
     DEFINE_PROP_UINT64("eui64", EnvmeNsState, params.eui64, 0),
     DEFINE_PROP_UINT16("ms", EnvmeNsState, params.ms, 0),
     DEFINE_PROP_UINT8("mset", EnvmeNsState, mset, 0),
+    DEFINE_PROP_UINT8("pi", EnvmeNsState, params.pi, 0),
+    DEFINE_PROP_UINT8("pil", EnvmeNsState, params.pil, 0),
+    DEFINE_PROP_UINT8("pif", EnvmeNsState, params.pif, 0),
+    DEFINE_PROP_UINT8("pi.sts", EnvmeNsState, params.pi_sts, 0),
 };
 
 static const VMStateDescription ns_vmstate = {

@@ -106,7 +106,7 @@ void envme_nvm_cursor_data(struct envme_nvm_cursor *c,
 
     *c = (struct envme_nvm_cursor){ .iov = cmd->data.iov,
                                     .niov = cmd->data.niov };
-    if (ns->extended) {
+    if (ns->extended && envme_nvm_host_ms(cmd)) {
         c->take = 1u << ns->lbads;
         c->skip = ns->ms;
     }

@@ -23,6 +23,7 @@ envme_run_fn envme_nvm_verify;
 
 /* Read, Write, Compare: check the command, then say what it moves. */
 envme_len_fn envme_nvm_read_len, envme_nvm_write_len, envme_nvm_md_len;
+envme_len_fn envme_nvm_compare_len;
 /* Write Zeroes, Verify: check, move nothing. */
 envme_len_fn envme_nvm_write_zeroes_len, envme_nvm_verify_len;
 envme_len_fn envme_nvm_dsm_len;
@@ -52,6 +53,33 @@ struct envme_status envme_nvm_check_range(struct envme_cmd *cmd,
 struct envme_status envme_nvm_check_holes(struct envme_cmd *cmd);
 /* WRITE and WRITE_ZEROES: must it be on stable storage when it is done? */
 unsigned envme_nvm_write_flags(const struct envme_cmd *cmd);
+
+/* ---- protection information ------------------------------------------- */
+
+static inline uint8_t envme_nvm_prinfo(const struct envme_cmd *cmd)
+{
+    return FIELD_GET(ENVME_RW_PRINFO, envme_cmd_cdw(cmd, 12));
+}
+
+/* Metadata bytes per block that the host has in its buffers. */
+static inline uint16_t envme_nvm_host_ms(const struct envme_cmd *cmd)
+{
+    const struct envme_ns *ns = cmd->ns;
+
+    return ns->pi.type ? envme_pi_host_ms(&ns->pi, envme_nvm_prinfo(cmd) &
+                                          ENVME_PRINFO_PRACT) : ns->ms;
+}
+
+/* Invalid Protection Information; pract: may PRACT be set? */
+struct envme_status envme_nvm_check_pi(struct envme_cmd *cmd, bool pract);
+
+/* The commands on a namespace that has it. */
+envme_run_fn envme_nvm_pi_read, envme_nvm_pi_write, envme_nvm_pi_compare;
+envme_run_fn envme_nvm_pi_verify, envme_nvm_pi_zeroes;
+
+/* Turns the tuples in the metadata of nlb blocks from what lies on the medium
+ * into what they are, or back: see layout.h. */
+void envme_nvm_pi_flip(const struct envme_pi *pi, uint8_t *md, uint64_t nlb);
 
 /* ---- several backend requests, one after the other ------------------- */
 

@@ -5,7 +5,7 @@
 #include "envme/nvm.h"
 #include "hw/iocs/nvm/nvm.h"
 
-/* CDW12 and CDW13 without Command Extension Types and directives; without
+/* CDW12 and CDW13 without Command Extension Types and directives. Without
  * protection information PRINFO and STC have no meaning but are no error. */
 #define CDW12_RW    (ENVME_RW_NLB | ENVME_RW_STC | ENVME_RW_PRINFO |  \
                      ENVME_RW_FUA | ENVME_RW_LR)
@@ -43,7 +43,7 @@ static const struct envme_row nvm_rows[256] = {
     [ENVME_NVM_COMPARE] = {
         .name = "compare", .spec = "NVM 1.1, 3.3.1",
         .run = envme_nvm_compare,
-        .len = envme_nvm_read_len, .mdlen = envme_nvm_md_len,
+        .len = envme_nvm_compare_len, .mdlen = envme_nvm_md_len,
         .effects = ENVME_EFF_CSP_NS,
         .gate = ENVME_GATE_NS_ACTIVE,
         .access = ENVME_ACCESS_READ,
@@ -84,15 +84,19 @@ static const struct envme_row nvm_rows[256] = {
     },
 };
 
-/* CNS 05h. No protection information: no storage tags, guard formats 16b. */
+/* CNS 05h. The storage tag's mask is all ones, in every format. */
 void envme_nvm_identify_ns(struct envme_ctrl *ctrl, struct envme_ns *ns,
                            void *buf)
 {
     struct envme_id_ns_nvm *id = buf;
 
     (void)ctrl;
-    (void)ns;
-    id->pic = 0;
+    id->lbstm = le64(ns->pi.lbstm);
+    id->pic = ENVME_PIC_PIC16BPISTS | ENVME_PIC_PIC16BPISTM |
+              ENVME_PIC_STCRS | ENVME_PIC_QPIFS;
+    for (unsigned i = 0; i < ns->nlbaf; i++) {
+        id->elbaf[i] = le32(ns->lbaf[i].elbaf);
+    }
 }
 
 /* CNS 06h. Limits that are 0 are none. */

@@ -61,14 +61,20 @@ static struct envme_status zeroes_step(struct envme_cmd *cmd, int err)
 struct envme_status envme_nvm_write_zeroes_len(struct envme_cmd *cmd,
                                                uint64_t *len)
 {
+    struct envme_status st = envme_nvm_check_range(cmd, true);
+
     *len = 0;
-    return envme_nvm_check_range(cmd, true);
+    return envme_st_err(st) ? st : envme_nvm_check_pi(cmd, true);
 }
 
 struct envme_status envme_nvm_write_zeroes(struct envme_cmd *cmd)
 {
     struct zeroes_state *s = ENVME_CMD_STATE(cmd, struct zeroes_state);
 
+    if (cmd->ns->pi.type && envme_nvm_prinfo(cmd) & ENVME_PRINFO_PRACT) {
+        return envme_nvm_pi_zeroes(cmd);
+    }
+    /* Without PRACT protection information is as in deallocated blocks. */
     s->now = 0;
     s->range = s->nranges = 0;
     s->flags = envme_nvm_write_flags(cmd);
