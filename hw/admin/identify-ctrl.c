@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "envme/id-ctrl.h"
 #include "hw/admin/admin.h"
 
 /* log2 of the entry sizes, the least and the most. */
@@ -70,6 +71,11 @@ static void identify_limits(const struct envme_ctrl *ctrl,
     id->nn = le32(ctrl->subsys->nn);
     id->awun = le16(p->awun);
     id->awupf = le16(p->awupf);
+    /* A fused pair may be as long as an atomic write. */
+    if (ctrl->fuses) {
+        id->fuses = le16(ENVME_FUSES_FCWS);
+        id->acwu = le16(p->awun);
+    }
 }
 
 /* CNS 01h. A field that is not set is 0: not there, or not told. */

@@ -91,6 +91,22 @@ static void identify_formats(const struct envme_ns *ns, struct envme_id_ns *id)
               FIELD_SET(ENVME_DPS_PIP, ns->pi.first);
 }
 
+static void identify_atomicity(const struct envme_ns *ns,
+                               struct envme_id_ns *id)
+{
+    const struct envme_ns_params *p = &ns->params;
+
+    if (!p->nawun && !p->nawupf && !p->nabsn && !p->nabo && !p->nabspf) {
+        return;
+    }
+    id->nsfeat |= ENVME_NSFEAT_NSABP;
+    id->nawun = id->nacwu = le16(p->nawun);
+    id->nawupf = le16(p->nawupf);
+    id->nabsn = le16(p->nabsn);
+    id->nabo = le16(p->nabo);
+    id->nabspf = le16(p->nabspf);
+}
+
 static void identify_ns(const struct envme_ns *ns, struct envme_id_ns *id)
 {
     uint64_t nsze = ns->nsze;
@@ -102,6 +118,7 @@ static void identify_ns(const struct envme_ns *ns, struct envme_id_ns *id)
     }
     identify_formats(ns, id);
     identify_performance(ns, id);
+    identify_atomicity(ns, id);
     id->nmic = ns->params.shared ? ENVME_NMIC_SHRNS : 0;
     id->dlfeat = identify_dlfeat(ns);
     for (unsigned i = 0; i < 8; i++) {

@@ -311,7 +311,14 @@ static struct envme_status feat_show_vector(struct envme_cmd *cmd,
 
 /* ---- 0Ah Write Atomicity Normal ------------------------------------------------- */
 
-/* DN allows us to keep less than AWUN; what is kept does not depend on it. */
+static uint32_t feat_default_atomicity(struct envme_ctrl *ctrl,
+                                       struct envme_ns *ns)
+{
+    (void)ns;
+    return FIELD_SET(ENVME_FEAT_WAN_DN, ctrl->params.dn);
+}
+
+/* With DN, commands of the same blocks don't wait for each other. */
 static struct envme_status feat_set_atomicity(FEAT_SET_ARGS)
 {
     FEAT_UNUSED();
@@ -423,7 +430,8 @@ const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS] = {
     {
         .name = "write-atomicity-normal", .spec = "NVM 1.1, 4.1.3",
         .fid = ENVME_FID_WRITE_ATOMIC, .scope = ENVME_FEAT_CTRL,
-        .saveable = true, .changeable = true, .set = feat_set_atomicity,
+        .saveable = true, .changeable = true,
+        .reset = feat_default_atomicity, .set = feat_set_atomicity,
     },
     {
         .name = "async-event-configuration", .spec = "Base 2.1, 5.1.25.1.5",

@@ -6,6 +6,9 @@
 #include "hw/ns/layout.h"
 #include "hw/ns/ns.h"
 
+/* Intervals of unreadable blocks; a guest can make no more of them. */
+#define NS_BAD_MAX (64u << 10)
+
 /* ---- parameters ------------------------------------------------------ */
 
 static uint32_t ns_pow2_near(uint32_t v, uint32_t min, uint32_t max)
@@ -117,6 +120,33 @@ static bool ns_check_pi(const struct envme_ns_params *p, char **err)
     return true;
 }
 
+/* NVM 1.1, 2.1.4: the boundary holds a unit, and starts below its own size. */
+static bool ns_check_atomic(const struct envme_ns_params *p, char **err)
+{
+    const struct {
+        const char *prop, *other;
+        uint16_t v, least, most;
+    } c[] = {
+        { "atomic.nawupf", "atomic.nawun", p->nawupf, 0, p->nawun },
+        { "atomic.nabsn", "atomic.nawun", p->nabsn,
+          p->nabsn ? p->nawun : 0, UINT16_MAX },
+        { "atomic.nabspf", "atomic.nawupf", p->nabspf,
+          p->nabspf ? p->nawupf : 0, UINT16_MAX },
+        { "atomic.nabo", "atomic.nabsn", p->nabo, 0, p->nabsn },
+    };
+
+    for (unsigned i = 0; i < ENVME_ARRAY_SIZE(c); i++) {
+        if (c[i].v < c[i].least || c[i].v > c[i].most) {
+            *err = g_strdup_printf("%s=%u does not fit %s; the nearest valid "
+                                   "value is %u", c[i].prop, c[i].v,
+                                   c[i].other, c[i].v < c[i].least ?
+                                   c[i].least : c[i].most);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool ns_check(const struct envme_ns_params *p,
                      const struct envme_geometry *geo, char **err)
 {
@@ -141,7 +171,7 @@ static bool ns_check(const struct envme_ns_params *p,
                         "is off (or give ms, for example ms=8)");
         return false;
     }
-    if (!ns_check_pi(p, err)) {
+    if (!ns_check_pi(p, err) || !ns_check_atomic(p, err)) {
         return false;
     }
     if (p->mcl < p->mssrl) {
@@ -278,6 +308,7 @@ struct envme_ns *envme_ns_new(const struct envme_ns_params *params,
         g_assert_not_reached();
     }
     g_mutex_init(&ns->lock);
+    envme_rangeset_init(&ns->bad, NS_BAD_MAX);
 
     /* A cache that cannot be turned off stays on. */
     if (be->ops->set_cache &&
@@ -293,6 +324,8 @@ void envme_ns_free(struct envme_ns *ns)
         return;
     }
     g_assert(!ns->subsys);
+    g_assert(!ns->ranges.head && !atomic_load(&ns->loose));
+    envme_rangeset_fini(&ns->bad);
     g_mutex_clear(&ns->lock);
     g_free(ns);
 }
@@ -310,4 +343,50 @@ bool envme_ns_refresh(struct envme_ns *ns)
     atomic_store(&ns->nuse_hint, nsze);
     atomic_store(&ns->read_only, geo.read_only);
     return nsze != old || was_ro != geo.read_only;
+}
+
+/* ---- blocks that cannot be read ------------------------------------------ */
+
+bool envme_ns_set_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb)
+{
+    bool ok;
+
+    g_mutex_lock(&ns->lock);
+    ok = envme_rangeset_add(&ns->bad, slba, nlb);
+    atomic_store(&ns->nbad, ns->bad.n);
+    g_mutex_unlock(&ns->lock);
+    return ok;
+}
+
+void envme_ns_clear_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb)
+{
+    if (!atomic_load(&ns->nbad)) {
+        return;
+    }
+    g_mutex_lock(&ns->lock);
+    if (!envme_rangeset_remove(&ns->bad, slba, nlb)) {
+        uint64_t lba;
+
+        /* No room for two of one. What was written has to be readable, so
+         * the rest of that interval becomes readable with it. */
+        while (envme_rangeset_first(&ns->bad, slba, nlb, &lba)) {
+            envme_rangeset_drop(&ns->bad, lba);
+        }
+    }
+    atomic_store(&ns->nbad, ns->bad.n);
+    g_mutex_unlock(&ns->lock);
+}
+
+bool envme_ns_find_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb,
+                       uint64_t *lba)
+{
+    bool found;
+
+    if (!atomic_load(&ns->nbad)) {
+        return false;
+    }
+    g_mutex_lock(&ns->lock);
+    found = envme_rangeset_first(&ns->bad, slba, nlb, lba);
+    g_mutex_unlock(&ns->lock);
+    return found;
 }

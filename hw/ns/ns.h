@@ -17,6 +17,8 @@
 
 #include "envme/cmd.h"
 #include "hw/core/pi.h"
+#include "hw/core/rangelock.h"
+#include "hw/core/rangeset.h"
 #include "hw/ns/backend.h"
 
 #define ENVME_MAX_LBAF 64
@@ -55,6 +57,9 @@ struct envme_ns_params {
     uint32_t mcl;
     uint8_t msrc;
     bool write_cache;           /* the volatile write cache starts enabled */
+    /* Atomicity: logical blocks, as in Identify; 0: nothing of its own. */
+    uint16_t nawun, nawupf;     /* 0's based */
+    uint16_t nabsn, nabo, nabspf;
 };
 
 struct envme_subsys;
@@ -87,6 +92,20 @@ struct envme_ns {
     _Atomic uint64_t nuse_hint;
 
     GMutex lock;
+    /*
+     * Who may go through which blocks now (under the lock), in use once
+     * somebody has asked for more than the backend gives: from then on `serial`
+     * stays set. `loose` counts the writes that began without; those who
+     * wait for them to end are in `settling`, linked by go_next.
+     */
+    struct envme_rangelock ranges;
+    struct envme_rangelock_entry *settling;
+    atomic_bool serial;
+    _Atomic uint32_t loose;
+    /* Blocks that cannot be read until they are written (under the lock), and
+     * how many intervals they are. */
+    struct envme_rangeset bad;
+    _Atomic uint32_t nbad;
     /* Which controllers have it attached, by CNTLID. Lane 0. */
     uint64_t attached[4];
 };
@@ -109,6 +128,15 @@ bool envme_ns_refresh(struct envme_ns *ns);
  * first or the last bytes of the metadata. False, and nothing has changed,
  * when the format has no room for it. Like a change of format. */
 bool envme_ns_set_pi(struct envme_ns *ns, uint8_t type, bool first);
+
+/* ---- blocks that cannot be read; any thread ------------------------------ */
+
+/* False: too many intervals. */
+bool envme_ns_set_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb);
+void envme_ns_clear_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb);
+/* The first of them in this range. */
+bool envme_ns_find_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb,
+                       uint64_t *lba);
 
 static inline uint64_t envme_ns_blocks_to_bytes(const struct envme_ns *ns,
                                                 uint64_t blocks)

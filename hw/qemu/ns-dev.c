@@ -162,6 +162,11 @@ static const Property ns_props[] = {
     DEFINE_PROP_UINT8("pi", EnvmeNsState, params.pi, 0),
     DEFINE_PROP_UINT8("pil", EnvmeNsState, params.pil, 0),
     DEFINE_PROP_UINT8("pif", EnvmeNsState, params.pif, 0),
+    DEFINE_PROP_UINT16("atomic.nawun", EnvmeNsState, params.nawun, 0),
+    DEFINE_PROP_UINT16("atomic.nawupf", EnvmeNsState, params.nawupf, 0),
+    DEFINE_PROP_UINT16("atomic.nabsn", EnvmeNsState, params.nabsn, 0),
+    DEFINE_PROP_UINT16("atomic.nabo", EnvmeNsState, params.nabo, 0),
+    DEFINE_PROP_UINT16("atomic.nabspf", EnvmeNsState, params.nabspf, 0),
     DEFINE_PROP_UINT8("pi.sts", EnvmeNsState, params.pi_sts, 0),
 };
 

@@ -125,6 +125,7 @@ struct th_ns_opts {
     uint32_t lbs;               /* 0: 512 */
     uint16_t ms;
     uint8_t pi, pil, pif, pi_sts;
+    uint16_t nawun, nabsn, nabo;
     bool mset, detached, priv, read_only, write_cache;
     uint32_t nsid;              /* 0: next */
     uint32_t align;             /* backend's, 0: 512 */

@@ -38,6 +38,12 @@ struct envme_status envme_nvm_check_holes(struct envme_cmd *cmd)
     struct envme_backend *be = ns->be;
     uint64_t off, end;
 
+    if (envme_ns_find_bad(ns, envme_nvm_slba(cmd), envme_nvm_nlb(cmd),
+                          &cmd->err_lba)) {
+        atomic_fetch_add(&cmd->ctrl->media_errors, 1);
+        return ENVME_ST(UNRECOVERED_READ);
+    }
+
     if (!be->ops->is_hole ||
         !FIELD_GET(ENVME_FEAT_ER_DULBE,
                    envme_feature_value(cmd->ctrl, ENVME_FID_ERROR_RECOVERY,

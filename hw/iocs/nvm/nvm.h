@@ -19,13 +19,23 @@ extern const struct envme_iocs envme_iocs_nvm;
 
 envme_run_fn envme_nvm_read, envme_nvm_write, envme_nvm_flush;
 envme_run_fn envme_nvm_compare, envme_nvm_write_zeroes, envme_nvm_dsm;
-envme_run_fn envme_nvm_verify;
+envme_run_fn envme_nvm_verify, envme_nvm_write_uncor;
+
+/* What has to wait for others, and what others have to wait for. */
+envme_enter_fn envme_nvm_enter_read, envme_nvm_enter_write;
+envme_enter_fn envme_nvm_enter_compare, envme_nvm_enter_uncor;
+/* The first of a fused pair against the second. */
+struct envme_status envme_nvm_check_fused(struct envme_cmd *cmd);
+/* For a command with its own idea of which blocks it writes. */
+struct envme_status envme_nvm_enter(struct envme_cmd *cmd, uint64_t slba,
+                                    uint64_t nlb);
 
 /* Read, Write, Compare: check the command, then say what it moves. */
 envme_len_fn envme_nvm_read_len, envme_nvm_write_len, envme_nvm_md_len;
 envme_len_fn envme_nvm_compare_len;
 /* Write Zeroes, Verify: check, move nothing. */
 envme_len_fn envme_nvm_write_zeroes_len, envme_nvm_verify_len;
+envme_len_fn envme_nvm_uncor_len;
 envme_len_fn envme_nvm_dsm_len;
 
 struct envme_status envme_nvm_check_rw(struct envme_cmd *cmd, uint64_t slba,
@@ -49,7 +59,8 @@ static inline uint32_t envme_nvm_nlb(const struct envme_cmd *cmd)
 /* slba and nlb of cmd against the namespace and its command set. */
 struct envme_status envme_nvm_check_range(struct envme_cmd *cmd,
                                           bool is_write);
-/* Deallocated or Unwritten Logical Block, where the host asked for it. */
+/* Unrecovered Read Error after Write Uncorrectable; Deallocated or Unwritten
+ * Logical Block, where the host asked for it. */
 struct envme_status envme_nvm_check_holes(struct envme_cmd *cmd);
 /* WRITE and WRITE_ZEROES: must it be on stable storage when it is done? */
 unsigned envme_nvm_write_flags(const struct envme_cmd *cmd);

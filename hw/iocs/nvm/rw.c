@@ -62,7 +62,9 @@ struct envme_status envme_nvm_write_len(struct envme_cmd *cmd, uint64_t *len)
 
 struct envme_status envme_nvm_compare_len(struct envme_cmd *cmd, uint64_t *len)
 {
-    return rw_len(cmd, false, false, len);
+    struct envme_status st = rw_len(cmd, false, false, len);
+
+    return envme_st_err(st) ? st : envme_nvm_check_fused(cmd);
 }
 
 struct envme_status envme_nvm_md_len(struct envme_cmd *cmd, uint64_t *len)
