@@ -55,7 +55,7 @@ static inline struct envme_admin *envme_admin(const struct envme_ctrl *ctrl)
 
 /* rows-cns.c, rows-feature.c, rows-log.c */
 extern const struct envme_cns_row envme_cns_rows[256];
-#define ENVME_ADMIN_FEATS 11
+#define ENVME_ADMIN_FEATS 12
 #define ENVME_ADMIN_LOGS  8
 extern const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS];
 extern const struct envme_log_row envme_log_rows[ENVME_ADMIN_LOGS];

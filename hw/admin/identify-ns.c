@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "envme/id-ns.h"
+#include "envme/feat.h"
 #include "hw/admin/admin.h"
+#include "hw/ctrl/feature.h"
 
 /* ---- which namespace ------------------------------------------------------ */
 
@@ -65,15 +67,21 @@ static uint8_t identify_nsattr(const struct envme_ns *ns)
     return ns->read_only ? ENVME_NSATTR_CWP : 0;
 }
 
-static void identify_formats(const struct envme_ns *ns, struct envme_id_ns *id)
+/* Without LBAFEE a host knows of 16 formats. */
+static void identify_formats(const struct envme_ctrl *ctrl,
+                             const struct envme_ns *ns, struct envme_id_ns *id)
 {
+    bool all = FIELD_GET(ENVME_HBS_LBAFEE,
+                         envme_feature_value(ctrl, ENVME_FID_HOST_BEHAVIOR,
+                                             NULL));
+    unsigned n = all ? ns->nlbaf : ENVME_MIN(ns->nlbaf, 16);
     bool md = false, pi = false;
 
-    id->nlbaf = ns->nlbaf - 1;
+    id->nlbaf = n - 1;
     id->flbas = FIELD_SET(ENVME_FLBAS_FIDXL, ns->flbas & 0xf) |
                 FIELD_SET(ENVME_FLBAS_FIDXU, ns->flbas >> 4) |
                 FIELD_SET(ENVME_FLBAS_MTELBA, ns->extended);
-    for (unsigned i = 0; i < ns->nlbaf; i++) {
+    for (unsigned i = 0; i < n; i++) {
         id->lbaf[i].ms = le16(ns->lbaf[i].ms);
         id->lbaf[i].ds = ns->lbaf[i].lbads;
         id->lbaf[i].rp = ns->lbaf[i].rp;
@@ -107,7 +115,8 @@ static void identify_atomicity(const struct envme_ns *ns,
     id->nabspf = le16(p->nabspf);
 }
 
-static void identify_ns(const struct envme_ns *ns, struct envme_id_ns *id)
+static void identify_ns(const struct envme_ctrl *ctrl,
+                        const struct envme_ns *ns, struct envme_id_ns *id)
 {
     uint64_t nsze = ns->nsze;
     uint64_t bytes = nsze * ((1ull << ns->lbads) + ns->ms);
@@ -116,9 +125,12 @@ static void identify_ns(const struct envme_ns *ns, struct envme_id_ns *id)
     if (ns->be->ops->is_hole) {
         id->nsfeat |= ENVME_NSFEAT_DAE;
     }
-    identify_formats(ns, id);
+    identify_formats(ctrl, ns, id);
     identify_performance(ns, id);
     identify_atomicity(ns, id);
+    id->mssrl = le16(ns->params.mssrl);
+    id->mcl = le32(ns->params.mcl);
+    id->msrc = ns->params.msrc;
     id->nmic = ns->params.shared ? ENVME_NMIC_SHRNS : 0;
     id->dlfeat = identify_dlfeat(ns);
     for (unsigned i = 0; i < 8; i++) {
@@ -136,7 +148,7 @@ struct envme_status envme_cns_ns(struct envme_cmd *cmd, void *buf)
     const struct envme_ns *ns = envme_ctrl_ns(cmd->ctrl, envme_cmd_nsid(cmd));
 
     if (envme_st_ok(st) && ns) {
-        identify_ns(ns, buf);
+        identify_ns(cmd->ctrl, ns, buf);
     }
     return st;
 }
@@ -149,7 +161,7 @@ struct envme_status envme_cns_alloc_ns(struct envme_cmd *cmd, void *buf)
                                                 envme_cmd_nsid(cmd));
 
     if (envme_st_ok(st) && ns) {
-        identify_ns(ns, buf);
+        identify_ns(cmd->ctrl, ns, buf);
     }
     return st;
 }

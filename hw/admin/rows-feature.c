@@ -379,6 +379,44 @@ static struct envme_status feat_get_timestamp(struct envme_cmd *cmd,
     return ENVME_ST(SUCCESS);
 }
 
+/* ---- 16h Host Behavior Support ------------------------------------------------------- */
+
+/*
+ * LBAFEE shows more than 16 formats in Identify, CDFE allows Copy's descriptor
+ * formats 2 and 3. ACRE has nothing to allow: CRDT1 to 3 are 0.
+ */
+static struct envme_status feat_set_behavior(FEAT_SET_ARGS)
+{
+    const struct envme_feat_host_behavior *b = data;
+    uint16_t cdfe = le16_get(b->cdfe);
+
+    FEAT_UNUSED();
+    if (b->acre > 1 || b->etdas || b->lbafee > 1 || b->hdisns ||
+        cdfe & ~(ENVME_CDFE_CDF2E | ENVME_CDFE_CDF3E)) {
+        return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
+                              offsetof(struct envme_sqe, dptr));
+    }
+    *value = FIELD_SET(ENVME_HBS_ACRE, b->acre) |
+             FIELD_SET(ENVME_HBS_LBAFEE, b->lbafee) |
+             FIELD_SET(ENVME_HBS_CDFE, cdfe);
+    return ENVME_ST(SUCCESS);
+}
+
+static struct envme_status feat_get_behavior(struct envme_cmd *cmd,
+                                             struct envme_ns *ns,
+                                             uint32_t *dw0, void *data)
+{
+    struct envme_feat_host_behavior *b = data;
+    uint32_t v = envme_feature_value(cmd->ctrl, ENVME_FID_HOST_BEHAVIOR, NULL);
+
+    (void)ns;
+    *dw0 = 0;
+    b->acre = FIELD_GET(ENVME_HBS_ACRE, v);
+    b->lbafee = FIELD_GET(ENVME_HBS_LBAFEE, v);
+    b->cdfe = le16(FIELD_GET(ENVME_HBS_CDFE, v));
+    return ENVME_ST(SUCCESS);
+}
+
 /* ---- the rows --------------------------------------------------------------------------- */
 
 const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS] = {
@@ -443,5 +481,12 @@ const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS] = {
         .fid = ENVME_FID_TIMESTAMP, .scope = ENVME_FEAT_CTRL,
         .changeable = true, .data_len = sizeof(struct envme_timestamp),
         .set = feat_set_timestamp, .get = feat_get_timestamp,
+    },
+    {
+        .name = "host-behavior-support", .spec = "Base 2.1, 5.1.25.1",
+        .fid = ENVME_FID_HOST_BEHAVIOR, .scope = ENVME_FEAT_CTRL,
+        .changeable = true,
+        .data_len = sizeof(struct envme_feat_host_behavior),
+        .set = feat_set_behavior, .get = feat_get_behavior,
     },
 };

@@ -174,6 +174,11 @@ static bool ns_check(const struct envme_ns_params *p,
     if (!ns_check_pi(p, err) || !ns_check_atomic(p, err)) {
         return false;
     }
+    if (!p->mssrl) {
+        *err = g_strdup("mssrl=0: Copy takes a block at least; the nearest "
+                        "valid value is 1");
+        return false;
+    }
     if (p->mcl < p->mssrl) {
         *err = g_strdup_printf("mcl=%u is below mssrl=%u; the nearest valid "
                                "value is %u", p->mcl, p->mssrl, p->mssrl);

@@ -139,23 +139,38 @@ static struct envme_status prot_failed(struct envme_cmd *cmd,
     return st;
 }
 
+static struct envme_status pi_run(const struct envme_ns *ns,
+                                  struct envme_pi_run *run, uint64_t nlb,
+                                  uint8_t *data, uint32_t stride, uint8_t *md,
+                                  bool generate)
+{
+    struct envme_pi_flat d = { .p = data, .take = 1u << ns->lbads,
+                               .stride = stride };
+    struct envme_pi_flat m = { .p = md, .take = ns->ms, .stride = ns->ms };
+    struct envme_pi_feed df = { envme_pi_flat_next, &d };
+    struct envme_pi_feed mf = { envme_pi_flat_next, &m };
+
+    return generate ? envme_pi_generate(run, nlb, &df, &mf)
+                    : envme_pi_verify(run, nlb, &df, &mf);
+}
+
+struct envme_status envme_nvm_pi_run(const struct envme_ns *ns,
+                                     struct envme_pi_run *run, uint64_t nlb,
+                                     uint8_t *data, uint8_t *md,
+                                     bool generate)
+{
+    return pi_run(ns, run, nlb, data, 1u << ns->lbads, md, generate);
+}
+
 static struct envme_status prot_run(struct envme_cmd *cmd,
                                     struct envme_pi_run *run, uint8_t *buf,
                                     uint8_t *mbuf, bool generate)
 {
     const struct prot_state *s = ENVME_CMD_STATE(cmd, struct prot_state);
     const struct envme_ns *ns = cmd->ns;
-    uint32_t bs = 1u << ns->lbads;
-    struct envme_pi_flat data = { .p = buf, .take = bs, .stride = bs };
-    struct envme_pi_flat md = { .p = mbuf, .take = ns->ms, .stride = ns->ms };
-    struct envme_pi_feed df = { envme_pi_flat_next, &data };
-    struct envme_pi_feed mf = { envme_pi_flat_next, &md };
 
-    if (s->op == PROT_ZEROES) {
-        data.stride = 0;
-    }
-    return generate ? envme_pi_generate(run, s->n, &df, &mf)
-                    : envme_pi_verify(run, s->n, &df, &mf);
+    return pi_run(ns, run, s->n, buf,
+                  s->op == PROT_ZEROES ? 0 : 1u << ns->lbads, mbuf, generate);
 }
 
 static void *prot_cursor_next(void *cursor, size_t *len)

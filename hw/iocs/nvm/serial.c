@@ -226,20 +226,20 @@ static struct envme_status serial_write(struct envme_cmd *cmd)
 struct envme_status envme_nvm_enter(struct envme_cmd *cmd, uint64_t slba,
                                     uint64_t nlb)
 {
-    serial_set(cmd, slba, nlb, false, serial_over_write);
+    serial_set(cmd, slba, nlb, false, serial_over);
     return serial_write(cmd);
 }
 
 struct envme_status envme_nvm_enter_write(struct envme_cmd *cmd)
 {
-    return envme_nvm_enter(cmd, envme_nvm_slba(cmd), envme_nvm_nlb(cmd));
+    serial_set(cmd, envme_nvm_slba(cmd), envme_nvm_nlb(cmd), false,
+               serial_over_write);
+    return serial_write(cmd);
 }
 
 struct envme_status envme_nvm_enter_uncor(struct envme_cmd *cmd)
 {
-    serial_set(cmd, envme_nvm_slba(cmd), envme_nvm_nlb(cmd), false,
-               serial_over);
-    return serial_write(cmd);
+    return envme_nvm_enter(cmd, envme_nvm_slba(cmd), envme_nvm_nlb(cmd));
 }
 
 struct envme_status envme_nvm_enter_read(struct envme_cmd *cmd)

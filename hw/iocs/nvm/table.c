@@ -83,6 +83,19 @@ static const struct envme_row nvm_rows[256] = {
         .cdw = { ENVME_DSM_NR,
                  ENVME_DSM_IDR | ENVME_DSM_IDW | ENVME_DSM_AD },
     },
+    [ENVME_NVM_COPY] = {
+        .name = "copy", .spec = "NVM 1.1, 3.3.2",
+        .run = envme_nvm_copy, .enter = envme_nvm_enter_copy,
+        .len = envme_nvm_copy_len,
+        .effects = ENVME_EFF_LBCC | ENVME_EFF_CSP_NS,
+        .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_WRITES,
+        .access = ENVME_ACCESS_WRITE,
+        .cap = ENVME_ONCS_NVMCPYS,
+        .cdw = { CDW_ALL, CDW_ALL,
+                 ENVME_COPY_NR | ENVME_COPY_DESFMT | ENVME_COPY_PRINFOR |
+                 ENVME_COPY_STCW | ENVME_COPY_STCR | ENVME_COPY_PRINFOW |
+                 ENVME_COPY_FUA | ENVME_COPY_LR, 0, CDW_ALL, CDW_ALL },
+    },
     [ENVME_NVM_VERIFY] = {
         .name = "verify", .spec = "NVM 1.1, 3.3.5",
         .run = envme_nvm_verify, .enter = envme_nvm_enter_read,
