@@ -172,6 +172,9 @@ struct envme_iocs {
                                     uint32_t nlb, bool is_write);
     void (*identify_ns)(struct envme_ctrl *ctrl, struct envme_ns *ns,
                         void *buf);     /* CNS 05h */
+    /* CNS 0Ah: of one of the formats that ns may have. */
+    void (*identify_format)(struct envme_ctrl *ctrl, struct envme_ns *ns,
+                            unsigned format, void *buf);
     void (*identify_ctrl)(struct envme_ctrl *ctrl, void *buf);  /* CNS 06h */
 };
 

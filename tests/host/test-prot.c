@@ -475,6 +475,52 @@ static void test_identify(void)
     th_free(h);
 }
 
+/* CNS 09h and 0Ah: of each format, the same tables, nothing of a namespace. */
+static void test_identify_format(void)
+{
+    struct th *h = th_new(.ns = { { .size = MIB, .ms = 8, .pi = 1,
+                                    .align = 8 } });
+    struct envme_sqe s = th_sqe(ENVME_ADM_IDENTIFY, 0);
+    struct envme_id_ns *id = g_malloc(4096), *f = g_malloc(4096);
+    struct envme_id_ns_nvm *nvm = g_malloc(4096), *g = g_malloc(4096);
+
+    th_enable(h);
+    th_assert_sc(th_identify(h, ENVME_CNS_NS, 1, id), SUCCESS);
+    th_assert_sc(th_identify(h, ENVME_CNS_CS_NS, 1, nvm), SUCCESS);
+    for (unsigned i = 0; i <= 16u; i++) {
+        s.cdw11 = le32(i);
+        s.cdw10 = le32(ENVME_CNS_NS_UDF);
+        if (i > id->nlbaf) {
+            th_assert_sc(th_cmd_data(h, 0, &s, f, 4096, TH_PRP),
+                         INVALID_FIELD);
+            s.cdw10 = le32(ENVME_CNS_CS_NS_UDF);
+            th_assert_sc(th_cmd_data(h, 0, &s, g, 4096, TH_PRP),
+                         INVALID_FIELD);
+            continue;
+        }
+        memset(f, 0xee, 4096);
+        th_assert_sc(th_cmd_data(h, 0, &s, f, 4096, TH_PRP), SUCCESS);
+        g_assert_cmpuint(f->nlbaf, ==, id->nlbaf);
+        g_assert_cmpint(memcmp(f->lbaf, id->lbaf, sizeof(f->lbaf)), ==, 0);
+        g_assert_cmphex(f->dpc, ==, id->dpc);
+        g_assert_cmpuint(f->dps | f->flbas | le64_get(f->nsze), ==, 0);
+        /* 4 KiB, in blocks of this format. */
+        g_assert_cmpuint(le16_get(f->npdg), ==,
+                         id->lbaf[i].ds == 9 ? 7 : 0);
+        s.cdw10 = le32(ENVME_CNS_CS_NS_UDF);
+        memset(g, 0xee, 4096);
+        th_assert_sc(th_cmd_data(h, 0, &s, g, 4096, TH_PRP), SUCCESS);
+        g_assert_cmpint(memcmp(g->elbaf, nvm->elbaf, sizeof(g->elbaf)), ==, 0);
+    }
+    s.cdw11 = le32(2u << 24);
+    th_assert_sc(th_cmd_data(h, 0, &s, g, 4096, TH_PRP), IOCS_INVALID);
+    g_free(id);
+    g_free(f);
+    g_free(nvm);
+    g_free(g);
+    th_free(h);
+}
+
 /* The limit is of what goes through the data pointer. */
 static void test_strip_mdts(void)
 {
@@ -529,6 +575,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/prot/all", test_all);
     g_test_add_func("/prot/identify", test_identify);
+    g_test_add_func("/prot/identify-format", test_identify_format);
     g_test_add_func("/prot/strip-mdts", test_strip_mdts);
     g_test_add_func("/prot/failures", test_failures);
     return g_test_run();

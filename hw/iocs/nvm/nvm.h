@@ -45,6 +45,8 @@ struct envme_status envme_nvm_check_rw(struct envme_cmd *cmd, uint64_t slba,
                                        uint32_t nlb, bool is_write);
 void envme_nvm_identify_ns(struct envme_ctrl *ctrl, struct envme_ns *ns,
                            void *buf);
+void envme_nvm_identify_format(struct envme_ctrl *ctrl, struct envme_ns *ns,
+                               unsigned format, void *buf);
 void envme_nvm_identify_ctrl(struct envme_ctrl *ctrl, void *buf);
 
 /* ---- the LBA range of a command -------------------------------------- */

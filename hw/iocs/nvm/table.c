@@ -108,6 +108,15 @@ static const struct envme_row nvm_rows[256] = {
     },
 };
 
+static void identify_pi(const struct envme_ns *ns, struct envme_id_ns_nvm *id)
+{
+    id->pic = ENVME_PIC_PIC16BPISTS | ENVME_PIC_PIC16BPISTM |
+              ENVME_PIC_STCRS | ENVME_PIC_QPIFS;
+    for (unsigned i = 0; i < ns->nlbaf; i++) {
+        id->elbaf[i] = le32(ns->lbaf[i].elbaf);
+    }
+}
+
 /* CNS 05h. The storage tag's mask is all ones, in every format. */
 void envme_nvm_identify_ns(struct envme_ctrl *ctrl, struct envme_ns *ns,
                            void *buf)
@@ -115,12 +124,17 @@ void envme_nvm_identify_ns(struct envme_ctrl *ctrl, struct envme_ns *ns,
     struct envme_id_ns_nvm *id = buf;
 
     (void)ctrl;
+    identify_pi(ns, id);
     id->lbstm = le64(ns->pi.lbstm);
-    id->pic = ENVME_PIC_PIC16BPISTS | ENVME_PIC_PIC16BPISTM |
-              ENVME_PIC_STCRS | ENVME_PIC_QPIFS;
-    for (unsigned i = 0; i < ns->nlbaf; i++) {
-        id->elbaf[i] = le32(ns->lbaf[i].elbaf);
-    }
+}
+
+/* CNS 0Ah. What is not of the namespace is the same for each format. */
+void envme_nvm_identify_format(struct envme_ctrl *ctrl, struct envme_ns *ns,
+                               unsigned format, void *buf)
+{
+    (void)ctrl;
+    (void)format;
+    identify_pi(ns, buf);
 }
 
 /* CNS 06h. Limits that are 0 are none. */
@@ -138,5 +152,6 @@ const struct envme_iocs envme_iocs_nvm = {
     .rows = nvm_rows,
     .check_rw = envme_nvm_check_rw,
     .identify_ns = envme_nvm_identify_ns,
+    .identify_format = envme_nvm_identify_format,
     .identify_ctrl = envme_nvm_identify_ctrl,
 };
