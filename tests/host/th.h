@@ -124,6 +124,8 @@ struct th_ns_opts {
     uint64_t size;              /* bytes; 0: no such namespace */
     uint32_t lbs;               /* 0: 512 */
     uint16_t ms;
+    uint8_t pi, pil, pif, pi_sts;
+    uint16_t nawun, nabsn, nabo;
     bool mset, detached, priv, read_only, write_cache;
     uint32_t nsid;              /* 0: next */
     uint32_t align;             /* backend's, 0: 512 */
@@ -417,6 +419,7 @@ struct th_rw {
     void *data;                 /* may be NULL */
     void *md;                   /* separate metadata */
     uint32_t cdw12;             /* or-ed in */
+    uint32_t cdw2, cdw3, cdw14, cdw15;
     unsigned shape;
     uint32_t block;             /* bytes; 0: the namespace's */
 };
