@@ -215,7 +215,8 @@ static void cmd_run(struct envme_cmd *cmd)
     struct envme_status st = ENVME_ST(SUCCESS);
     int err = 0;
 
-    if (cmd->row->enter && !cmd->over) {
+    /* A command that has been moved entered, or need not, on its own lane. */
+    if (cmd->row->enter && !cmd->over && !cmd->moved) {
         st = cmd->row->enter(cmd);
         if (envme_st_pending(st)) {
             return;
@@ -736,11 +737,14 @@ void envme_cmd_cancel(struct envme_cmd *cmd)
 {
     struct envme_backend *be;
 
+    if (cmd->moved) {
+        return;                 /* lane 0 has it */
+    }
     if (cmd->unwait) {
         cmd->unwait(cmd);
         return;
     }
-    if (cmd->moved || !cmd->io_pending) {
+    if (!cmd->io_pending) {
         return;
     }
     be = cmd->io_ns->be;

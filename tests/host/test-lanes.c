@@ -43,7 +43,7 @@ struct world {
     GThread *noise;
     atomic_uint pause, parked, gen;
     atomic_bool stop;
-    bool aborts, shadow, calm;
+    bool aborts, shadow, calm, atomic;
     unsigned resets, toggles, queues, attaches;
 };
 
@@ -80,11 +80,52 @@ static void vcpu_start(struct vcpu *v, struct io *io)
     v->nout++;
 }
 
+/* Blocks that all write and read at once: each write is one value throughout,
+ * so a read that sees two has seen half of one. */
+#define SHARED_LBA 1700
+
+static void vcpu_start_shared(struct vcpu *v, struct io *io)
+{
+    struct envme_sqe s;
+    uint64_t data[IO / 8];
+    unsigned i;
+
+    io->is_write = g_rand_int(v->rand) % 2;
+    s = th_sqe_rw(io->is_write ? ENVME_NVM_WRITE : ENVME_NVM_READ, 1,
+                  SHARED_LBA, BLOCKS);
+    for (i = 0; i < IO / 8; i++) {
+        data[i] = io->is_write ? v->nseed * 16 + v->qid : 0;
+    }
+    th_buf_put(io->b, data);
+    th_buf_attach(io->b, &s);
+    io->cid = th_put(v->w->h, v->qid, &s);
+    io->slot = SLOTS;
+    v->nout++;
+}
+
+static void vcpu_check_shared(struct io *io)
+{
+    uint64_t data[IO / 8];
+    unsigned i;
+
+    th_buf_get(io->b, data);
+    for (i = 1; i < IO / 8; i++) {
+        if (data[i] != data[0]) {
+            g_error("a read sees half of a write");
+        }
+    }
+}
+
 /* It has ended, or will never be heard of. */
 static void vcpu_end(struct vcpu *v, struct io *io, bool done)
 {
     int slot = io->slot;
 
+    if (slot == SLOTS) {
+        io->slot = -1;
+        v->nout--;
+        return;
+    }
     if (io->is_write) {
         /* Given up: the old or the new, block by block. */
         v->b[slot] = done ? io->seed : v->a[slot];
@@ -103,6 +144,10 @@ static void vcpu_check(struct vcpu *v, struct io *io)
 {
     uint8_t data[IO], want[IO];
 
+    if (io->slot == SLOTS) {
+        vcpu_check_shared(io);
+        return;
+    }
     if (!v->a[io->slot]) {
         return;
     }
@@ -173,7 +218,11 @@ static void *vcpu_main(void *arg)
         burst = 1 + g_rand_int(v->rand) % QD;
         for (i = n = 0; i < QD && n < burst; i++) {
             if (v->io[i].slot < 0) {
-                vcpu_start(v, &v->io[i]);
+                if (w->atomic && g_rand_int(v->rand) % 3 == 0) {
+                    vcpu_start_shared(v, &v->io[i]);
+                } else {
+                    vcpu_start(v, &v->io[i]);
+                }
                 n++;
             }
         }
@@ -365,7 +414,12 @@ static void do_admin(struct world *w)
     }
 }
 
-enum { DIRECT = 1, ABORTS = 2, SHADOW = 4, CALM = 8 };
+enum { DIRECT = 1, ABORTS = 2, SHADOW = 4, CALM = 8, ATOMIC = 16 };
+
+static void tweak_atomic(struct envme_ctrl_params *p)
+{
+    p->awun = BLOCKS - 1;
+}
 
 static void world_run(unsigned flags, uint64_t seed, int64_t usec)
 {
@@ -378,8 +432,10 @@ static void world_run(unsigned flags, uint64_t seed, int64_t usec)
     w->aborts = flags & ABORTS;
     w->shadow = flags & SHADOW;
     w->calm = flags & CALM;
+    w->atomic = flags & ATOMIC;
     w->h = th_new(.lanes = NVCPU, .threads = true, .seed = seed,
                   .map_direct = flags & DIRECT,
+                  .tweak = w->atomic ? tweak_atomic : NULL,
                   .ns = { { .size = MIB, .write_cache = true },
                           { .size = MIB } });
     atomic_store(&w->h->be[0]->later, seed & 1);
@@ -513,6 +569,16 @@ static void test_shadow_later(void)
     world_run(DIRECT | SHADOW | ABORTS, 7, 1000000);
 }
 
+static void test_atomic(void)
+{
+    world_run(DIRECT | ATOMIC | ABORTS, 12, 1000000);
+}
+
+static void test_atomic_later(void)
+{
+    world_run(ATOMIC | ABORTS, 13, 1000000);
+}
+
 static void test_calm(void)
 {
     world_run(DIRECT | CALM, 8, 1000000);
@@ -532,6 +598,8 @@ int main(int argc, char **argv)
     g_test_add_func("/lanes/copies-later", test_copies_later);
     g_test_add_func("/lanes/shadow", test_shadow);
     g_test_add_func("/lanes/shadow-later", test_shadow_later);
+    g_test_add_func("/lanes/atomic", test_atomic);
+    g_test_add_func("/lanes/atomic-later", test_atomic_later);
     g_test_add_func("/lanes/calm", test_calm);
     g_test_add_func("/lanes/calm-shadow", test_calm_shadow);
     return g_test_run();
