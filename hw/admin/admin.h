@@ -44,6 +44,7 @@ struct envme_admin {
     uint64_t sampled_at;        /* ns: the times below count up to here */
     uint64_t warm_ns, hot_ns;   /* at or above WCTEMP, CCTEMP */
     uint8_t warned;             /* critical warnings that have been told */
+    struct envme_fw_image *fw;  /* what is being downloaded, or NULL */
 };
 
 static inline struct envme_admin *envme_admin(const struct envme_ctrl *ctrl)
@@ -73,7 +74,7 @@ const struct envme_iocs *envme_admin_iocs(const struct envme_ctrl *ctrl,
 /* Feature 0Bh: the events that can occur here. */
 #define ENVME_ADMIN_AEC (ENVME_SMART_CW_ASCBT | ENVME_SMART_CW_TTC | \
                          ENVME_SMART_CW_NDR | ENVME_SMART_CW_AMRO | \
-                         ENVME_SMART_CW_VMBF | ENVME_FEAT_AEC_NSAN)
+                         ENVME_SMART_CW_VMBF | ENVME_FEAT_AEC_NSAN | ENVME_FEAT_AEC_FAN)
 
 /* ---- command families --------------------------------------------------- */
 
@@ -84,6 +85,9 @@ envme_run_fn envme_admin_delete_cq, envme_admin_delete_sq;
 envme_run_fn envme_admin_dbbuf;
 /* abort.c */
 envme_run_fn envme_admin_abort;
+/* firmware.c */
+envme_run_fn envme_admin_fw_download, envme_admin_fw_commit;
+envme_len_fn envme_admin_fw_len;
 
 /* identify-ctrl.c, identify-ns.c: 4096 zeroed bytes to fill, see row.h */
 typedef struct envme_status envme_cns_fn(struct envme_cmd *cmd, void *buf);
@@ -126,6 +130,23 @@ void envme_admin_keep_shutdown(struct envme_ctrl *ctrl);
 void envme_admin_keep_leave(struct envme_ctrl *ctrl);
 /* Puts what has changed; is_last: the power goes. */
 void envme_admin_keep_sample(struct envme_ctrl *ctrl, bool is_last);
+
+/* ---- firmware.c ------------------------------------------------------------ */
+
+struct envme_shared;
+
+/* The subsystem is made or its state loaded; it goes. */
+void envme_fw_load(struct envme_shared *shared, struct envme_ctrl *ctrl);
+/* A reset of this controller begins; is over. */
+void envme_fw_stop(struct envme_ctrl *ctrl);
+void envme_fw_reset(struct envme_ctrl *ctrl);
+void envme_fw_fini(struct envme_ctrl *ctrl);
+/* The revision that runs, padded with spaces. */
+void envme_fw_revision(const struct envme_ctrl *ctrl, char fr[8]);
+uint8_t envme_fw_frmw(const struct envme_ctrl *ctrl);
+/* A reset is to activate an image. */
+bool envme_fw_is_pending(const struct envme_ctrl *ctrl);
+struct envme_status envme_fw_log(const struct envme_log_req *req, void *buf);
 
 /* ---- lists of what there is: effects.c ------------------------------------ */
 

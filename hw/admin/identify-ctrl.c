@@ -83,7 +83,7 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
     id->ssvid = le16(p->ssvid);
     identify_text(id->sn, sizeof(id->sn), p->serial);
     identify_text(id->mn, sizeof(id->mn), p->model);
-    identify_text(id->fr, sizeof(id->fr), p->firmware);
+    envme_fw_revision(ctrl, id->fr);
     memcpy(id->ieee, p->ieee, sizeof(id->ieee));
     id->cmic = ctrl->subsys->single ? 0 : ENVME_CMIC_MCTRS;
     id->cntlid = le16(ctrl->cntlid);
@@ -93,8 +93,9 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
     id->ctratt = le32(p->ctratt_mem ? ENVME_CTRATT_MEM : 0);
     id->cntrltype = ENVME_CNTRLTYPE_IO;
     id->oacs = le16(envme_admin_caps(ctrl->tables->admin));
-    /* One slot, which cannot be written. */
-    id->frmw = ENVME_FRMW_FFSRO | FIELD_SET(ENVME_FRMW_NOFS, 1);
+    id->frmw = envme_fw_frmw(ctrl);
+    id->fwug = p->fwug;
+    id->mtfa = le16(1);         /* 100 ms */
     id->lpa = identify_lpa(ctrl);
     id->oncs = le16(identify_oncs(ctrl));
     /* Flush takes NSID FFFFFFFFh. Whether there is a volatile cache is for

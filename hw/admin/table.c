@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The Admin opcodes, and the table of tables. */
 #include "hw/admin/admin.h"
+#include "hw/admin/shared.h"
 
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/feature.h"
@@ -87,6 +88,22 @@ static const struct envme_row admin_rows[256] = {
         .effects = ENVME_EFF_CSP_CTRL,
         .gate = ENVME_GATE_NO_SLOT | ENVME_GATE_NO_SGL,
     },
+    [ENVME_ADM_FW_COMMIT] = {
+        .name = "fw-commit", .spec = "Base 2.1, 5.1.8",
+        .run = envme_admin_fw_commit,
+        .effects = ENVME_EFF_CCC | ENVME_EFF_CSP_SUBSYS,
+        .gate = ENVME_GATE_NO_SGL,
+        .cap = ENVME_OACS_FWDS,
+        .cdw = { ENVME_FWCOMMIT_FS | ENVME_FWCOMMIT_CA |
+                 ENVME_FWCOMMIT_BPID },
+    },
+    [ENVME_ADM_FW_DOWNLOAD] = {
+        .name = "fw-download", .spec = "Base 2.1, 5.1.9",
+        .run = envme_admin_fw_download, .len = envme_admin_fw_len,
+        .effects = ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_NO_SGL,
+        .cap = ENVME_OACS_FWDS,
+    },
     [ENVME_ADM_DBBUF] = {
         .name = "doorbell-buffer-config", .spec = "Base 2.1, 5.3.1",
         .run = envme_admin_dbbuf,
@@ -125,6 +142,7 @@ static void admin_reset(struct envme_ctrl *ctrl)
     /* Events are forgotten at a reset, conditions are not. */
     a->warned = 0;
     admin_reset_caches(ctrl);
+    envme_fw_reset(ctrl);
 }
 
 static void admin_init(struct envme_ctrl *ctrl)
@@ -134,10 +152,17 @@ static void admin_init(struct envme_ctrl *ctrl)
     ctrl->admin = a;
     a->made_at = a->sampled_at = a->ts_at = envme_now(ctrl);
     envme_admin_keep_init(ctrl);
+    envme_shared_init(ctrl);
+}
+
+static void admin_stop(struct envme_ctrl *ctrl)
+{
+    envme_fw_stop(ctrl);
 }
 
 static void admin_fini(struct envme_ctrl *ctrl)
 {
+    envme_fw_fini(ctrl);
     g_free(ctrl->admin);
     ctrl->admin = NULL;
 }
@@ -163,6 +188,7 @@ const struct envme_tables envme_tables = {
     .ctrl_init = admin_init,
     .ctrl_reset = admin_reset,
     .ctrl_start = envme_admin_keep_start,
+    .ctrl_stop = admin_stop,
     .ctrl_shutdown = envme_admin_keep_shutdown,
     .ctrl_leave = envme_admin_keep_leave,
     .ctrl_fini = admin_fini,

@@ -58,6 +58,9 @@ struct envme_ctrl_params {
     uint32_t max_inflight;      /* per lane, commands at once */
     bool wrr;                   /* offer weighted round robin */
     bool ctratt_mem;            /* MDTS leaves metadata out */
+    uint8_t fw_slots;           /* firmware slots, 1 .. 7 */
+    bool fw_slot1_ro;           /* the first one cannot be written */
+    uint8_t fwug;               /* FWUG: 4 KiB; 0, 255: a dword will do */
 };
 
 /* ---- doorbells ------------------------------------------------------- */
@@ -325,6 +328,7 @@ struct envme_ctrl {
     _Atomic bool bme;           /* Bus Master Enable */
     GQueue idle_waiters;        /* see envme_ctrl_reset() */
     unsigned flushes;           /* of a shutdown, under way */
+    unsigned background;        /* requests of no command; see life.h */
     _Atomic unsigned nmapped;   /* who holds or touches host memory */
 
     /* Queues: arrays grow with the highest identifier that exists. Lane 0

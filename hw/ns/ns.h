@@ -80,6 +80,10 @@ struct envme_ns {
     GMutex lock;
     /* Which controllers have it attached, by CNTLID. Lane 0. */
     uint64_t attached[4];
+    /* Background requests that use it; lane 0. See subsys.h. */
+    unsigned holds;
+    void (*unheld)(void *arg);
+    void *unheld_arg;
 };
 
 /*

@@ -54,6 +54,9 @@ void envme_subsys_free(struct envme_subsys *s)
     for (uint32_t i = 1; i <= s->nn; i++) {
         g_assert(!s->ns[i]);
     }
+    if (s->shared_free) {
+        s->shared_free(s->shared);
+    }
     g_free(s->ns);
     g_free(s);
 }
@@ -295,7 +298,29 @@ void envme_subsys_remove_ns(struct envme_subsys *s, struct envme_ns *ns,
             envme_subsys_attach(s, ns, i, false, subsys_removal_step, r);
         }
     }
+    if (ns->holds) {
+        r->left++;
+        ns->unheld = subsys_removal_step;
+        ns->unheld_arg = r;
+    }
     subsys_removal_step(r);
+}
+
+void envme_ns_hold(struct envme_ns *ns)
+{
+    g_assert(!ns->unheld);
+    ns->holds++;
+}
+
+void envme_ns_unhold(struct envme_ns *ns)
+{
+    void (*fn)(void *arg) = ns->unheld;
+
+    g_assert(ns->holds);
+    if (!--ns->holds && fn) {
+        ns->unheld = NULL;
+        fn(ns->unheld_arg);
+    }
 }
 
 void envme_subsys_ns_resized(struct envme_subsys *s, struct envme_ns *ns)

@@ -48,6 +48,10 @@ struct envme_subsys {
     /* What is kept over power cycles. NULL: nothing is. The composition root
      * sets it before the first controller is made, and closes it. */
     struct envme_state *state;
+    /* What the admin commands share between its controllers: hw/admin makes
+     * it with the first one and has it freed with the subsystem. */
+    void *shared;
+    void (*shared_free)(void *shared);
 };
 
 struct envme_subsys *envme_subsys_new(const char *nqn, uint32_t nn,
@@ -69,6 +73,13 @@ bool envme_subsys_add_ns(struct envme_subsys *s, struct envme_ns *ns,
 /* Detaches it everywhere, then calls done; the namespace may then be freed. */
 void envme_subsys_remove_ns(struct envme_subsys *s, struct envme_ns *ns,
                             void (*done)(void *arg), void *arg);
+/*
+ * Background work, which no command in flight stands for, holds a namespace
+ * while it has a request at its backend: removing it waits for the last one.
+ * Lane 0.
+ */
+void envme_ns_hold(struct envme_ns *ns);
+void envme_ns_unhold(struct envme_ns *ns);
 /* Attaches or detaches at one controller. */
 void envme_subsys_attach(struct envme_subsys *s, struct envme_ns *ns,
                          uint16_t cntlid, bool attach,

@@ -90,6 +90,8 @@ struct envme_ctrl_props {
     uint8_t elpe;
     uint8_t mdts, vsl;
     bool ctratt_mem;
+    uint8_t fw_slots, fwug;
+    bool fw_slot1_ro;
     bool use_intel_id, qemu_id;
     uint32_t vid, did, ssvid, ssid;     /* UINT32_MAX: not given */
 };

@@ -54,6 +54,9 @@ static const Property props[] = {
     DEFINE_PROP_UINT8("mdts", EnvmeState, props.mdts, 7),
     DEFINE_PROP_UINT8("vsl", EnvmeState, props.vsl, 7),
     DEFINE_PROP_BOOL("ctratt.mem", EnvmeState, props.ctratt_mem, false),
+    DEFINE_PROP_UINT8("fw-slots", EnvmeState, props.fw_slots, 3),
+    DEFINE_PROP_BOOL("fw-slot1-ro", EnvmeState, props.fw_slot1_ro, false),
+    DEFINE_PROP_UINT8("fwug", EnvmeState, props.fwug, 1),
     DEFINE_PROP_BOOL("use-intel-id", EnvmeState, props.use_intel_id, false),
     DEFINE_PROP_BOOL("qemu-id", EnvmeState, props.qemu_id, false),
     DEFINE_PROP_UINT32("pci-vendor-id", EnvmeState, props.vid,
@@ -241,6 +244,7 @@ bool envme_props_check(const EnvmeState *s, Error **errp)
         { "dstrd", p->dstrd, 0, 8 },
         { "mdts", p->mdts, 0, 20 },
         { "vsl", p->vsl, 0, 20 },
+        { "fw-slots", p->fw_slots, 1, 7 },
         { "elpe", p->elpe, 0, 255 },
         { "aer_max_queued", p->aer_max_queued, 1, 65536 },
     };
@@ -310,6 +314,9 @@ void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p)
         .elpe = pr->elpe,
         .max_inflight = PROPS_MAX_INFLIGHT,
         .ctratt_mem = pr->ctratt_mem,
+        .fw_slots = pr->fw_slots,
+        .fw_slot1_ro = pr->fw_slot1_ro,
+        .fwug = pr->fwug,
     };
     /* 52-54-00, a locally administered one; Intel's when it is imitated. */
     memcpy(p->ieee, pr->use_intel_id ? "\xb3\x02\x00" : "\x00\x54\x52", 3);
