@@ -45,6 +45,7 @@ struct envme_admin {
     uint64_t warm_ns, hot_ns;   /* at or above WCTEMP, CCTEMP */
     uint8_t warned;             /* critical warnings that have been told */
     struct envme_fw_image *fw;  /* what is being downloaded, or NULL */
+    struct envme_selftest *selftest;
 };
 
 static inline struct envme_admin *envme_admin(const struct envme_ctrl *ctrl)
@@ -57,7 +58,7 @@ static inline struct envme_admin *envme_admin(const struct envme_ctrl *ctrl)
 /* rows-cns.c, rows-feature.c, rows-log.c */
 extern const struct envme_cns_row envme_cns_rows[256];
 #define ENVME_ADMIN_FEATS 11
-#define ENVME_ADMIN_LOGS  8
+#define ENVME_ADMIN_LOGS  9
 extern const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS];
 extern const struct envme_log_row envme_log_rows[ENVME_ADMIN_LOGS];
 
@@ -88,6 +89,8 @@ envme_run_fn envme_admin_abort;
 /* firmware.c */
 envme_run_fn envme_admin_fw_download, envme_admin_fw_commit;
 envme_len_fn envme_admin_fw_len;
+/* selftest.c */
+envme_run_fn envme_admin_selftest;
 
 /* identify-ctrl.c, identify-ns.c: 4096 zeroed bytes to fill, see row.h */
 typedef struct envme_status envme_cns_fn(struct envme_cmd *cmd, void *buf);
@@ -147,6 +150,24 @@ uint8_t envme_fw_frmw(const struct envme_ctrl *ctrl);
 /* A reset is to activate an image. */
 bool envme_fw_is_pending(const struct envme_ctrl *ctrl);
 struct envme_status envme_fw_log(const struct envme_log_req *req, void *buf);
+
+/* ---- selftest.c ------------------------------------------------------------- */
+
+void envme_selftest_init(struct envme_ctrl *ctrl);
+void envme_selftest_stop(struct envme_ctrl *ctrl);
+void envme_selftest_leave(struct envme_ctrl *ctrl);
+void envme_selftest_fini(struct envme_ctrl *ctrl);
+size_t envme_selftest_log_size(const struct envme_log_req *req);
+struct envme_status envme_selftest_log(const struct envme_log_req *req,
+                                       void *buf);
+/* EDSTT */
+uint16_t envme_selftest_minutes(const struct envme_ctrl *ctrl);
+/* A namespace (FFFFFFFFh: all) is formatted, everything is sanitized: what
+ * tests it ends. */
+void envme_selftest_format(struct envme_subsys *s, uint32_t nsid);
+void envme_selftest_sanitize(struct envme_subsys *s);
+/* Tests fail at this segment, 1 to 9, until it is 0 again. */
+void envme_selftest_fail_at(struct envme_ctrl *ctrl, unsigned seg);
 
 /* ---- lists of what there is: effects.c ------------------------------------ */
 

@@ -94,6 +94,7 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
     id->cntrltype = ENVME_CNTRLTYPE_IO;
     id->oacs = le16(envme_admin_caps(ctrl->tables->admin));
     id->frmw = envme_fw_frmw(ctrl);
+    id->edstt = le16(envme_selftest_minutes(ctrl));
     id->fwug = p->fwug;
     id->mtfa = le16(1);         /* 100 ms */
     id->lpa = identify_lpa(ctrl);

@@ -95,6 +95,11 @@ const struct envme_log_row envme_log_rows[ENVME_ADMIN_LOGS] = {
         .size = envme_log_effects_size, .fill = envme_log_effects,
     },
     {
+        .name = "self-test-log", .spec = "Base 2.1, 5.1.12.1.7",
+        .lid = ENVME_LID_SELF_TEST, .scope = ENVME_LOG_CTRL,
+        .size = envme_selftest_log_size, .fill = envme_selftest_log,
+    },
+    {
         .name = "fid-support-effects-log", .spec = "Base 2.1, 5.1.12.1",
         .lid = ENVME_LID_FID_EFFECTS, .scope = ENVME_LOG_CTRL,
         .size = envme_log_fid_size, .fill = envme_log_fid,

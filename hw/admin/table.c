@@ -104,6 +104,14 @@ static const struct envme_row admin_rows[256] = {
         .gate = ENVME_GATE_NO_SGL,
         .cap = ENVME_OACS_FWDS,
     },
+    [ENVME_ADM_SELF_TEST] = {
+        .name = "device-self-test", .spec = "Base 2.1, 5.1.5",
+        .run = envme_admin_selftest,
+        .effects = ENVME_EFF_CSP_NS | ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
+        .cap = ENVME_OACS_DSTS,
+        .cdw = { ENVME_SELFTEST_STC },
+    },
     [ENVME_ADM_DBBUF] = {
         .name = "doorbell-buffer-config", .spec = "Base 2.1, 5.3.1",
         .run = envme_admin_dbbuf,
@@ -153,16 +161,25 @@ static void admin_init(struct envme_ctrl *ctrl)
     a->made_at = a->sampled_at = a->ts_at = envme_now(ctrl);
     envme_admin_keep_init(ctrl);
     envme_shared_init(ctrl);
+    envme_selftest_init(ctrl);
 }
 
 static void admin_stop(struct envme_ctrl *ctrl)
 {
     envme_fw_stop(ctrl);
+    envme_selftest_stop(ctrl);
+}
+
+static void admin_leave(struct envme_ctrl *ctrl)
+{
+    envme_selftest_leave(ctrl);
+    envme_admin_keep_leave(ctrl);
 }
 
 static void admin_fini(struct envme_ctrl *ctrl)
 {
     envme_fw_fini(ctrl);
+    envme_selftest_fini(ctrl);
     g_free(ctrl->admin);
     ctrl->admin = NULL;
 }
@@ -190,7 +207,7 @@ const struct envme_tables envme_tables = {
     .ctrl_start = envme_admin_keep_start,
     .ctrl_stop = admin_stop,
     .ctrl_shutdown = envme_admin_keep_shutdown,
-    .ctrl_leave = envme_admin_keep_leave,
+    .ctrl_leave = admin_leave,
     .ctrl_fini = admin_fini,
 };
 
