@@ -57,8 +57,8 @@ static inline struct envme_admin *envme_admin(const struct envme_ctrl *ctrl)
 
 /* rows-cns.c, rows-feature.c, rows-log.c */
 extern const struct envme_cns_row envme_cns_rows[256];
-#define ENVME_ADMIN_FEATS 11
-#define ENVME_ADMIN_LOGS  9
+#define ENVME_ADMIN_FEATS 12
+#define ENVME_ADMIN_LOGS  10
 extern const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS];
 extern const struct envme_log_row envme_log_rows[ENVME_ADMIN_LOGS];
 
@@ -91,6 +91,8 @@ envme_run_fn envme_admin_fw_download, envme_admin_fw_commit;
 envme_len_fn envme_admin_fw_len;
 /* selftest.c */
 envme_run_fn envme_admin_selftest;
+/* sanitize.c */
+envme_run_fn envme_admin_sanitize;
 
 /* identify-ctrl.c, identify-ns.c: 4096 zeroed bytes to fill, see row.h */
 typedef struct envme_status envme_cns_fn(struct envme_cmd *cmd, void *buf);
@@ -168,6 +170,29 @@ void envme_selftest_format(struct envme_subsys *s, uint32_t nsid);
 void envme_selftest_sanitize(struct envme_subsys *s);
 /* Tests fail at this segment, 1 to 9, until it is 0 again. */
 void envme_selftest_fail_at(struct envme_ctrl *ctrl, unsigned seg);
+
+/* ---- sanitize.c ------------------------------------------------------------- */
+
+/* A controller joins, leaves its subsystem. */
+void envme_sanitize_join(struct envme_ctrl *ctrl);
+void envme_sanitize_leave(struct envme_ctrl *ctrl);
+size_t envme_sanitize_log_size(const struct envme_log_req *req);
+struct envme_status envme_sanitize_log(const struct envme_log_req *req,
+                                       void *buf);
+uint32_t envme_sanitize_cap(const struct envme_ctrl *ctrl);
+/* Feature 17h */
+struct envme_status envme_sanitize_config_set(struct envme_cmd *cmd,
+                                              struct envme_ns *ns,
+                                              uint32_t *value,
+                                              const void *data, uint32_t *dw0);
+struct envme_status envme_sanitize_config_get(struct envme_cmd *cmd,
+                                              struct envme_ns *ns,
+                                              uint32_t *dw0, void *data);
+void envme_sanitize_config_restore(struct envme_ctrl *ctrl,
+                                   struct envme_ns *ns, uint32_t value,
+                                   const void *data);
+/* The operation that runs, or the next one, fails at its next request. */
+void envme_sanitize_fail_next(struct envme_subsys *s);
 
 /* ---- lists of what there is: effects.c ------------------------------------ */
 

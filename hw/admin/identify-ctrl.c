@@ -96,6 +96,7 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
     id->frmw = envme_fw_frmw(ctrl);
     id->edstt = le16(envme_selftest_minutes(ctrl));
     id->fwug = p->fwug;
+    id->sanicap = le32(envme_sanitize_cap(ctrl));
     id->mtfa = le16(1);         /* 100 ms */
     id->lpa = identify_lpa(ctrl);
     id->oncs = le16(identify_oncs(ctrl));

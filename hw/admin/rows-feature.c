@@ -436,4 +436,11 @@ const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS] = {
         .changeable = true, .data_len = sizeof(struct envme_timestamp),
         .set = feat_set_timestamp, .get = feat_get_timestamp,
     },
+    {
+        .name = "sanitize-config", .spec = "Base 2.1, 5.1.25",
+        .fid = ENVME_FID_SANITIZE_CONFIG, .scope = ENVME_FEAT_SUBSYS,
+        .saveable = true, .changeable = true,
+        .set = envme_sanitize_config_set, .get = envme_sanitize_config_get,
+        .restore = envme_sanitize_config_restore,
+    },
 };

@@ -100,6 +100,12 @@ const struct envme_log_row envme_log_rows[ENVME_ADMIN_LOGS] = {
         .size = envme_selftest_log_size, .fill = envme_selftest_log,
     },
     {
+        .name = "sanitize-log", .spec = "Base 2.1, 5.1.12.1.33",
+        .lid = ENVME_LID_SANITIZE, .scope = ENVME_LOG_SUBSYS,
+        .size = envme_sanitize_log_size, .fill = envme_sanitize_log,
+        .clears = 1 << ENVME_AEN_TYPE_IOCS,
+    },
+    {
         .name = "fid-support-effects-log", .spec = "Base 2.1, 5.1.12.1",
         .lid = ENVME_LID_FID_EFFECTS, .scope = ENVME_LOG_CTRL,
         .size = envme_log_fid_size, .fill = envme_log_fid,

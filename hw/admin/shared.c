@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdlib.h>
+
 #include "hw/admin/shared.h"
 
 static void shared_free(void *arg)
 {
-    g_free(arg);
+    struct envme_shared *sh = arg;
+
+    free(sh->san.buf);
+    g_free(sh);
 }
 
 void envme_shared_init(struct envme_ctrl *ctrl)
@@ -19,4 +24,5 @@ void envme_shared_init(struct envme_ctrl *ctrl)
     s->shared = sh;
     s->shared_free = shared_free;
     envme_fw_load(sh, ctrl);
+    envme_sanitize_load(sh, ctrl);
 }

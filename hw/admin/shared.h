@@ -9,6 +9,7 @@
 #define ENVME_ADMIN_SHARED_H
 
 #include "hw/admin/admin.h"
+#include "hw/admin/bgio.h"
 
 /* ---- firmware.c ---------------------------------------------------------- */
 
@@ -39,10 +40,37 @@ struct envme_fw {
     } act;
 };
 
+/* ---- sanitize.c ---------------------------------------------------------- */
+
+struct envme_sanitize_state {   /* what is kept and shown */
+    uint8_t sans, fails, sos, opc;
+    uint32_t cdw10, pattern;
+};
+
+struct envme_sanitize {
+    struct envme_deadline due;
+    struct envme_bgio io;
+    struct envme_ctrl *ctrl;    /* whose clock it goes by; NULL: none */
+    struct envme_sanitize_state st, end;
+    void *buf;                  /* the pattern */
+    bool ndi, nodrm;
+    bool ending;                /* `end` is being written */
+    bool fail_next;
+    bool gde;                   /* all erased, unless written to since: */
+    uint64_t writes;
+    unsigned draining;          /* controllers not drained yet */
+    unsigned phase, pass;
+    uint32_t at_nsid;
+    uint64_t at, done, total;   /* bytes */
+};
+
 struct envme_shared {
     struct envme_subsys *subsys;
     struct envme_fw fw;
+    struct envme_sanitize san;
 };
+
+void envme_sanitize_load(struct envme_shared *sh, struct envme_ctrl *ctrl);
 
 void envme_shared_init(struct envme_ctrl *ctrl);
 

@@ -14,14 +14,16 @@ static const struct envme_row admin_rows[256] = {
         .name = "delete-sq", .spec = "Base 2.1, 5.2.4",
         .run = envme_admin_delete_sq,
         .effects = ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_NO_SGL,
+        .gate = ENVME_GATE_NO_SGL |
+                ENVME_GATE_IN_SANITIZE,
         .cdw = { ENVME_DELETE_SQ_QID },
     },
     [ENVME_ADM_CREATE_SQ] = {
         .name = "create-sq", .spec = "Base 2.1, 5.2.2",
         .run = envme_admin_create_sq,
         .effects = ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_PARK | ENVME_GATE_NO_SGL | ENVME_GATE_NO_DATA,
+        .gate = ENVME_GATE_PARK | ENVME_GATE_NO_SGL | ENVME_GATE_NO_DATA |
+                ENVME_GATE_IN_SANITIZE,
         .cdw = { CDW_ALL,
                  ENVME_CREATE_SQ_PC | ENVME_CREATE_SQ_QPRIO |
                  ENVME_CREATE_SQ_CQID, ENVME_CREATE_SQ_NVMSETID },
@@ -30,7 +32,8 @@ static const struct envme_row admin_rows[256] = {
         .name = "get-log", .spec = "Base 2.1, 5.1.12",
         .run = envme_logpage_get, .len = envme_logpage_len,
         .effects = ENVME_EFF_CSP_NS | ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL |
+                ENVME_GATE_IN_SANITIZE,
         .cdw = { ENVME_GETLOG_LID | ENVME_GETLOG_LSP | ENVME_GETLOG_RAE |
                  ENVME_GETLOG_NUMDL, CDW_ALL, CDW_ALL, CDW_ALL,
                  ENVME_GETLOG_UIDX | ENVME_GETLOG_OT | ENVME_GETLOG_CSI },
@@ -39,14 +42,16 @@ static const struct envme_row admin_rows[256] = {
         .name = "delete-cq", .spec = "Base 2.1, 5.2.3",
         .run = envme_admin_delete_cq,
         .effects = ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_PARK | ENVME_GATE_NO_SGL,
+        .gate = ENVME_GATE_PARK | ENVME_GATE_NO_SGL |
+                ENVME_GATE_IN_SANITIZE,
         .cdw = { ENVME_DELETE_CQ_QID },
     },
     [ENVME_ADM_CREATE_CQ] = {
         .name = "create-cq", .spec = "Base 2.1, 5.2.1",
         .run = envme_admin_create_cq,
         .effects = ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_PARK | ENVME_GATE_NO_SGL | ENVME_GATE_NO_DATA,
+        .gate = ENVME_GATE_PARK | ENVME_GATE_NO_SGL | ENVME_GATE_NO_DATA |
+                ENVME_GATE_IN_SANITIZE,
         .cdw = { CDW_ALL, ENVME_CREATE_CQ_PC | ENVME_CREATE_CQ_IEN |
                  ENVME_CREATE_CQ_IV },
     },
@@ -54,7 +59,8 @@ static const struct envme_row admin_rows[256] = {
         .name = "identify", .spec = "Base 2.1, 5.1.13",
         .run = envme_identify, .len = envme_identify_len,
         .effects = ENVME_EFF_CSP_NS | ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL |
+                ENVME_GATE_IN_SANITIZE,
         .cdw = { ENVME_IDENTIFY_CNS | ENVME_IDENTIFY_CNTID,
                  ENVME_IDENTIFY_CNSSID | ENVME_IDENTIFY_CSI, 0, 0,
                  ENVME_IDENTIFY_UIDX },
@@ -63,14 +69,16 @@ static const struct envme_row admin_rows[256] = {
         .name = "abort", .spec = "Base 2.1, 5.1.1",
         .run = envme_admin_abort,
         .effects = ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_NO_SGL,
+        .gate = ENVME_GATE_NO_SGL |
+                ENVME_GATE_IN_SANITIZE,
         .cdw = { ENVME_ABORT_SQID | ENVME_ABORT_CID },
     },
     [ENVME_ADM_SET_FEATURES] = {
         .name = "set-feature", .spec = "Base 2.1, 5.1.25",
         .run = envme_feature_set, .len = envme_feature_len,
         .effects = ENVME_EFF_CSP_NS | ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL |
+                ENVME_GATE_IN_SANITIZE,
         .cdw = { ENVME_FEAT_FID | ENVME_FEAT_SV, CDW_ALL, CDW_ALL, CDW_ALL,
                  ENVME_FEAT_UIDX, CDW_ALL },
     },
@@ -78,7 +86,8 @@ static const struct envme_row admin_rows[256] = {
         .name = "get-feature", .spec = "Base 2.1, 5.1.11",
         .run = envme_feature_get, .len = envme_feature_len,
         .effects = ENVME_EFF_CSP_NS | ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL |
+                ENVME_GATE_IN_SANITIZE,
         .cdw = { ENVME_FEAT_FID | ENVME_FEAT_SEL, CDW_ALL, CDW_ALL, CDW_ALL,
                  ENVME_FEAT_UIDX, CDW_ALL },
     },
@@ -86,7 +95,8 @@ static const struct envme_row admin_rows[256] = {
         .name = "async-event-request", .spec = "Base 2.1, 5.1.2",
         .run = envme_event_park,
         .effects = ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_NO_SLOT | ENVME_GATE_NO_SGL,
+        .gate = ENVME_GATE_NO_SLOT | ENVME_GATE_NO_SGL |
+                ENVME_GATE_IN_SANITIZE,
     },
     [ENVME_ADM_FW_COMMIT] = {
         .name = "fw-commit", .spec = "Base 2.1, 5.1.8",
@@ -111,6 +121,15 @@ static const struct envme_row admin_rows[256] = {
         .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
         .cap = ENVME_OACS_DSTS,
         .cdw = { ENVME_SELFTEST_STC },
+    },
+    [ENVME_ADM_SANITIZE] = {
+        .name = "sanitize", .spec = "Base 2.1, 5.1.22",
+        .run = envme_admin_sanitize,
+        .effects = ENVME_EFF_LBCC | ENVME_EFF_CSE_ANY | ENVME_EFF_CSP_SUBSYS,
+        .gate = ENVME_GATE_NO_SGL | ENVME_GATE_IN_SANITIZE,
+        .cdw = { ENVME_SANITIZE_SANACT | ENVME_SANITIZE_AUSE |
+                 ENVME_SANITIZE_OWPASS | ENVME_SANITIZE_OIPBP |
+                 ENVME_SANITIZE_NDAS },
     },
     [ENVME_ADM_DBBUF] = {
         .name = "doorbell-buffer-config", .spec = "Base 2.1, 5.3.1",
@@ -149,6 +168,7 @@ static void admin_reset(struct envme_ctrl *ctrl)
     a->ts_set = false;
     /* Events are forgotten at a reset, conditions are not. */
     a->warned = 0;
+    envme_sanitize_config_restore(ctrl, NULL, 0, NULL);
     admin_reset_caches(ctrl);
     envme_fw_reset(ctrl);
 }
@@ -162,6 +182,7 @@ static void admin_init(struct envme_ctrl *ctrl)
     envme_admin_keep_init(ctrl);
     envme_shared_init(ctrl);
     envme_selftest_init(ctrl);
+    envme_sanitize_join(ctrl);
 }
 
 static void admin_stop(struct envme_ctrl *ctrl)
@@ -173,6 +194,7 @@ static void admin_stop(struct envme_ctrl *ctrl)
 static void admin_leave(struct envme_ctrl *ctrl)
 {
     envme_selftest_leave(ctrl);
+    envme_sanitize_leave(ctrl);
     envme_admin_keep_leave(ctrl);
 }
 

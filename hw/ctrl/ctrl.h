@@ -61,6 +61,7 @@ struct envme_ctrl_params {
     uint8_t fw_slots;           /* firmware slots, 1 .. 7 */
     bool fw_slot1_ro;           /* the first one cannot be written */
     uint8_t fwug;               /* FWUG: 4 KiB; 0, 255: a dword will do */
+    bool sanitize_ndi;          /* SANICAP.NDI: sanitize always deallocates */
 };
 
 /* ---- doorbells ------------------------------------------------------- */

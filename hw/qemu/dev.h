@@ -92,6 +92,7 @@ struct envme_ctrl_props {
     bool ctratt_mem;
     uint8_t fw_slots, fwug;
     bool fw_slot1_ro;
+    bool sanitize_ndi;
     bool use_intel_id, qemu_id;
     uint32_t vid, did, ssvid, ssid;     /* UINT32_MAX: not given */
 };

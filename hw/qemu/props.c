@@ -57,6 +57,7 @@ static const Property props[] = {
     DEFINE_PROP_UINT8("fw-slots", EnvmeState, props.fw_slots, 3),
     DEFINE_PROP_BOOL("fw-slot1-ro", EnvmeState, props.fw_slot1_ro, false),
     DEFINE_PROP_UINT8("fwug", EnvmeState, props.fwug, 1),
+    DEFINE_PROP_BOOL("sanitize-ndi", EnvmeState, props.sanitize_ndi, false),
     DEFINE_PROP_BOOL("use-intel-id", EnvmeState, props.use_intel_id, false),
     DEFINE_PROP_BOOL("qemu-id", EnvmeState, props.qemu_id, false),
     DEFINE_PROP_UINT32("pci-vendor-id", EnvmeState, props.vid,
@@ -317,6 +318,7 @@ void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p)
         .fw_slots = pr->fw_slots,
         .fw_slot1_ro = pr->fw_slot1_ro,
         .fwug = pr->fwug,
+        .sanitize_ndi = pr->sanitize_ndi,
     };
     /* 52-54-00, a locally administered one; Intel's when it is imitated. */
     memcpy(p->ieee, pr->use_intel_id ? "\xb3\x02\x00" : "\x00\x54\x52", 3);
