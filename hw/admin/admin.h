@@ -46,6 +46,7 @@ struct envme_admin {
     uint8_t warned;             /* critical warnings that have been told */
     struct envme_fw_image *fw;  /* what is being downloaded, or NULL */
     struct envme_selftest *selftest;
+    struct envme_telemetry *telemetry;
 };
 
 static inline struct envme_admin *envme_admin(const struct envme_ctrl *ctrl)
@@ -58,7 +59,7 @@ static inline struct envme_admin *envme_admin(const struct envme_ctrl *ctrl)
 /* rows-cns.c, rows-feature.c, rows-log.c */
 extern const struct envme_cns_row envme_cns_rows[256];
 #define ENVME_ADMIN_FEATS 12
-#define ENVME_ADMIN_LOGS  10
+#define ENVME_ADMIN_LOGS  12
 extern const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS];
 extern const struct envme_log_row envme_log_rows[ENVME_ADMIN_LOGS];
 
@@ -75,7 +76,8 @@ const struct envme_iocs *envme_admin_iocs(const struct envme_ctrl *ctrl,
 /* Feature 0Bh: the events that can occur here. */
 #define ENVME_ADMIN_AEC (ENVME_SMART_CW_ASCBT | ENVME_SMART_CW_TTC | \
                          ENVME_SMART_CW_NDR | ENVME_SMART_CW_AMRO | \
-                         ENVME_SMART_CW_VMBF | ENVME_FEAT_AEC_NSAN | ENVME_FEAT_AEC_FAN)
+                         ENVME_SMART_CW_VMBF | ENVME_FEAT_AEC_NSAN | ENVME_FEAT_AEC_FAN | \
+                         ENVME_FEAT_AEC_TLN)
 
 /* ---- command families --------------------------------------------------- */
 
@@ -193,6 +195,19 @@ void envme_sanitize_config_restore(struct envme_ctrl *ctrl,
                                    const void *data);
 /* The operation that runs, or the next one, fails at its next request. */
 void envme_sanitize_fail_next(struct envme_subsys *s);
+
+/* ---- telemetry.c ------------------------------------------------------------ */
+
+void envme_telemetry_init(struct envme_ctrl *ctrl);
+void envme_telemetry_fini(struct envme_ctrl *ctrl);
+size_t envme_telemetry_size(const struct envme_log_req *req);
+struct envme_status envme_telemetry_log(const struct envme_log_req *req,
+                                        void *buf);
+void envme_telemetry_read(const struct envme_log_req *req);
+/* Something has gone wrong that somebody will want to look into: data is
+ * captured for log page 08h, unless what was captured before is unread. */
+void envme_telemetry_report(struct envme_ctrl *ctrl, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* ---- lists of what there is: effects.c ------------------------------------ */
 

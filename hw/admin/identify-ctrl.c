@@ -49,6 +49,10 @@ static uint8_t identify_lpa(const struct envme_ctrl *ctrl)
         envme_admin_log(ctrl, ENVME_LID_MI_EFFECTS)) {
         lpa |= ENVME_LPA_MLPS;
     }
+    if (envme_admin_log(ctrl, ENVME_LID_TELEMETRY_HOST) &&
+        envme_admin_log(ctrl, ENVME_LID_TELEMETRY_CTRL)) {
+        lpa |= ENVME_LPA_TS;
+    }
     return lpa;
 }
 
@@ -88,8 +92,10 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
     id->cmic = ctrl->subsys->single ? 0 : ENVME_CMIC_MCTRS;
     id->cntlid = le16(ctrl->cntlid);
     id->ver = le32(ctrl->vs);
-    /* Of those that a host turns on one by one; SMART's have no bit here. */
-    id->oaes = le32(ENVME_ADMIN_AEC & ~ENVME_FEAT_AEC_SHCW);
+    /* Of those that a host turns on one by one; SMART's and telemetry's
+     * have no bit here. */
+    id->oaes = le32(ENVME_ADMIN_AEC & ~(ENVME_FEAT_AEC_SHCW |
+                                         ENVME_FEAT_AEC_TLN));
     id->ctratt = le32(p->ctratt_mem ? ENVME_CTRATT_MEM : 0);
     id->cntrltype = ENVME_CNTRLTYPE_IO;
     id->oacs = le16(envme_admin_caps(ctrl->tables->admin));

@@ -100,6 +100,19 @@ const struct envme_log_row envme_log_rows[ENVME_ADMIN_LOGS] = {
         .size = envme_selftest_log_size, .fill = envme_selftest_log,
     },
     {
+        .name = "telemetry-log", .spec = "Base 2.1, 5.1.12.1.8",
+        .lid = ENVME_LID_TELEMETRY_HOST, .scope = ENVME_LOG_CTRL,
+        .size = envme_telemetry_size, .fill = envme_telemetry_log,
+    },
+    {
+        .name = "telemetry-log --controller-init",
+        .spec = "Base 2.1, 5.1.12.1.9",
+        .lid = ENVME_LID_TELEMETRY_CTRL, .scope = ENVME_LOG_CTRL,
+        .size = envme_telemetry_size, .fill = envme_telemetry_log,
+        .clears = 1 << ENVME_AEN_TYPE_NOTICE,
+        .read_done = envme_telemetry_read,
+    },
+    {
         .name = "sanitize-log", .spec = "Base 2.1, 5.1.12.1.33",
         .lid = ENVME_LID_SANITIZE, .scope = ENVME_LOG_SUBSYS,
         .size = envme_sanitize_log_size, .fill = envme_sanitize_log,

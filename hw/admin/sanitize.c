@@ -125,6 +125,10 @@ static void san_over(void *arg, int err)
     for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
         struct envme_ctrl *c = envme_shared_ctrl(sh->subsys, i);
 
+        if (c && san->st.sos == ENVME_SOS_FAILED) {
+            envme_telemetry_report(c, "sanitize failed: CDW10 %08x",
+                                   san->st.cdw10);
+        }
         if (c) {
             envme_event_post(c, ENVME_AEN_TYPE_IOCS,
                              san->st.sos == ENVME_SOS_SUCCESS_DEALLOC ?

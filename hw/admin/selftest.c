@@ -125,6 +125,8 @@ static void test_finish(struct envme_selftest *t, unsigned result,
     if (result == ENVME_DSTR_KNOWN_SEG) {
         envme_event_post(t->ctrl, ENVME_AEN_TYPE_ERROR, ENVME_AEN_ERROR_DIAG,
                          ENVME_LID_ERROR, -1);
+        envme_telemetry_report(t->ctrl, "device self-test failed in segment "
+                               "%u", t->seg);
     }
 }
 

@@ -183,6 +183,7 @@ static void admin_init(struct envme_ctrl *ctrl)
     envme_shared_init(ctrl);
     envme_selftest_init(ctrl);
     envme_sanitize_join(ctrl);
+    envme_telemetry_init(ctrl);
 }
 
 static void admin_stop(struct envme_ctrl *ctrl)
@@ -202,6 +203,7 @@ static void admin_fini(struct envme_ctrl *ctrl)
 {
     envme_fw_fini(ctrl);
     envme_selftest_fini(ctrl);
+    envme_telemetry_fini(ctrl);
     g_free(ctrl->admin);
     ctrl->admin = NULL;
 }
