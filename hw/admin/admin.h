@@ -59,7 +59,7 @@ static inline struct envme_admin *envme_admin(const struct envme_ctrl *ctrl)
 /* rows-cns.c, rows-feature.c, rows-log.c */
 extern const struct envme_cns_row envme_cns_rows[256];
 #define ENVME_ADMIN_FEATS 12
-#define ENVME_ADMIN_LOGS  12
+#define ENVME_ADMIN_LOGS  13
 extern const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS];
 extern const struct envme_log_row envme_log_rows[ENVME_ADMIN_LOGS];
 
@@ -95,6 +95,14 @@ envme_len_fn envme_admin_fw_len;
 envme_run_fn envme_admin_selftest;
 /* sanitize.c */
 envme_run_fn envme_admin_sanitize;
+/* lockdown.c */
+envme_run_fn envme_admin_lockdown;
+/* security.c */
+envme_run_fn envme_admin_security_recv, envme_admin_security_send;
+envme_len_fn envme_admin_security_len;
+/* directive.c */
+envme_run_fn envme_admin_directive_recv, envme_admin_directive_send;
+envme_len_fn envme_admin_directive_len;
 
 /* identify-ctrl.c, identify-ns.c: 4096 zeroed bytes to fill, see row.h */
 typedef struct envme_status envme_cns_fn(struct envme_cmd *cmd, void *buf);
@@ -208,6 +216,13 @@ void envme_telemetry_read(const struct envme_log_req *req);
  * captured for log page 08h, unless what was captured before is unread. */
 void envme_telemetry_report(struct envme_ctrl *ctrl, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* ---- lockdown.c -------------------------------------------------------------- */
+
+struct envme_status envme_lockdown_gate(struct envme_cmd *cmd);
+size_t envme_lockdown_log_size(const struct envme_log_req *req);
+struct envme_status envme_lockdown_log(const struct envme_log_req *req,
+                                       void *buf);
 
 /* ---- lists of what there is: effects.c ------------------------------------ */
 

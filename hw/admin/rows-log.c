@@ -113,6 +113,11 @@ const struct envme_log_row envme_log_rows[ENVME_ADMIN_LOGS] = {
         .read_done = envme_telemetry_read,
     },
     {
+        .name = "lockdown-log", .spec = "Base 2.1, 5.1.12.1.20",
+        .lid = ENVME_LID_LOCKDOWN, .scope = ENVME_LOG_SUBSYS,
+        .size = envme_lockdown_log_size, .fill = envme_lockdown_log,
+    },
+    {
         .name = "sanitize-log", .spec = "Base 2.1, 5.1.12.1.33",
         .lid = ENVME_LID_SANITIZE, .scope = ENVME_LOG_SUBSYS,
         .size = envme_sanitize_log_size, .fill = envme_sanitize_log,

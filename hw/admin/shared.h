@@ -68,6 +68,7 @@ struct envme_shared {
     struct envme_subsys *subsys;
     struct envme_fw fw;
     struct envme_sanitize san;
+    uint32_t locked_opc[8], locked_fid[8];      /* lockdown.c: a bit each */
 };
 
 void envme_sanitize_load(struct envme_shared *sh, struct envme_ctrl *ctrl);

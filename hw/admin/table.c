@@ -131,6 +131,44 @@ static const struct envme_row admin_rows[256] = {
                  ENVME_SANITIZE_OWPASS | ENVME_SANITIZE_OIPBP |
                  ENVME_SANITIZE_NDAS },
     },
+    [ENVME_ADM_LOCKDOWN] = {
+        .name = "lockdown", .spec = "Base 2.1, 5.1.15",
+        .run = envme_admin_lockdown,
+        .effects = ENVME_EFF_CCC | ENVME_EFF_CSP_SUBSYS,
+        .gate = ENVME_GATE_NO_SGL,
+        .cap = ENVME_OACS_CFLS,
+        .cdw = { ENVME_LOCKDOWN_SCP | ENVME_LOCKDOWN_PRHBT |
+                 ENVME_LOCKDOWN_IFC | ENVME_LOCKDOWN_OFI },
+    },
+    [ENVME_ADM_DIRECTIVE_SEND] = {
+        .name = "dir-send", .spec = "Base 2.1, 5.1.7",
+        .run = envme_admin_directive_send, .len = envme_admin_directive_len,
+        .effects = ENVME_EFF_CSP_NS,
+        .gate = ENVME_GATE_NS_OR_ALL | ENVME_GATE_NO_SGL |
+                ENVME_GATE_NO_DATA,
+        .cap = ENVME_OACS_DIRS,
+    },
+    [ENVME_ADM_DIRECTIVE_RECV] = {
+        .name = "dir-receive", .spec = "Base 2.1, 5.1.6",
+        .run = envme_admin_directive_recv, .len = envme_admin_directive_len,
+        .effects = ENVME_EFF_CSP_NS,
+        .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_NO_SGL,
+        .cap = ENVME_OACS_DIRS,
+    },
+    [ENVME_ADM_SECURITY_SEND] = {
+        .name = "security-send", .spec = "Base 2.1, 5.1.24",
+        .run = envme_admin_security_send, .len = envme_admin_security_len,
+        .effects = ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_NO_SGL | ENVME_GATE_NO_DATA,
+        .cap = ENVME_OACS_SSRS,
+    },
+    [ENVME_ADM_SECURITY_RECV] = {
+        .name = "security-recv", .spec = "Base 2.1, 5.1.23",
+        .run = envme_admin_security_recv, .len = envme_admin_security_len,
+        .effects = ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_NO_SGL,
+        .cap = ENVME_OACS_SSRS,
+    },
     [ENVME_ADM_DBBUF] = {
         .name = "doorbell-buffer-config", .spec = "Base 2.1, 5.3.1",
         .run = envme_admin_dbbuf,
@@ -219,6 +257,7 @@ static const struct envme_iocs *const admin_iocs[] = {
 
 const struct envme_tables envme_tables = {
     .admin = admin_rows,
+    .admin_gate = envme_lockdown_gate,
     .cns = envme_cns_rows,
     .feat = envme_feat_rows,
     .nfeat = ENVME_ADMIN_FEATS,

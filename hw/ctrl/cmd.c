@@ -117,6 +117,13 @@ static struct envme_status cmd_gates(struct envme_cmd *cmd)
         row = &cmd->ctrl->tables->admin[cmd->sqe.opc];
         cmd->row = row->run ? row : NULL;
         st = cmd->row ? ENVME_ST(SUCCESS) : ENVME_ST(INVALID_OPCODE);
+        if (cmd->row && cmd->ctrl->tables->admin_gate) {
+            struct envme_status gate = cmd->ctrl->tables->admin_gate(cmd);
+
+            if (envme_st_err(gate)) {
+                return gate;
+            }
+        }
     } else {
         st = cmd_find_io_row(cmd);
     }

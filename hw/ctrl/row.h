@@ -181,6 +181,8 @@ struct envme_tables {
     void (*ctrl_shutdown)(struct envme_ctrl *ctrl);
     void (*ctrl_leave)(struct envme_ctrl *ctrl);
     const struct envme_row *admin;      /* [256] by opcode */
+    /* A status other than success refuses an admin command. May be NULL. */
+    struct envme_status (*admin_gate)(struct envme_cmd *cmd);
     const struct envme_cns_row *cns;    /* [256] by CNS */
     const struct envme_feat_row *feat;
     unsigned nfeat;
