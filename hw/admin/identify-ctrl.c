@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "envme/id-ctrl.h"
 #include "hw/admin/admin.h"
 
 /* log2 of the entry sizes, the least and the most. */
@@ -74,6 +75,15 @@ static void identify_limits(const struct envme_ctrl *ctrl,
     id->nn = le32(ctrl->subsys->nn);
     id->awun = le16(p->awun);
     id->awupf = le16(p->awupf);
+    /* A fused pair may be as long as an atomic write. */
+    if (identify_oncs(ctrl) & ENVME_ONCS_NVMCPYS) {
+        id->ocfs = le16(ENVME_OCFS_COPY(0) | ENVME_OCFS_COPY(1) |
+                        ENVME_OCFS_COPY(2) | ENVME_OCFS_COPY(3));
+    }
+    if (ctrl->fuses) {
+        id->fuses = le16(ENVME_FUSES_FCWS);
+        id->acwu = le16(p->awun);
+    }
 }
 
 /* CNS 01h. A field that is not set is 0: not there, or not told. */
@@ -96,7 +106,8 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
      * have no bit here. */
     id->oaes = le32(ENVME_ADMIN_AEC & ~(ENVME_FEAT_AEC_SHCW |
                                          ENVME_FEAT_AEC_TLN));
-    id->ctratt = le32(p->ctratt_mem ? ENVME_CTRATT_MEM : 0);
+    id->ctratt = le32((p->ctratt_mem ? ENVME_CTRATT_MEM : 0) |
+                       ENVME_CTRATT_ELBAS);
     id->cntrltype = ENVME_CNTRLTYPE_IO;
     id->oacs = le16(envme_admin_caps(ctrl->tables->admin));
     id->frmw = envme_fw_frmw(ctrl);

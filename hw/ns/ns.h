@@ -16,6 +16,9 @@
 #include <stdatomic.h>
 
 #include "envme/cmd.h"
+#include "hw/core/pi.h"
+#include "hw/core/rangelock.h"
+#include "hw/core/rangeset.h"
 #include "hw/ns/backend.h"
 
 #define ENVME_MAX_LBAF 64
@@ -25,6 +28,9 @@ struct envme_ns_lbaf {
     uint8_t lbads;              /* logical block size is 2^lbads bytes */
     uint8_t rp;
     uint16_t ms;                /* metadata bytes per logical block */
+    /* What protection information looks like if it is turned on: an entry of
+     * ELBAF (NVM 1.1, 4.1.5.3). */
+    uint32_t elbaf;
 };
 
 struct envme_ns_params {
@@ -43,10 +49,17 @@ struct envme_ns_params {
                                    * what is more (NPDG) */
     uint16_t ms;                /* metadata bytes per block */
     bool mset;                  /* metadata at the end of each block's data */
+    uint8_t pi;                 /* protection information type, 0: none */
+    uint8_t pil;                /* 1: in the first bytes of the metadata */
+    uint8_t pif;                /* ENVME_PIF_16B, _32B or _64B */
+    uint8_t pi_sts;             /* storage tag bits; 0: the fewest there are */
     uint16_t mssrl;             /* logical blocks; Copy */
     uint32_t mcl;
     uint8_t msrc;
     bool write_cache;           /* the volatile write cache starts enabled */
+    /* Atomicity: logical blocks, as in Identify; 0: nothing of its own. */
+    uint16_t nawun, nawupf;     /* 0's based */
+    uint16_t nabsn, nabo, nabspf;
 };
 
 struct envme_subsys;
@@ -66,6 +79,7 @@ struct envme_ns {
     bool extended;              /* metadata interleaved with the data */
     uint8_t lbads;
     uint16_t ms;
+    struct envme_pi pi;         /* type 0: none */
     _Atomic uint64_t nsze;      /* logical blocks */
     uint64_t moff;              /* byte offset of the metadata area */
     struct envme_geometry geo;
@@ -78,6 +92,20 @@ struct envme_ns {
     _Atomic uint64_t nuse_hint;
 
     GMutex lock;
+    /*
+     * Who may go through which blocks now (under the lock), in use once
+     * somebody has asked for more than the backend gives: from then on `serial`
+     * stays set. `loose` counts the writes that began without; those who
+     * wait for them to end are in `settling`, linked by go_next.
+     */
+    struct envme_rangelock ranges;
+    struct envme_rangelock_entry *settling;
+    atomic_bool serial;
+    _Atomic uint32_t loose;
+    /* Blocks that cannot be read until they are written (under the lock), and
+     * how many intervals they are. */
+    struct envme_rangeset bad;
+    _Atomic uint32_t nbad;
     /* Which controllers have it attached, by CNTLID. Lane 0. */
     uint64_t attached[4];
     /* Background requests that use it; lane 0. See subsys.h. */
@@ -99,6 +127,26 @@ void envme_ns_free(struct envme_ns *ns);
  * running: what is beyond a new end fails in the backend.
  * Returns whether anything that a host can see has changed. */
 bool envme_ns_refresh(struct envme_ns *ns);
+
+/* Protection information of this type (0: none) for the format in use, in the
+ * first or the last bytes of the metadata. False, and nothing has changed,
+ * when the format has no room for it. Like a change of format. */
+bool envme_ns_set_pi(struct envme_ns *ns, uint8_t type, bool first);
+
+/* ---- blocks that cannot be read; any thread ------------------------------ */
+
+/* They are put in the subsystem's state; whoever tells the host that it is so
+ * sees to it that this is written. False: too many intervals. */
+bool envme_ns_set_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb);
+/* Whether that has changed anything. */
+bool envme_ns_clear_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb);
+/* All: the namespace is formatted, sanitized or deleted. */
+void envme_ns_forget_bad(struct envme_ns *ns);
+/* It has come to its subsystem: what the state says. */
+void envme_ns_load_bad(struct envme_ns *ns);
+/* The first of them in this range. */
+bool envme_ns_find_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb,
+                       uint64_t *lba);
 
 static inline uint64_t envme_ns_blocks_to_bytes(const struct envme_ns *ns,
                                                 uint64_t blocks)

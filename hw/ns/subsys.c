@@ -251,6 +251,7 @@ bool envme_subsys_add_ns(struct envme_subsys *s, struct envme_ns *ns,
     ns->subsys = s;
     s->ns[ns->nsid] = ns;
     subsys_give_uuid(s, ns);
+    envme_ns_load_bad(ns);
     for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
         if (s->ctrl[i].ops && subsys_wants(ns)) {
             envme_subsys_attach(s, ns, i, true, NULL, NULL);

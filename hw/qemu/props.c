@@ -36,6 +36,7 @@ static const Property props[] = {
                      EnvmeSubsysState *),
     DEFINE_PROP_LINK("iothread", EnvmeState, props.iothread, TYPE_IOTHREAD,
                      IOThread *),
+    DEFINE_PROP_STRING("state", EnvmeState, state.path),
     DEFINE_PROP_STRING("serial", EnvmeState, props.serial),
     DEFINE_PROP_STRING("model", EnvmeState, props.model),
     DEFINE_PROP_STRING("firmware", EnvmeState, props.firmware),
@@ -58,6 +59,9 @@ static const Property props[] = {
     DEFINE_PROP_BOOL("fw-slot1-ro", EnvmeState, props.fw_slot1_ro, false),
     DEFINE_PROP_UINT8("fwug", EnvmeState, props.fwug, 1),
     DEFINE_PROP_BOOL("sanitize-ndi", EnvmeState, props.sanitize_ndi, false),
+    DEFINE_PROP_BOOL("atomic.dn", EnvmeState, props.atomic_dn, false),
+    DEFINE_PROP_UINT16("atomic.awun", EnvmeState, props.atomic_awun, 0),
+    DEFINE_PROP_UINT16("atomic.awupf", EnvmeState, props.atomic_awupf, 0),
     DEFINE_PROP_BOOL("use-intel-id", EnvmeState, props.use_intel_id, false),
     DEFINE_PROP_BOOL("qemu-id", EnvmeState, props.qemu_id, false),
     DEFINE_PROP_UINT32("pci-vendor-id", EnvmeState, props.vid,
@@ -272,6 +276,11 @@ bool envme_props_check(const EnvmeState *s, Error **errp)
                    s->medium.memdev ? "memdev" : "drive");
         return false;
     }
+    if (s->subsys_dev && s->state.path) {
+        error_setg(errp, "state=%s and subsys= exclude each other: give it to "
+                   "the envme-subsys", s->state.path);
+        return false;
+    }
     return true;
 }
 
@@ -319,6 +328,8 @@ void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p)
         .fw_slot1_ro = pr->fw_slot1_ro,
         .fwug = pr->fwug,
         .sanitize_ndi = pr->sanitize_ndi,
+        .dn = pr->atomic_dn, .awun = pr->atomic_awun,
+        .awupf = pr->atomic_awupf,
     };
     /* 52-54-00, a locally administered one; Intel's when it is imitated. */
     memcpy(p->ieee, pr->use_intel_id ? "\xb3\x02\x00" : "\x00\x54\x52", 3);
