@@ -146,6 +146,11 @@ static void san_finish(struct envme_shared *sh, bool ok)
     struct envme_sanitize_state *end = &san->end;
 
     *end = san->st;
+    for (uint32_t i = 1; ok && i <= sh->subsys->nn; i++) {
+        if (sh->subsys->ns[i]) {
+            envme_ns_forget_bad(sh->subsys->ns[i]);
+        }
+    }
     if (ok) {
         end->sans = ENVME_SANS_IDLE;
         end->fails = 0;

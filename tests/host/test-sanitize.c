@@ -407,6 +407,21 @@ static void test_selftest(void)
     th_free(h);
 }
 
+/* Blocks that Write Uncorrectable has marked are blocks like others again. */
+static void test_bad_blocks(void)
+{
+    struct th *h = ready();
+    struct envme_sqe s = th_sqe_rw(ENVME_NVM_WRITE_UNCOR, 1, 8, 4);
+    uint8_t sector[512];
+
+    th_assert_sc(th_io(h, 1, &s), SUCCESS);
+    th_assert_sc(th_read(h, .slba = 9, .data = sector), UNRECOVERED_READ);
+    th_assert_sc(sanitize(h, ENVME_SANITIZE_BLOCK_ERASE, 0), SUCCESS);
+    finish(h);
+    th_assert_sc(th_read(h, .slba = 9, .data = sector), SUCCESS);
+    th_free(h);
+}
+
 static void test_firmware(void)
 {
     struct th *h = ready();
@@ -527,6 +542,7 @@ int main(int argc, char **argv)
     g_test_add_func("/sanitize/no-deallocate-inhibited", test_ndi);
     g_test_add_func("/sanitize/reset", test_reset);
     g_test_add_func("/sanitize/selftest", test_selftest);
+    g_test_add_func("/sanitize/bad-blocks", test_bad_blocks);
     g_test_add_func("/sanitize/firmware", test_firmware);
     g_test_add_func("/sanitize/two-controllers", test_two);
     g_test_add_func("/sanitize/kept", test_kept);
