@@ -202,7 +202,7 @@ void envme_ns_free(struct envme_ns *ns)
     if (!ns) {
         return;
     }
-    g_assert(!ns->subsys);
+    g_assert(!ns->subsys && !ns->erase && !ns->nextents);
     g_mutex_clear(&ns->lock);
     g_free(ns);
 }
@@ -220,4 +220,27 @@ bool envme_ns_refresh(struct envme_ns *ns)
     atomic_store(&ns->nuse_hint, nsze);
     atomic_store(&ns->read_only, geo.read_only);
     return nsze != old || was_ro != geo.read_only;
+}
+
+bool envme_ns_set_format(struct envme_ns *ns, unsigned index, bool extended)
+{
+    const struct envme_ns_lbaf *f;
+    struct envme_layout layout;
+
+    if (index >= ns->nlbaf) {
+        return false;
+    }
+    f = &ns->lbaf[index];
+    layout = envme_layout_fit(ns->geo.size, f->lbads, f->ms);
+    if (!layout.nsze) {
+        return false;
+    }
+    ns->flbas = index;
+    ns->lbads = f->lbads;
+    ns->ms = f->ms;
+    ns->extended = extended && f->ms;
+    ns->moff = layout.moff;
+    atomic_store(&ns->nsze, layout.nsze);
+    atomic_store(&ns->nuse_hint, layout.nsze);
+    return true;
 }

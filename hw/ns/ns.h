@@ -17,6 +17,7 @@
 
 #include "envme/cmd.h"
 #include "hw/ns/backend.h"
+#include "hw/ns/pool.h"
 
 #define ENVME_MAX_LBAF 64
 
@@ -51,6 +52,7 @@ struct envme_ns_params {
 
 struct envme_subsys;
 struct envme_iocs;
+struct envme_ns_erase;          /* erase.c */
 
 struct envme_ns {
     struct envme_subsys *subsys;
@@ -80,6 +82,16 @@ struct envme_ns {
     GMutex lock;
     /* Which controllers have it attached, by CNTLID. Lane 0. */
     uint64_t attached[4];
+
+    /* What it has of the subsystem's capacity (capacity.h). Lane 0. */
+    struct envme_extent *extent;
+    unsigned nextents;
+    bool made;                  /* by a host: the subsystem owns it */
+    bool leaving, gone;         /* being deleted; deleted, but not made */
+    GSList *leave_waiters;      /* subsys.c */
+    struct envme_ns_erase *erase;   /* erase.c: under way */
+    void (*erased)(void *arg);  /* subsys.c: when that is over; once */
+    void *erased_arg;
 };
 
 /*
@@ -95,6 +107,14 @@ void envme_ns_free(struct envme_ns *ns);
  * running: what is beyond a new end fails in the backend.
  * Returns whether anything that a host can see has changed. */
 bool envme_ns_refresh(struct envme_ns *ns);
+
+/*
+ * Another of its formats, without protection information; extended: metadata
+ * with the data. What is on the medium means nothing afterwards. False, and
+ * nothing has changed, when there is no such format or no room for a block.
+ * Lane 0; no I/O command uses the namespace.
+ */
+bool envme_ns_set_format(struct envme_ns *ns, unsigned index, bool extended);
 
 static inline uint64_t envme_ns_blocks_to_bytes(const struct envme_ns *ns,
                                                 uint64_t blocks)
