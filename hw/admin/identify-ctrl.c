@@ -7,6 +7,8 @@
 
 #include "hw/admin/admin.h"
 
+#include "hw/ns/capacity.h"
+
 /* log2 of the entry sizes, the least and the most. */
 #define IDENTIFY_SQES 0x66
 #define IDENTIFY_CQES 0x44
@@ -68,8 +70,21 @@ static void identify_limits(const struct envme_ctrl *ctrl,
     id->cqes = IDENTIFY_CQES;
     id->maxcmd = le16(ENVME_MIN(p->mqes + 1u, 65535u));
     id->nn = le32(ctrl->subsys->nn);
+    id->maxcna = le32(ctrl->subsys->maxcna);
     id->awun = le16(p->awun);
     id->awupf = le16(p->awupf);
+}
+
+static void identify_capacity(const struct envme_ctrl *ctrl,
+                              struct envme_id_ctrl *id)
+{
+    uint64_t total = envme_capacity_total(ctrl->subsys);
+    uint64_t unused = envme_capacity_unused(ctrl->subsys);
+
+    for (unsigned i = 0; i < 8; i++) {
+        id->tnvmcap[i] = total >> (8 * i);
+        id->unvmcap[i] = unused >> (8 * i);
+    }
 }
 
 /* CNS 01h. A field that is not set is 0: not there, or not told. */
@@ -90,7 +105,9 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
     id->ver = le32(ctrl->vs);
     /* Of those that a host turns on one by one; SMART's have no bit here. */
     id->oaes = le32(ENVME_ADMIN_AEC & ~ENVME_FEAT_AEC_SHCW);
-    id->ctratt = le32(p->ctratt_mem ? ENVME_CTRATT_MEM : 0);
+    id->ctratt = le32((p->ctratt_mem ? ENVME_CTRATT_MEM : 0) |
+                      (ctrl->tables->cns[ENVME_CNS_NS_GRANULARITY].there ?
+                       ENVME_CTRATT_NG : 0));
     id->cntrltype = ENVME_CNTRLTYPE_IO;
     id->oacs = le16(envme_admin_caps(ctrl->tables->admin));
     /* One slot, which cannot be written. */
@@ -103,6 +120,7 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
     id->sgls = le32(FIELD_SET(ENVME_SGLS_SGLS, ENVME_SGLS_SGLS_BYTE) |
                     ENVME_SGLS_SBBDS | ENVME_SGLS_MPTRSGL);
     identify_limits(ctrl, id);
+    identify_capacity(ctrl, id);
     memcpy(id->subnqn, ctrl->subsys->nqn, sizeof(ctrl->subsys->nqn));
     return ENVME_ST(SUCCESS);
 }

@@ -2,7 +2,10 @@
 /* Identify: namespaces. Base 2.1, 5.1.13.2; NVM 1.1, 4.1.5. */
 #include <string.h>
 
+#include "envme/id-ns.h"
 #include "hw/admin/admin.h"
+
+#include "hw/ns/capacity.h"
 
 /* ---- which namespace ------------------------------------------------------ */
 
@@ -10,13 +13,18 @@ static struct envme_status identify_nsid(struct envme_cmd *cmd)
 {
     uint32_t nsid = envme_cmd_nsid(cmd);
 
-    /* FFFFFFFFh asks for what all have in common, for whoever is going to
-     * create one: nobody can. */
     if (nsid == 0 || nsid > cmd->ctrl->subsys->nn) {
         return envme_cmd_fail(cmd, ENVME_ST(INVALID_NS),
                               offsetof(struct envme_sqe, nsid));
     }
     return ENVME_ST(SUCCESS);
+}
+
+/* NSID FFFFFFFFh, where namespaces can be created. */
+static bool identify_wants_common(const struct envme_cmd *cmd)
+{
+    return envme_cmd_nsid(cmd) == UINT32_MAX &&
+           cmd->ctrl->tables->admin[ENVME_ADM_NS_MGMT].run;
 }
 
 static struct envme_status identify_csi(struct envme_cmd *cmd,
@@ -86,7 +94,7 @@ static void identify_formats(const struct envme_ns *ns, struct envme_id_ns *id)
 static void identify_ns(const struct envme_ns *ns, struct envme_id_ns *id)
 {
     uint64_t nsze = ns->nsze;
-    uint64_t bytes = nsze * ((1ull << ns->lbads) + ns->ms);
+    uint64_t bytes = ns->geo.size;
 
     id->nsze = id->ncap = id->nuse = le64(nsze);
     if (ns->be->ops->is_hole) {
@@ -104,12 +112,31 @@ static void identify_ns(const struct envme_ns *ns, struct envme_id_ns *id)
     memcpy(id->nguid, ns->params.nguid, sizeof(id->nguid));
 }
 
+/* What all namespaces that are going to be created have in common. */
+static void identify_common(const struct envme_ctrl *ctrl,
+                            struct envme_id_ns *id)
+{
+    struct envme_ns *model = envme_capacity_model(ctrl->subsys);
+
+    identify_ns(model, id);
+    id->nsze = id->ncap = id->nuse = le64(0);
+    id->flbas = 0;
+    id->nmic = ENVME_NMIC_SHRNS;
+    memset(id->nvmcap, 0, sizeof(id->nvmcap));
+    envme_ns_free(model);
+}
+
 /* CNS 00h; zeroes for an NSID that is not active here. */
 struct envme_status envme_cns_ns(struct envme_cmd *cmd, void *buf)
 {
-    struct envme_status st = identify_nsid(cmd);
+    struct envme_status st = ENVME_ST(SUCCESS);
     const struct envme_ns *ns = envme_ctrl_ns(cmd->ctrl, envme_cmd_nsid(cmd));
 
+    if (identify_wants_common(cmd)) {
+        identify_common(cmd->ctrl, buf);
+        return st;
+    }
+    st = identify_nsid(cmd);
     if (envme_st_ok(st) && ns) {
         identify_ns(ns, buf);
     }
@@ -133,11 +160,20 @@ struct envme_status envme_cns_alloc_ns(struct envme_cmd *cmd, void *buf)
 struct envme_status envme_cns_cs_ns(struct envme_cmd *cmd, void *buf)
 {
     struct envme_ns *ns = envme_ctrl_ns(cmd->ctrl, envme_cmd_nsid(cmd));
-    struct envme_status st = identify_nsid(cmd);
+    bool common = identify_wants_common(cmd);
+    struct envme_status st = common ? ENVME_ST(SUCCESS) : identify_nsid(cmd);
     const struct envme_iocs *iocs = NULL;
 
     if (envme_st_ok(st)) {
         st = identify_csi(cmd, &iocs);
+    }
+    if (envme_st_ok(st) && common) {
+        struct envme_ns *model = envme_capacity_model(cmd->ctrl->subsys);
+
+        if (iocs->identify_ns) {
+            iocs->identify_ns(cmd->ctrl, model, buf);
+        }
+        envme_ns_free(model);
     }
     if (envme_st_err(st) || !ns) {
         return st;

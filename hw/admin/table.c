@@ -87,6 +87,23 @@ static const struct envme_row admin_rows[256] = {
         .effects = ENVME_EFF_CSP_CTRL,
         .gate = ENVME_GATE_NO_SLOT | ENVME_GATE_NO_SGL,
     },
+    [ENVME_ADM_NS_MGMT] = {
+        .name = "create-ns", .spec = "Base 2.1, 5.1.21",
+        .run = envme_admin_ns_mgmt, .len = envme_admin_ns_mgmt_len,
+        .effects = ENVME_EFF_NCC | ENVME_EFF_NIC | ENVME_EFF_CSP_NS |
+                   ENVME_EFF_CSP_SUBSYS,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
+        .cap = ENVME_OACS_NMS,
+        .cdw = { ENVME_NSMGMT_SEL, ENVME_NSMGMT_CSI },
+    },
+    [ENVME_ADM_NS_ATTACH] = {
+        .name = "attach-ns", .spec = "Base 2.1, 5.1.20",
+        .run = envme_admin_ns_attach, .len = envme_admin_ns_attach_len,
+        .effects = ENVME_EFF_NIC | ENVME_EFF_CSP_NS | ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
+        .cap = ENVME_OACS_NMS,
+        .cdw = { ENVME_NSATTACH_SEL },
+    },
     [ENVME_ADM_DBBUF] = {
         .name = "doorbell-buffer-config", .spec = "Base 2.1, 5.3.1",
         .run = envme_admin_dbbuf,
