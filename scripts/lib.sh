@@ -17,6 +17,7 @@ ENVME_JOBS=${ENVME_JOBS:-$(nproc)}
 export ENVME_TOP ENVME_CACHE ENVME_JOBS
 ENVME_CACHE=$(realpath -m "$ENVME_CACHE")
 mkdir -p "$ENVME_CACHE" "$ENVME_CACHE/locks" "$ENVME_CACHE/log"
+find "$ENVME_CACHE/log" -type f -mtime +7 -delete 2>/dev/null || true
 
 # --- saying things --------------------------------------------------------
 

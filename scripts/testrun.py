@@ -9,6 +9,7 @@ read.  A job that fails without saying which test it was, that reports no test
 at all, or whose plan and tests differ in number, is a failure too.
 """
 import dataclasses
+import fcntl
 import json
 import os
 import re
@@ -604,6 +605,14 @@ def main():
             print(f"test: there is no suite '{name}': {', '.join(names)}",
                   file=sys.stderr)
             return 2
+    # Two runs would write the same build directories and logs.
+    os.makedirs(LOGS, exist_ok=True)
+    lock = open(os.path.join(LOGS, ".lock"), "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("waiting for another run of scripts/test here ...", flush=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
     runner = Runner(chosen_jobs([n for n in names if n in (args or names)]),
                     LOGS)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

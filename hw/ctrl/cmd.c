@@ -291,7 +291,8 @@ static void cmd_fail_missing(struct envme_cmd *cmd)
 
 /*
  * Fused pairs: Base 2.1, 3.4.2. Both halves are in the queue when the host
- * rings, so a first one with nothing behind it has no second. The first waits
+ * rings, so a first one with nothing behind it (or with a CQ that has no room
+ * for two: no slot was kept) has no second. The first waits
  * in its queue and is not counted until the second has been fetched. True: the
  * command need not be started now.
  */
@@ -310,8 +311,7 @@ static bool cmd_pair(struct envme_cmd *cmd)
         }
         cmd_fail_missing(first);
     }
-    if (fuse == ENVME_FUSE_FIRST && !cmd->is_admin &&
-        !envme_ring_empty(&sq->ring)) {
+    if (fuse == ENVME_FUSE_FIRST && sq->second_slot) {
         sq->fused = cmd;
         return true;
     }

@@ -121,6 +121,12 @@ struct envme_cq {
 
 #define ENVME_SQ_ABORTS 8
 
+struct envme_sq_abort {
+    uint32_t index;
+    uint16_t cid;
+    struct envme_cmd *abort;
+};
+
 struct envme_sq {
     struct envme_ring ring;
     struct envme_arb_node node;
@@ -133,14 +139,11 @@ struct envme_sq {
     struct envme_sq *cork_next;
     GQueue inflight;            /* struct envme_cmd, by cmd->link */
     struct envme_cmd *fused;    /* first of a pair: waits for the second */
+    bool second_slot;           /* a CQ slot is kept for that one */
     struct envme_shadow shadow;
     struct envme_cmd *deleter;  /* Delete I/O SQ waiting for inflight */
     /* Commands that an Abort found before they were fetched. */
-    struct {
-        uint32_t index;
-        uint16_t cid;
-        struct envme_cmd *abort;
-    } aborts[ENVME_SQ_ABORTS];
+    struct envme_sq_abort *aborts;  /* [ENVME_SQ_ABORTS], made when needed */
     unsigned naborts;
 };
 

@@ -42,7 +42,7 @@ void envme_lane_fini(struct envme_lane *lane)
     envme_deadlines_free(&lane->deadlines);
 }
 
-struct envme_cmd *envme_lane_get_cmd(struct envme_lane *lane)
+struct envme_cmd *envme_lane_get_cmd(struct envme_lane *lane, bool beyond)
 {
     struct envme_cmd *cmd = lane->free;
 
@@ -50,7 +50,7 @@ struct envme_cmd *envme_lane_get_cmd(struct envme_lane *lane)
         lane->free = cmd->next_free;
         return cmd;
     }
-    if (lane->nalloc >= lane->ctrl->params.max_inflight) {
+    if (lane->nalloc >= lane->ctrl->params.max_inflight && !beyond) {
         lane->starved = true;
         return NULL;
     }

@@ -16,8 +16,9 @@ void envme_lane_init(struct envme_ctrl *ctrl, unsigned index);
 /* Frees the commands; none is in use. */
 void envme_lane_fini(struct envme_lane *lane);
 
-/* A command for a fetch, or NULL when the lane has as many as it may. */
-struct envme_cmd *envme_lane_get_cmd(struct envme_lane *lane);
+/* A command for a fetch, or NULL when the lane has as many as it may, unless
+ * beyond: others wait for this one. */
+struct envme_cmd *envme_lane_get_cmd(struct envme_lane *lane, bool beyond);
 void envme_lane_put_cmd(struct envme_cmd *cmd);
 /* The command starts to count, or stops counting, as being in flight. */
 void envme_lane_enter(struct envme_cmd *cmd);

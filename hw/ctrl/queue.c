@@ -294,6 +294,7 @@ void envme_sq_delete(struct envme_ctrl *ctrl, struct envme_sq *sq)
     sq->cq->nsq--;
     ctrl->sq[sq->id] = NULL;
     ctrl->nsq -= sq->id != 0;
+    g_free(sq->aborts);
     g_free(sq->mem.pages);
     g_free(sq);
 }
@@ -421,6 +422,9 @@ static bool sq_abort_unfetched(struct envme_sq *sq, uint16_t cid,
     if (sq->naborts == ENVME_SQ_ABORTS) {
         return false;
     }
+    if (!sq->aborts) {
+        sq->aborts = g_new0(struct envme_sq_abort, ENVME_SQ_ABORTS);
+    }
     for (i = sq->ring.head; i != sq->ring.tail;
          i = envme_ring_next(&sq->ring, i)) {
         struct envme_sqe sqe;
@@ -500,6 +504,11 @@ void envme_sq_cancel(struct envme_sq *sq)
         first->aborted = true;
         envme_cmd_start(first);
     }
+    if (sq->second_slot) {
+        sq->second_slot = false;
+        envme_cring_unreserve(&sq->cq->ring);
+        envme_queue_uncork(sq->cq);
+    }
     for (GList *l = sq->inflight.head; l; l = l->next) {
         envme_cmd_cancel(l->data);
     }
@@ -571,6 +580,42 @@ static bool queue_reserve(struct envme_cq *cq)
     return false;
 }
 
+static void queue_wait_for_slot(struct envme_sq *sq)
+{
+    sq_cork(sq);
+    if (sq->cq->shadow.on) {
+        envme_shadow_arm_cq(sq->cq);
+    }
+}
+
+/*
+ * The first of a fused pair takes a CQ slot for the second along: pairs that
+ * held one slot each, and waited for another, would wait for each other. False:
+ * there is none now. Nothing to keep: no second, or it would be the only slot.
+ */
+static bool queue_keep_second(struct envme_sq *sq, const struct envme_cmd *cmd,
+                              bool *keep)
+{
+    *keep = false;
+    if (!sq->cq->lane->ctrl->fuses || sq->id == 0 ||
+        FIELD_GET(ENVME_FUSE, cmd->sqe.flags) != ENVME_FUSE_FIRST ||
+        envme_ring_used(&sq->ring) < 2) {
+        return true;
+    }
+    *keep = queue_reserve(sq->cq);
+    return *keep || sq->second_slot || sq->cq->ring.ring.size <= 2;
+}
+
+/* Not fetched after all. */
+static void queue_unfetch(struct envme_sq *sq, struct envme_cmd *cmd)
+{
+    if (!sq->second_slot) {
+        envme_cring_unreserve(&sq->cq->ring);
+    }
+    cmd->state = ENVME_CMD_ENDED;
+    envme_lane_put_cmd(cmd);
+}
+
 struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
 {
     struct envme_lane *lane = sq->cq->lane;
@@ -578,16 +623,14 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
     const struct envme_dma *dma = &ctrl->ports.dma;
     struct envme_cmd *cmd;
     uint32_t index;
+    bool keep;
     int err;
 
-    if (!queue_reserve(sq->cq)) {
-        sq_cork(sq);
-        if (sq->cq->shadow.on) {
-            envme_shadow_arm_cq(sq->cq);
-        }
+    if (!sq->second_slot && !queue_reserve(sq->cq)) {
+        queue_wait_for_slot(sq);
         return NULL;
     }
-    cmd = envme_lane_get_cmd(lane);
+    cmd = envme_lane_get_cmd(lane, sq->second_slot);
     if (!cmd) {
         envme_cring_unreserve(&sq->cq->ring);
         return NULL;
@@ -596,15 +639,19 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
     err = dma->read(dma->opaque, qmem_addr(&sq->mem, index), &cmd->sqe,
                     sizeof(cmd->sqe));
     if (err) {
-        envme_cring_unreserve(&sq->cq->ring);
-        cmd->state = ENVME_CMD_ENDED;
-        envme_lane_put_cmd(cmd);
+        queue_unfetch(sq, cmd);
         if (err != -EBUSY) {
             envme_arb_unready(&lane->arb, &sq->node);
             queue_error(ctrl);
         }
         return NULL;
     }
+    if (!queue_keep_second(sq, cmd, &keep)) {
+        queue_unfetch(sq, cmd);
+        queue_wait_for_slot(sq);
+        return NULL;
+    }
+    sq->second_slot = keep;
     envme_ring_pop(&sq->ring);
     cmd->sq = sq;
     cmd->slot = true;

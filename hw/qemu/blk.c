@@ -49,6 +49,8 @@ struct blk_req {
     void *bounce;
     bool waits;                 /* in b->stopped; under the lock */
     bool cancelled;
+    bool entering;              /* its coroutine has not yielded yet */
+    int ret;                    /* of that coroutine */
     int err;
 };
 
@@ -168,16 +170,25 @@ static bool blk_req_chunk_data(struct blk_req *r)
 
 /* ---- the course of a request ------------------------------------------ */
 
-static void blk_req_go(struct blk_req *r);
+static bool blk_req_go(struct blk_req *r, int *err);
+
+static void blk_req_free(struct blk_req *r)
+{
+    struct blk_backend *b = r->b;
+
+    blk_req_chunk_end(r);
+    r->bio->priv = NULL;
+    g_free(r);
+    blk_backend_unref(b);
+}
 
 static void blk_req_finish(struct blk_req *r, int err)
 {
     struct envme_bio *bio = r->bio;
     struct blk_backend *b = r->b;
 
-    blk_req_chunk_end(r);
-    g_free(r);
-    bio->priv = NULL;
+    qatomic_inc(&b->refs);
+    blk_req_free(r);
     bio->done(bio, err);
     blk_backend_unref(b);
 }
@@ -204,7 +215,11 @@ static bool blk_req_stop(struct blk_req *r)
     return waits;
 }
 
-static void blk_req_failed(struct blk_req *r, int err)
+/*
+ * Once a call has ended in an error. True: the request is over with *err;
+ * false: it waits for the machine to be resumed.
+ */
+static bool blk_req_failed(struct blk_req *r, int *err)
 {
     BlockBackend *blk = r->b->blk;
     bool is_read = blk_req_is_read(r);
@@ -214,34 +229,28 @@ static void blk_req_failed(struct blk_req *r, int err)
     blk_req_chunk_end(r);
     if (r->cancelled || r->bio->op == ENVME_BIO_DISCARD) {
         /* Discarding is a hint. */
-        blk_req_finish(r, err);
-        return;
+        return true;
     }
-    action = blk_get_error_action(blk, is_read, -err);
+    action = blk_get_error_action(blk, is_read, -*err);
     if (action == BLOCK_ERROR_ACTION_STOP && !blk_req_stop(r)) {
         action = BLOCK_ERROR_ACTION_REPORT;
     }
-    blk_error_action(blk, action, is_read, -err);
-    switch (action) {
-    case BLOCK_ERROR_ACTION_STOP:
-        break;
-    case BLOCK_ERROR_ACTION_IGNORE:
-        blk_req_finish(r, 0);
-        break;
-    default:
-        blk_req_finish(r, err);
-        break;
+    blk_error_action(blk, action, is_read, -*err);
+    if (action == BLOCK_ERROR_ACTION_IGNORE) {
+        *err = 0;
     }
+    return action != BLOCK_ERROR_ACTION_STOP;
 }
 
-static void blk_req_cb(void *opaque, int ret)
+/* A call has ended with ret. True: the request is over with *err; *more:
+ * there is another call to make. */
+static bool blk_req_called(struct blk_req *r, int ret, int *err, bool *more)
 {
-    struct blk_req *r = opaque;
-
     r->aiocb = NULL;
+    *more = false;
+    *err = ret < 0 ? ret : 0;
     if (ret < 0) {
-        blk_req_failed(r, ret);
-        return;
+        return blk_req_failed(r, err);
     }
     if (r->bounce && blk_req_is_read(r)) {
         blk_req_copy(r, false);
@@ -250,38 +259,80 @@ static void blk_req_cb(void *opaque, int ret)
     blk_req_chunk_end(r);
     blk_req_advance(r, r->chunk);
     if (r->done == r->bio->bytes || r->bio->op == ENVME_BIO_FLUSH) {
-        blk_req_finish(r, 0);
-    } else if (r->cancelled) {
-        blk_req_finish(r, -ECANCELED);
-    } else {
-        blk_req_go(r);
+        return true;
+    }
+    if (r->cancelled) {
+        *err = -ECANCELED;
+        return true;
+    }
+    *more = true;
+    return false;
+}
+
+static void blk_req_cb(void *opaque, int ret)
+{
+    struct blk_req *r = opaque;
+    bool more;
+    int err;
+
+    if (blk_req_called(r, ret, &err, &more) || (more && blk_req_go(r, &err))) {
+        blk_req_finish(r, err);
     }
 }
 
-static void blk_req_go_data(struct blk_req *r)
+/*
+ * Reads and writes go straight into the block layer. What it can answer at
+ * once (a cache, memory, null-co) is over before we return, with no bottom
+ * half in between.
+ */
+static void coroutine_fn blk_req_co(void *opaque)
 {
+    struct blk_req *r = opaque;
     const struct envme_bio *bio = r->bio;
     BlockBackend *blk = r->b->blk;
     uint64_t off = bio->offset + r->done;
-    bool is_read = blk_req_is_read(r);
-    int flags = bio->flags & ENVME_BIO_FUA ? BDRV_REQ_FUA : 0;
+    int ret;
 
-    if (!blk_req_chunk_data(r)) {
-        r->err = -ENOMEM;
-        aio_bh_schedule_oneshot(r->ctx, blk_req_finish_bh, r);
-        return;
-    }
-    block_acct_start(blk_get_stats(blk), &r->acct, r->chunk,
-                     is_read ? BLOCK_ACCT_READ : BLOCK_ACCT_WRITE);
-    if (is_read) {
-        r->aiocb = blk_aio_preadv(blk, off, &r->qiov, 0, blk_req_cb, r);
+    if (blk_req_is_read(r)) {
+        ret = blk_co_preadv(blk, off, r->chunk, &r->qiov, 0);
     } else {
-        r->aiocb = blk_aio_pwritev(blk, off, &r->qiov, flags, blk_req_cb, r);
+        ret = blk_co_pwritev(blk, off, r->chunk, &r->qiov,
+                             bio->flags & ENVME_BIO_FUA ? BDRV_REQ_FUA : 0);
+    }
+    if (r->entering) {
+        r->ret = ret;
+        r->entering = false;
+    } else {
+        blk_req_cb(r, ret);
     }
 }
 
-/* Starts what is left; blk_req_cb() is called later, never from here. */
-static void blk_req_go(struct blk_req *r)
+/* True: the call has ended with *ret. False: blk_req_cb() comes later. */
+static bool blk_req_go_data(struct blk_req *r, int *ret)
+{
+    BlockBackend *blk = r->b->blk;
+    Coroutine *co;
+
+    block_acct_start(blk_get_stats(blk), &r->acct, 0,
+                     blk_req_is_read(r) ? BLOCK_ACCT_READ : BLOCK_ACCT_WRITE);
+    if (!blk_req_chunk_data(r)) {
+        *ret = -ENOMEM;
+        return true;
+    }
+    r->acct.bytes = r->chunk;
+    r->entering = true;
+    co = qemu_coroutine_create(blk_req_co, r);
+    aio_co_enter(r->ctx, co);
+    if (!r->entering) {
+        *ret = r->ret;
+        return true;
+    }
+    r->entering = false;
+    return false;
+}
+
+/* True: the call has ended with *ret. False: blk_req_cb() comes later. */
+static bool blk_req_call(struct blk_req *r, int *ret)
 {
     const struct envme_bio *bio = r->bio;
     BlockBackend *blk = r->b->blk;
@@ -291,13 +342,12 @@ static void blk_req_go(struct blk_req *r)
     switch (bio->op) {
     case ENVME_BIO_READ:
     case ENVME_BIO_WRITE:
-        blk_req_go_data(r);
-        return;
+        return blk_req_go_data(r, ret);
     case ENVME_BIO_FLUSH:
         r->chunk = 0;
         block_acct_start(blk_get_stats(blk), &r->acct, 0, BLOCK_ACCT_FLUSH);
         r->aiocb = blk_aio_flush(blk, blk_req_cb, r);
-        return;
+        return false;
     case ENVME_BIO_WRITE_ZEROES:
         r->chunk = MIN(bio->bytes - r->done, BLK_MAX_BYTES);
         flags |= bio->flags & ENVME_BIO_FUA ? BDRV_REQ_FUA : 0;
@@ -306,15 +356,33 @@ static void blk_req_go(struct blk_req *r)
                          BLOCK_ACCT_WRITE);
         r->aiocb = blk_aio_pwrite_zeroes(blk, off, r->chunk, flags,
                                          blk_req_cb, r);
-        return;
+        return false;
     case ENVME_BIO_DISCARD:
         r->chunk = MIN(bio->bytes - r->done, BLK_MAX_BYTES);
         block_acct_start(blk_get_stats(blk), &r->acct, r->chunk,
                          BLOCK_ACCT_UNMAP);
         r->aiocb = blk_aio_pdiscard(blk, off, r->chunk, blk_req_cb, r);
-        return;
+        return false;
     }
     g_assert_not_reached();
+}
+
+/* Starts what is left. True: the request is over with *err. False: it will
+ * be, and blk_req_finish() called. */
+static bool blk_req_go(struct blk_req *r, int *err)
+{
+    bool more;
+    int ret;
+
+    do {
+        if (!blk_req_call(r, &ret)) {
+            return false;
+        }
+        if (blk_req_called(r, ret, err, &more)) {
+            return true;
+        }
+    } while (more);
+    return false;
 }
 
 /* ---- rerror=stop, werror=stop ------------------------------------------- */
@@ -343,6 +411,7 @@ static void blk_resume_bh(void *opaque)
     struct blk_backend *b = opaque;
     QSIMPLEQ_HEAD(, blk_req) list = QSIMPLEQ_HEAD_INITIALIZER(list);
     struct blk_req *r;
+    int err;
 
     /* All first: one that fails again waits for the next resume. */
     while ((r = blk_stopped_take(b, NULL))) {
@@ -352,8 +421,8 @@ static void blk_resume_bh(void *opaque)
         QSIMPLEQ_REMOVE_HEAD(&list, next);
         if (b->abandoned) {
             blk_req_finish(r, -EIO);
-        } else {
-            blk_req_go(r);
+        } else if (blk_req_go(r, &err)) {
+            blk_req_finish(r, err);
         }
     }
     blk_backend_unref(b);
@@ -396,6 +465,7 @@ static int blk_be_submit(struct envme_backend *be, struct envme_bio *bio)
 {
     struct blk_backend *b = container_of(be, struct blk_backend, be);
     struct blk_req *r;
+    int err;
 
     if (bio->op != ENVME_BIO_FLUSH && !bio->bytes) {
         return 0;
@@ -406,7 +476,10 @@ static int blk_be_submit(struct envme_backend *be, struct envme_bio *bio)
     r->ctx = qemu_get_current_aio_context();
     qatomic_inc(&b->refs);
     bio->priv = r;
-    blk_req_go(r);
+    if (blk_req_go(r, &err)) {
+        blk_req_free(r);
+        return err;
+    }
     return ENVME_BIO_PENDING;
 }
 

@@ -40,6 +40,45 @@
 #include "hw/qdev-properties-system.h"
 #endif
 
+/* Who of `mask` does not know yet that these bytes have been written. */
+#if ENVME_QEMU_BUILT_FOR >= ENVME_QEMU_VERSION(10, 2)
+#include "system/physmem.h"
+#define envme_compat_includes_clean physical_memory_range_includes_clean
+#else
+#include "exec/ramlist.h"
+#include "exec/target_page.h"
+#include "qemu/bitops.h"
+
+/* The header that has this belongs to one target there. RCU section. */
+static inline bool envme_compat_is_clean(ram_addr_t at, size_t len,
+                                         unsigned client)
+{
+    unsigned bits = qemu_target_page_bits();
+    DirtyMemoryBlocks *b = qatomic_rcu_read(&ram_list.dirty_memory[client]);
+
+    for (ram_addr_t p = at >> bits; p <= (at + len - 1) >> bits; p++) {
+        if (!test_bit(p % DIRTY_MEMORY_BLOCK_SIZE,
+                      b->blocks[p / DIRTY_MEMORY_BLOCK_SIZE])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static inline uint8_t envme_compat_includes_clean(ram_addr_t at, size_t len,
+                                                  uint8_t mask)
+{
+    uint8_t clean = 0;
+
+    for (unsigned i = 0; i < DIRTY_MEMORY_NUM; i++) {
+        if (mask & (1 << i) && envme_compat_is_clean(at, len, i)) {
+            clean |= 1 << i;
+        }
+    }
+    return clean;
+}
+#endif
+
 /* class_init()'s second argument became const in 10.1. */
 #if ENVME_QEMU_BUILT_FOR >= ENVME_QEMU_VERSION(10, 1)
 typedef const void envme_class_data;
@@ -92,5 +131,9 @@ ENVME_WEAK(unassigned_mem_ops)
 ENVME_WEAK(rcu_gp_ctr)
 ENVME_WEAK(rcu_gp_event)
 ENVME_WEAK(global_aio_wait)
+#if ENVME_QEMU_BUILT_FOR < ENVME_QEMU_VERSION(10, 2)
+ENVME_WEAK(ram_list)
+ENVME_WEAK(target_page)
+#endif
 
 #endif

@@ -20,6 +20,7 @@
 #include "hw/qemu/dma.h"
 #include "hw/qemu/exec.h"
 #include "hw/qemu/irq.h"
+#include "hw/qemu/state.h"
 
 #define TYPE_ENVME "envme"
 #define TYPE_ENVME_BUS "envme-bus"
@@ -101,6 +102,7 @@ struct EnvmeState {
 
     struct envme_ctrl_props props;
     EnvmeSubsysState *subsys_dev;       /* property */
+    struct envme_qstate state;          /* of a subsystem of its own */
     struct envme_medium medium;         /* namespace 1, when there is one */
 
     struct envme_ports ports;
@@ -111,10 +113,10 @@ struct EnvmeState {
     bool own_subsys;
     struct envme_ctrl *ctrl;
     bool bme;                           /* as the controller has been told */
-    bool in_config;                     /* pci_write_config() is at work */
-    bool vm_stopped;                    /* see pci_vm_state() */
+    bool in_config;                     /* envme_config_write() is at work */
+    bool vm_stopped;                    /* see config_vm_state() */
     VMChangeStateEntry *vm_state;
-    MemoryListener bus_listener;        /* see pci_bus_changed() */
+    MemoryListener bus_listener;        /* see config_bus_changed() */
     QEMUBH *bus_bh;
 };
 
@@ -133,6 +135,7 @@ struct EnvmeSubsysState {
     EnvmeBus bus;
     char *nqn;                          /* property */
     char *serial;                       /* of its controllers, once known */
+    struct envme_qstate state;
     struct envme_subsys *subsys;
 };
 
@@ -150,8 +153,17 @@ void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p);
 bool envme_props_iothreads(const EnvmeState *s, IOThread ***list, unsigned *n,
                            Error **errp);
 
+/* config.c */
+void envme_config_write(PCIDevice *dev, uint32_t addr, uint32_t val, int len);
+void envme_config_reset(DeviceState *qdev);
+/* The controller has been made; it is about to be taken down. */
+void envme_config_init(EnvmeState *s);
+void envme_config_fini(EnvmeState *s);
+
 void envme_pci_register(void);
 void envme_bus_register(void);
+/* Puts the bus for namespaces into a device, under the device's id. */
+bool envme_bus_init(EnvmeBus *bus, DeviceState *dev, Error **errp);
 void envme_ns_dev_register(void);
 void envme_subsys_dev_register(void);
 

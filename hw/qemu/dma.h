@@ -11,9 +11,11 @@
 #define ENVME_QEMU_DMA_H
 
 #include "hw/core/ports.h"
+#include "hw/qemu/ramview.h"
 
 struct envme_qdma {
     AddressSpace *as;
+    struct envme_ramview ram;
     Object *owner;              /* whose own registers are refused */
     bool on;                    /* Bus Master Enable; atomic */
     unsigned busy;              /* in another device's registers; BQL */
@@ -21,6 +23,7 @@ struct envme_qdma {
 
 void envme_qdma_init(struct envme_qdma *d, AddressSpace *as, Object *owner,
                      struct envme_dma *port);
+void envme_qdma_fini(struct envme_qdma *d);
 /* Off: nothing is read, written or mapped any more; what is mapped stays. */
 void envme_qdma_set(struct envme_qdma *d, bool on);
 

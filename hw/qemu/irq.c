@@ -64,6 +64,7 @@ static void irq_drive_pin(struct envme_qirq *q, bool msg)
     for (unsigned v = 0; !msg && !level && v < q->nvectors; v++) {
         level = qatomic_read(&q->raised[v]) && !irq_is_masked(q, v);
     }
+    qatomic_set(&q->up, level);
     pci_set_irq(q->dev, level);
 }
 
@@ -164,9 +165,11 @@ static void irq_post_raised(struct envme_qirq *q)
     }
 }
 
-bool envme_qirq_is_pin(struct envme_qirq *q)
+bool envme_qirq_is_up(struct envme_qirq *q)
 {
-    return !qatomic_read(&q->msg);
+    return qatomic_read(&q->up) &&
+           !(pci_get_word(q->dev->config + PCI_COMMAND) &
+             PCI_COMMAND_INTX_DISABLE);
 }
 
 void envme_qirq_mute(struct envme_qirq *q, unsigned n)

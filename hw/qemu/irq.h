@@ -26,14 +26,15 @@ struct envme_qirq {
     bool on;                    /* Bus Master Enable; BQL */
     bool msg;                   /* a message-signalled kind is enabled; atomic */
     unsigned mute;              /* the pin stays down; atomic */
+    bool up;                    /* the pin is up; atomic */
 };
 
 void envme_qirq_init(struct envme_qirq *q, PCIDevice *dev, unsigned nvectors,
                      struct envme_irq *port);
 void envme_qirq_free(struct envme_qirq *q);
 void envme_qirq_set(struct envme_qirq *q, bool on);
-/* The host uses the pin. Any thread. */
-bool envme_qirq_is_pin(struct envme_qirq *q);
+/* The pin is up and interrupts the host. Any thread. */
+bool envme_qirq_is_up(struct envme_qirq *q);
 /*
  * The pin stays down until as many unmute as mute calls have come, whatever
  * is raised: see pci_flush_pin(). mute: BQL; unmute: any thread.

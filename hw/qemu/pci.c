@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * envme as a PCI device: BARs, capabilities, configuration space, reset, and
- * the coming and going of a controller. PCIe Transport 1.1, 3.
+ * envme as a PCI device: BARs, capabilities, and the coming and going of a
+ * controller. PCIe Transport 1.1, 3.
  *
  * BAR0 is registers, from 1000h on doorbells, then MSI-X's table and pending
  * bits unless they have BAR4 to themselves.
@@ -9,7 +9,6 @@
 #include "hw/qemu/compat.h"
 
 #include "block/aio-wait.h"
-#include "hw/hotplug.h"
 #include "hw/pci/msi.h"
 #include "hw/pci/msix.h"
 #include "hw/pci/pci.h"
@@ -19,18 +18,13 @@
 #include "qemu/error-report.h"
 #include "qemu/main-loop.h"
 #include "qemu/module.h"
-#include "qemu/range.h"
-#include "qemu/timer.h"
 #include "qemu/units.h"
-#include "system/runstate.h"
 
 #include "hw/admin/admin.h"
 #include "hw/qemu/clock.h"
 #include "hw/qemu/dev.h"
 
 #define PCI_REGS_BYTES 0x1000
-/* How long a configuration write waits for DMA under way to end. */
-#define PCI_SETTLE_MS 1000
 
 /* ---- BAR0 -------------------------------------------------------------- */
 
@@ -85,7 +79,7 @@ static void pci_doorbell_write(void *opaque, hwaddr off, uint64_t val,
     EnvmeState *s = opaque;
 
     envme_ctrl_doorbell(s->ctrl, off, val, size);
-    if (envme_qirq_is_pin(&s->irq) && (off >> (2 + s->props.dstrd) & 1)) {
+    if (envme_qirq_is_up(&s->irq) && (off >> (2 + s->props.dstrd) & 1)) {
         pci_flush_pin(s);
     }
 }
@@ -110,204 +104,6 @@ static const MemoryRegionOps pci_doorbell_ops = {
     .valid = PCI_ANY_ACCESS,
     .impl = PCI_ANY_ACCESS,
 };
-
-/* ---- waiting ------------------------------------------------------------- */
-
-static bool pci_ctrl_idle(const EnvmeState *s)
-{
-    return envme_ctrl_idle(s->ctrl) && g_queue_is_empty(&s->ctrl->pauses);
-}
-
-/*
- * The command that is doing DMA right now has got to our configuration space
- * by way of another device. It is below us on the stack, so waiting for it
- * would be for ever.
- */
-static bool pci_may_wait(const EnvmeState *s)
-{
-    return !s->dma.busy && !s->exec.lane[0]->running;
-}
-
-static void pci_settle_tick(void *opaque)
-{
-    QEMUTimer **timer = opaque;
-
-    timer_mod(*timer, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + 1);
-}
-
-/*
- * Bus Master has been turned off: when the write returns the guest may take
- * it that no DMA comes any more. Bounded, because a medium that hangs must
- * not hang the guest's vCPU.
- */
-static void pci_settle(EnvmeState *s)
-{
-    int64_t end = qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + PCI_SETTLE_MS;
-    QEMUTimer *timer;
-
-    if (!pci_may_wait(s) || envme_ctrl_quiet(s->ctrl)) {
-        return;
-    }
-    /* Wakes the poll up again and again, so that the time is looked at. */
-    timer = aio_timer_new(qemu_get_aio_context(), QEMU_CLOCK_REALTIME,
-                          SCALE_MS, pci_settle_tick, &timer);
-    pci_settle_tick(&timer);
-    AIO_WAIT_WHILE_UNLOCKED(NULL, !envme_ctrl_quiet(s->ctrl) &&
-                            qemu_clock_get_ms(QEMU_CLOCK_REALTIME) < end);
-    timer_free(timer);
-}
-
-/* ---- Bus Master, power, reset ------------------------------------------- */
-
-static bool pci_is_d0(uint16_t pmcsr)
-{
-    return !(pmcsr & PCI_PM_CTRL_STATE_MASK);
-}
-
-static uint16_t pci_pmcsr(const EnvmeState *s)
-{
-    const PCIDevice *dev = &s->parent_obj;
-
-    return pci_get_word(dev->config + dev->pm_cap + PCI_PM_CTRL);
-}
-
-static void pci_set_bme(EnvmeState *s, bool on)
-{
-    if (s->bme == on) {
-        return;
-    }
-    s->bme = on;
-    if (on) {
-        envme_qdma_set(&s->dma, true);
-        envme_qirq_set(&s->irq, true);
-        envme_ctrl_set_bme(s->ctrl, true);
-    } else {
-        /* The controller first, so that it stops asking. */
-        envme_ctrl_set_bme(s->ctrl, false);
-        envme_qirq_set(&s->irq, false);
-        envme_qdma_set(&s->dma, false);
-    }
-}
-
-static void pci_update_bme(EnvmeState *s)
-{
-    PCIDevice *dev = &s->parent_obj;
-    uint16_t command = pci_get_word(dev->config + PCI_COMMAND);
-
-    pci_set_bme(s, (command & PCI_COMMAND_MASTER) && dev->enabled &&
-                   pci_is_d0(pci_pmcsr(s)) && !s->vm_stopped);
-}
-
-/*
- * A stopped machine's memory must not change, and there may be lanes that the
- * main loop does not hold up: the same as for Bus Master. What the media have
- * is drained by QEMU after this, and held here.
- */
-static void pci_vm_state(void *opaque, bool running, RunState state)
-{
-    EnvmeState *s = opaque;
-
-    (void)state;
-    s->vm_stopped = !running;
-    pci_update_bme(s);
-    if (!running && pci_may_wait(s)) {
-        envme_qexec_sync(&s->exec);
-    }
-}
-
-static void pci_bus_bh(void *opaque)
-{
-    EnvmeState *s = opaque;
-
-    pci_update_bme(s);
-    envme_qirq_config(&s->irq);
-}
-
-/*
- * QEMU's remote machine changes the configuration space behind our back, and
- * so does what switches a slot's power. The address space of the bus tells.
- * Not the place to poll or to send interrupts.
- */
-static void pci_bus_changed(MemoryListener *listener)
-{
-    EnvmeState *s = container_of(listener, EnvmeState, bus_listener);
-    PCIDevice *dev = &s->parent_obj;
-    bool on = dev->bus_master_enable_region.enabled;
-
-    if (!s->in_config && on != s->bme) {
-        if (!on) {
-            pci_set_bme(s, false);
-        }
-        qemu_bh_schedule(s->bus_bh);
-    }
-}
-
-/* What a 16-bit register would be after this write. */
-static uint16_t pci_peek_word(const PCIDevice *dev, uint32_t reg,
-                              uint32_t addr, uint32_t val, int len)
-{
-    uint16_t word = pci_get_word(dev->config + reg);
-
-    for (int i = 0; i < 2; i++) {
-        uint32_t at = reg + i - addr;
-        uint8_t mask = dev->wmask[reg + i];
-
-        if (at < (uint32_t)len) {
-            word &= ~(mask << i * 8);
-            word |= (val >> at * 8 & mask) << i * 8;
-        }
-    }
-    return word;
-}
-
-static void pci_write_config(PCIDevice *dev, uint32_t addr, uint32_t val,
-                             int len)
-{
-    EnvmeState *s = ENVME_DEV(dev);
-    uint32_t pm = dev->pm_cap + PCI_PM_CTRL;
-    bool was_on = s->bme;
-    bool was_d0 = pci_is_d0(pci_pmcsr(s));
-
-    /* Before QEMU takes the bus away: a lane that found nothing there would
-     * take it for an error. */
-    if (!(pci_peek_word(dev, PCI_COMMAND, addr, val, len) &
-          PCI_COMMAND_MASTER) ||
-        !pci_is_d0(pci_peek_word(dev, pm, addr, val, len))) {
-        pci_set_bme(s, false);
-    }
-    s->in_config = true;
-    pci_default_write_config(dev, addr, val, len);
-    s->in_config = false;
-    if (pci_is_express(dev)) {
-        pcie_cap_flr_write_config(dev, addr, val, len);
-    }
-    if (!was_d0 && pci_is_d0(pci_pmcsr(s))) {
-        /* No_Soft_Reset is 0: D3hot to D0 resets the function. */
-        pci_device_reset(dev);
-    }
-    pci_update_bme(s);
-    envme_qirq_config(&s->irq);
-    if (was_on && !s->bme) {
-        pci_settle(s);
-    }
-}
-
-/*
- * Synchronous: the guest may use its memory for something else as soon as
- * this returns, so every command has to let go of it.
- */
-static void pci_reset(DeviceState *qdev)
-{
-    EnvmeState *s = ENVME_DEV(qdev);
-
-    pci_set_bme(s, false);
-    envme_ctrl_reset(s->ctrl, ENVME_RESET_FUNCTION, NULL, NULL);
-    if (pci_may_wait(s)) {
-        AIO_WAIT_WHILE_UNLOCKED(NULL, !envme_ctrl_idle(s->ctrl));
-    }
-    /* QEMU clears the Command register after this, without a word. */
-    qemu_bh_schedule(s->bus_bh);
-}
 
 /* ---- realize -------------------------------------------------------------- */
 
@@ -435,7 +231,7 @@ static bool pci_init_subsys(EnvmeState *s, Error **errp)
 
         s->subsys = envme_subsys_new(nqn, ENVME_NSIDS, true);
         s->own_subsys = true;
-        return s->subsys;
+        return envme_qstate_open(&s->state, s->subsys, errp);
     }
     if (!sd->subsys) {
         error_setg(errp, "subsys=%s is not there yet", DEVICE(sd)->id);
@@ -488,15 +284,13 @@ static bool pci_init_ctrl(EnvmeState *s, struct envme_ctrl_params *p,
         return false;
     }
     s->exec.ctrl = s->ctrl;
-    s->vm_state = qemu_add_vm_change_state_handler(pci_vm_state, s);
-    s->bus_bh = aio_bh_new(qemu_get_aio_context(), pci_bus_bh, s);
-    s->bus_listener = (MemoryListener) {
-        .name = TYPE_ENVME,
-        .commit = pci_bus_changed,
-    };
-    memory_listener_register(&s->bus_listener,
-                             pci_get_address_space(&s->parent_obj));
+    envme_config_init(s);
     return true;
+}
+
+static bool pci_ctrl_idle(const EnvmeState *s)
+{
+    return envme_ctrl_idle(s->ctrl) && g_queue_is_empty(&s->ctrl->pauses);
 }
 
 static bool pci_init_ns(EnvmeState *s, Error **errp)
@@ -517,16 +311,14 @@ static void pci_teardown(EnvmeState *s)
     PCIDevice *dev = &s->parent_obj;
 
     if (s->ctrl) {
-        memory_listener_unregister(&s->bus_listener);
-        qemu_del_vm_change_state_handler(s->vm_state);
-        qemu_bh_delete(s->bus_bh);
-        pci_set_bme(s, false);
-        envme_ctrl_reset(s->ctrl, ENVME_RESET_FUNCTION, NULL, NULL);
+        envme_config_fini(s);
         envme_medium_close(&s->medium);
         AIO_WAIT_WHILE_UNLOCKED(NULL, !pci_ctrl_idle(s));
         envme_ctrl_leave(s->ctrl);
         envme_qexec_stop(&s->exec);
     }
+    envme_qstate_close(&s->state);
+    envme_qdma_fini(&s->dma);
     if (msix_present(dev)) {
         msix_unuse_all_vectors(dev);
         if (s->props.msix_exclusive_bar) {
@@ -564,10 +356,7 @@ static void pci_realize(PCIDevice *dev, Error **errp)
         pci_teardown(s);
         return;
     }
-    qbus_init(&s->bus, sizeof(s->bus), TYPE_ENVME_BUS, DEVICE(s),
-              DEVICE(s)->id);
-    qbus_set_bus_hotplug_handler(BUS(&s->bus));
-    if (!pci_init_ns(s, errp)) {
+    if (!envme_bus_init(&s->bus, DEVICE(s), errp) || !pci_init_ns(s, errp)) {
         pci_teardown(s);
     }
 }
@@ -627,7 +416,7 @@ static void pci_class_init(ObjectClass *oc, envme_class_data *data)
     (void)data;
     pc->realize = pci_realize;
     pc->exit = pci_exit;
-    pc->config_write = pci_write_config;
+    pc->config_write = envme_config_write;
     pc->class_id = PCI_CLASS_STORAGE_EXPRESS;
     /* The rest of the identity depends on properties: pci_set_ids(). */
     pc->vendor_id = 0x1234;
@@ -636,7 +425,7 @@ static void pci_class_init(ObjectClass *oc, envme_class_data *data)
     set_bit(DEVICE_CATEGORY_STORAGE, dc->categories);
     dc->desc = "envme NVM Express controller";
     dc->vmsd = &pci_vmstate;
-    device_class_set_legacy_reset(dc, pci_reset);
+    device_class_set_legacy_reset(dc, envme_config_reset);
     device_class_set_parent_realize(dc, pci_device_realize,
                                     &pci_parent_realize);
     envme_props_class_init(oc);

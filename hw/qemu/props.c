@@ -36,6 +36,7 @@ static const Property props[] = {
                      EnvmeSubsysState *),
     DEFINE_PROP_LINK("iothread", EnvmeState, props.iothread, TYPE_IOTHREAD,
                      IOThread *),
+    DEFINE_PROP_STRING("state", EnvmeState, state.path),
     DEFINE_PROP_STRING("serial", EnvmeState, props.serial),
     DEFINE_PROP_STRING("model", EnvmeState, props.model),
     DEFINE_PROP_STRING("firmware", EnvmeState, props.firmware),
@@ -265,6 +266,11 @@ bool envme_props_check(const EnvmeState *s, Error **errp)
         error_setg(errp, "%s= and subsys= exclude each other: give the "
                    "namespace with -device envme-ns",
                    s->medium.memdev ? "memdev" : "drive");
+        return false;
+    }
+    if (s->subsys_dev && s->state.path) {
+        error_setg(errp, "state=%s and subsys= exclude each other: give it to "
+                   "the envme-subsys", s->state.path);
         return false;
     }
     return true;

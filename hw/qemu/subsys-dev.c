@@ -68,6 +68,19 @@ void envme_bus_register(void)
     type_register_static(&bus_info);
 }
 
+bool envme_bus_init(EnvmeBus *bus, DeviceState *dev, Error **errp)
+{
+    /* The bus becomes a property of the device; a second one of a name aborts. */
+    if (dev->id && object_property_find(OBJECT(dev), dev->id)) {
+        error_setg(errp, "id=%s is the name of one of this device's properties: "
+                   "give it another id", dev->id);
+        return false;
+    }
+    qbus_init(bus, sizeof(*bus), TYPE_ENVME_BUS, dev, dev->id);
+    qbus_set_bus_hotplug_handler(BUS(bus));
+    return true;
+}
+
 /* ---- subsystem ------------------------------------------------------- */
 
 static void subsys_realize(DeviceState *dev, Error **errp)
@@ -91,14 +104,18 @@ static void subsys_realize(DeviceState *dev, Error **errp)
         error_setg(errp, "nqn=%s: out of memory", name);
         return;
     }
-    qbus_init(&s->bus, sizeof(s->bus), TYPE_ENVME_BUS, dev, dev->id);
-    qbus_set_bus_hotplug_handler(BUS(&s->bus));
+    if (!envme_qstate_open(&s->state, s->subsys, errp)) {
+        return;
+    }
+    /* When this fails, finalize frees the subsystem. */
+    envme_bus_init(&s->bus, dev, errp);
 }
 
 static void subsys_finalize(Object *obj)
 {
     EnvmeSubsysState *s = ENVME_SUBSYS_DEV(obj);
 
+    envme_qstate_close(&s->state);
     if (s->subsys) {
         envme_subsys_free(s->subsys);
     }
@@ -107,6 +124,7 @@ static void subsys_finalize(Object *obj)
 
 static const Property subsys_props[] = {
     DEFINE_PROP_STRING("nqn", EnvmeSubsysState, nqn),
+    DEFINE_PROP_STRING("state", EnvmeSubsysState, state.path),
 };
 
 static void subsys_class_init(ObjectClass *oc, envme_class_data *data)

@@ -156,6 +156,7 @@ class Guest:
         self.checks, self.files, self.status = [], {}, None
         self.answers = {"event": self._answer_event, "sleep": self._answer_sleep,
                         "qmp": self._answer_qmp, "autocont": self._answer_autocont,
+                        "pause": self._answer_pause, "quit": self._answer_quit,
                         "stops": lambda words: str(self.stops)}
         self.autocont, self.stops = False, 0
         self.on_line = self.on_tick = None
@@ -261,8 +262,8 @@ class Guest:
                 for line in lines:
                     self._line(line.decode(errors="replace").rstrip("\r"),
                                console)
-                if self.status is not None:
-                    return
+                    if self.status is not None:
+                        return
 
     def _look_for_stop(self):
         """KVM that cannot run the kernel pauses the machine, for ever."""
@@ -295,7 +296,8 @@ class Guest:
         elif kind == "H":
             answer = self._answer(rest)
             self.log.write("-- %s\n" % answer)
-            console.sendall(answer[:3500].encode() + b"\n")
+            if self.process.poll() is None:
+                console.sendall(answer[:3500].encode() + b"\n")
         elif kind == "F":
             self._file = (rest, [])
         elif kind == "X":
@@ -341,6 +343,22 @@ class Guest:
     def _answer_autocont(self, words):
         """From now on, go on when a failing drive stops the machine."""
         self.autocont = True
+        return "ok"
+
+    def _answer_pause(self, words):
+        """Stop the machine for some seconds."""
+        self.qmp.command("stop")
+        time.sleep(float(words[0]))
+        return self._answer_qmp(["cont"])
+
+    def _answer_quit(self, words):
+        """End QEMU in the middle of whatever happens; the script ends there."""
+        self.qmp.sock.sendall(b'{"execute": "quit"}\n')
+        self.process.wait(20)
+        if self.process.returncode:
+            raise GuestError("quit")
+        self.checks.append(("ok", "QEMU quits with I/O in flight", ""))
+        self.status = 0
         return "ok"
 
     def _answer_sleep(self, words):

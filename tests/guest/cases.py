@@ -101,6 +101,14 @@ def namespaces(lab):
     return args + lab.node("hot", 16)
 
 
+def live(lab):
+    """Like two_lanes, with a node that grows and one on a qcow2 image."""
+    return (lab.iothread("io0") + lab.iothread("io1") + lab.node("h0", 64) +
+            lab.ctrl("c0", drive="h0", iothreads="io0:io1") +
+            lab.drive("d1", lab.qcow2(64), format="qcow2") +
+            lab.ctrl("c1", drive="d1", iothread="io0"))
+
+
 def hotplug(lab):
     return (lab.iothread("io0") +
             ["-device", "pcie-root-port,id=rp1,chassis=1,slot=1"] +
@@ -153,5 +161,6 @@ CASES = [
     Case("aarch64", "basic.sh", one_qcow2_iothread, kernel="arm64", stock=True,
          machine="virt,gic-version=3", cpu="max,pauth-impdef=on", smp=2),
     Case("faults", "faults.sh", faults),
+    Case("live", "live.sh", live, smp=4),
     Case("reboot", "reboot.sh", one_raw, reboot=True),
 ]

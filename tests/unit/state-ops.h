@@ -34,7 +34,9 @@ struct so {
     size_t torn;                /* bytes that a write which fails leaves */
     size_t write_max;           /* a write takes no more */
     int synced;                 /* the descriptor, since its last write */
-    GBytes *before;             /* the file, before a rename not yet durable */
+    bool renamed;               /* and the directory not synced since; */
+    GBytes *before;             /* the file before that, NULL: none */
+    unsigned write_at;          /* which call was the first write */
     char *path;
     /* fsync waits for it. */
     GMutex lock;
@@ -83,6 +85,9 @@ static inline ssize_t so_write(void *opaque, int fd, const void *buf,
     bool was_crash = o->crash && o->was_hit;
 
     o->synced = -1;
+    if (!o->write_at) {
+        o->write_at = o->calls + 1;
+    }
     if (so_fails(o, SO_WRITE)) {
         int err = errno;
 
@@ -114,6 +119,7 @@ static inline int so_fsync(void *opaque, int fd)
     g_assert(!fstat(fd, &st));
     if (S_ISDIR(st.st_mode)) {
         g_clear_pointer(&o->before, g_bytes_unref);
+        o->renamed = false;
     } else {
         o->synced = fd;
     }
@@ -125,7 +131,8 @@ static inline GBytes *so_contents(const char *path)
     char *data;
     gsize len;
 
-    return g_file_get_contents(path, &data, &len, NULL)
+    return g_file_test(path, G_FILE_TEST_IS_REGULAR) &&
+           g_file_get_contents(path, &data, &len, NULL)
                ? g_bytes_new_take(data, len) : NULL;
 }
 
@@ -138,8 +145,9 @@ static inline int so_rename(void *opaque, int dir, const char *from,
     if (so_fails(o, SO_RENAME)) {
         return -1;
     }
-    if (!o->before) {
+    if (!o->renamed) {
         o->before = so_contents(o->path);
+        o->renamed = true;
     }
     if (o->synced < 0) {
         fd = openat(dir, from, O_WRONLY | O_TRUNC);
@@ -174,10 +182,12 @@ static inline void so_power_cut(struct so *o)
 {
     gsize len;
 
-    if (o->before) {
+    if (o->renamed && o->before) {
         const char *p = g_bytes_get_data(o->before, &len);
 
         g_assert(g_file_set_contents(o->path, p, len, NULL));
+    } else if (o->renamed) {
+        unlink(o->path);
     }
 }
 

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "hw/qemu/ramview.h"
+
+#include "qemu/int128.h"
+#include "qemu/rcu.h"
+
+struct envme_ramtable {
+    struct rcu_head rcu;
+    unsigned n, cap;
+    struct envme_ram *ram;
+};
+
+static void ramtable_free(struct envme_ramtable *t)
+{
+    for (unsigned i = 0; i < t->n; i++) {
+        memory_region_unref(t->ram[i].mr);
+    }
+    g_free(t->ram);
+    g_free(t);
+}
+
+static void ramview_begin(MemoryListener *listener)
+{
+    struct envme_ramview *v = container_of(listener, struct envme_ramview,
+                                           listener);
+
+    v->next = g_new0(struct envme_ramtable, 1);
+    v->changed = false;
+}
+
+static void ramview_del(MemoryListener *listener, MemoryRegionSection *section)
+{
+    struct envme_ramview *v = container_of(listener, struct envme_ramview,
+                                           listener);
+
+    (void)section;
+    v->changed = true;
+}
+
+/* Regions come in ascending order, those that have not changed too. */
+static void ramview_add(MemoryListener *listener, MemoryRegionSection *section)
+{
+    struct envme_ramview *v = container_of(listener, struct envme_ramview,
+                                           listener);
+    struct envme_ramtable *t = v->next;
+    MemoryRegion *mr = section->mr;
+    struct envme_ram *r;
+
+    v->changed = true;
+    if (!memory_region_is_ram(mr) || memory_region_is_ram_device(mr) ||
+        memory_region_is_rom(mr) || section->readonly || mr->rom_device ||
+        !int128_nz(section->size)) {
+        return;
+    }
+    if (t->n == t->cap) {
+        t->cap = t->cap ? t->cap * 2 : 8;
+        t->ram = g_renew(struct envme_ram, t->ram, t->cap);
+    }
+    r = &t->ram[t->n++];
+    r->start = section->offset_within_address_space;
+    r->last = r->start + (int128_get64(section->size) - 1);
+    r->off = section->offset_within_region;
+    r->host = (char *)memory_region_get_ram_ptr(mr) + r->off;
+    r->mr = mr;
+    memory_region_ref(mr);
+}
+
+static void ramview_publish(struct envme_ramview *v, struct envme_ramtable *t)
+{
+    struct envme_ramtable *old = v->table;
+
+    qatomic_rcu_set(&v->table, t);
+    if (old) {
+        call_rcu(old, ramtable_free, rcu);
+    }
+}
+
+static void ramview_commit(MemoryListener *listener)
+{
+    struct envme_ramview *v = container_of(listener, struct envme_ramview,
+                                           listener);
+    struct envme_ramtable *t = v->next;
+
+    v->next = NULL;
+    if (!t) {
+        return;
+    }
+    if (v->changed) {
+        ramview_publish(v, t);
+    } else {
+        /* Another address space's affair. */
+        ramtable_free(t);
+    }
+}
+
+void envme_ramview_init(struct envme_ramview *v, AddressSpace *as)
+{
+    v->listener = (MemoryListener) {
+        .begin = ramview_begin,
+        .commit = ramview_commit,
+        .region_add = ramview_add,
+        .region_nop = ramview_add,
+        .region_del = ramview_del,
+        .name = "envme",
+    };
+    memory_listener_register(&v->listener, as);
+}
+
+void envme_ramview_fini(struct envme_ramview *v)
+{
+    if (v->listener.begin) {
+        memory_listener_unregister(&v->listener);
+        ramview_publish(v, NULL);
+        v->listener.begin = NULL;
+    }
+}
+
+const struct envme_ram *envme_ramview_find(struct envme_ramview *v,
+                                           uint64_t addr)
+{
+    const struct envme_ramtable *t = qatomic_rcu_read(&v->table);
+    unsigned lo = 0, hi = t ? t->n : 0;
+
+    while (lo < hi) {
+        unsigned mid = (lo + hi) / 2;
+        const struct envme_ram *r = &t->ram[mid];
+
+        if (addr < r->start) {
+            hi = mid;
+        } else if (addr > r->last) {
+            lo = mid + 1;
+        } else {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+/* By far most machines have fewer than this. */
+#define RAMVIEW_LOOK 16
+
+const struct envme_ram *envme_ramview_find_host(struct envme_ramview *v,
+                                                const void *ptr, size_t len)
+{
+    const struct envme_ramtable *t = qatomic_rcu_read(&v->table);
+
+    for (unsigned i = 0; t && i < t->n && i < RAMVIEW_LOOK; i++) {
+        const struct envme_ram *r = &t->ram[i];
+        uint64_t off = (const char *)ptr - r->host;
+
+        if ((const char *)ptr >= r->host && off <= r->last - r->start &&
+            len - 1 <= r->last - r->start - off) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+bool envme_ram_written(const struct envme_ram *r, uint64_t addr, size_t len)
+{
+    uint8_t mask = memory_region_get_dirty_log_mask(r->mr);
+    ram_addr_t at;
+
+    if (!mask) {
+        return true;
+    }
+    /* Dirty already for everybody who asks: no code translated from it, and
+     * migration knows. */
+    at = memory_region_get_ram_addr(r->mr) + r->off + (addr - r->start);
+    return !envme_compat_includes_clean(at, len, mask);
+}
