@@ -85,6 +85,10 @@ envme_run_fn envme_admin_dbbuf;
 /* namespaces.c */
 envme_run_fn envme_admin_ns_mgmt, envme_admin_ns_attach;
 envme_len_fn envme_admin_ns_mgmt_len, envme_admin_ns_attach_len;
+/* format.c */
+envme_run_fn envme_admin_format;
+/* Percent of a format of this namespace that are left; 0: there is none. */
+unsigned envme_admin_format_left(const struct envme_ns *ns);
 /* abort.c */
 envme_run_fn envme_admin_abort;
 

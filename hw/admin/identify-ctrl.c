@@ -110,6 +110,10 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
                        ENVME_CTRATT_NG : 0));
     id->cntrltype = ENVME_CNTRLTYPE_IO;
     id->oacs = le16(envme_admin_caps(ctrl->tables->admin));
+    if (ctrl->tables->admin[ENVME_ADM_FORMAT].run) {
+        /* Each namespace by itself, and all by FFFFFFFFh. */
+        id->fna = ENVME_FNA_CRYES;
+    }
     /* One slot, which cannot be written. */
     id->frmw = ENVME_FRMW_FFSRO | FIELD_SET(ENVME_FRMW_NOFS, 1);
     id->lpa = identify_lpa(ctrl);

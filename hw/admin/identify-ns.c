@@ -67,6 +67,13 @@ static uint8_t identify_dlfeat(const struct envme_ns *ns)
            (ns->geo.discard ? ENVME_DLFEAT_WZDS : 0);
 }
 
+static uint8_t identify_fpi(const struct envme_ns *ns)
+{
+    return envme_tables.admin[ENVME_ADM_FORMAT].run ?
+           ENVME_FPI_FPII | FIELD_SET(ENVME_FPI_PER,
+                                      envme_admin_format_left(ns)) : 0;
+}
+
 static uint8_t identify_nsattr(const struct envme_ns *ns)
 {
     return ns->read_only ? ENVME_NSATTR_CWP : 0;
@@ -104,6 +111,7 @@ static void identify_ns(const struct envme_ns *ns, struct envme_id_ns *id)
     identify_performance(ns, id);
     id->nmic = ns->params.shared ? ENVME_NMIC_SHRNS : 0;
     id->dlfeat = identify_dlfeat(ns);
+    id->fpi = identify_fpi(ns);
     for (unsigned i = 0; i < 8; i++) {
         id->nvmcap[i] = bytes >> (8 * i);
         id->eui64[i] = ns->params.eui64 >> (8 * (7 - i));
@@ -203,6 +211,7 @@ struct envme_status envme_cns_ns_indep(struct envme_cmd *cmd, void *buf)
     }
     id->nmic = ns->params.shared ? ENVME_NMIC_SHRNS : 0;
     id->nsattr = identify_nsattr(ns);
+    id->fpi = identify_fpi(ns);
     id->nstat = ENVME_NSTAT_NRDY;
     return st;
 }
