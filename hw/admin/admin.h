@@ -55,7 +55,7 @@ static inline struct envme_admin *envme_admin(const struct envme_ctrl *ctrl)
 
 /* rows-cns.c, rows-feature.c, rows-log.c */
 extern const struct envme_cns_row envme_cns_rows[256];
-#define ENVME_ADMIN_FEATS 11
+#define ENVME_ADMIN_FEATS 12
 #define ENVME_ADMIN_LOGS  8
 extern const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS];
 extern const struct envme_log_row envme_log_rows[ENVME_ADMIN_LOGS];
@@ -85,6 +85,9 @@ envme_run_fn envme_admin_dbbuf;
 /* namespaces.c */
 envme_run_fn envme_admin_ns_mgmt, envme_admin_ns_attach;
 envme_len_fn envme_admin_ns_mgmt_len, envme_admin_ns_attach_len;
+/* The first formats of a namespace, those that the host knows of. */
+unsigned envme_admin_nformats(const struct envme_ctrl *ctrl,
+                              const struct envme_ns *ns);
 /* format.c */
 envme_run_fn envme_admin_format;
 /* Percent of a format of this namespace that are left; 0: there is none. */
@@ -97,6 +100,7 @@ typedef struct envme_status envme_cns_fn(struct envme_cmd *cmd, void *buf);
 envme_cns_fn envme_cns_ctrl, envme_cns_cs_ctrl, envme_cns_nvmset_list;
 envme_cns_fn envme_cns_ns_ctrl_list, envme_cns_ctrl_list, envme_cns_iocs;
 envme_cns_fn envme_cns_ns, envme_cns_cs_ns, envme_cns_ns_indep;
+envme_cns_fn envme_cns_format, envme_cns_cs_format;
 envme_cns_fn envme_cns_ns_list, envme_cns_cs_ns_list, envme_cns_ns_descs;
 envme_cns_fn envme_cns_alloc_ns_list, envme_cns_alloc_ns;
 envme_cns_fn envme_cns_cs_alloc_ns_list, envme_cns_ns_granularity;

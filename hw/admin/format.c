@@ -27,7 +27,8 @@ struct format_op {
     struct envme_cmd *cmd;      /* NULL when a reset has forgotten it */
     struct envme_subsys *subsys;
     unsigned left, index;
-    bool extended, may_unmap;
+    bool extended, may_unmap, pi_first;
+    uint8_t pi_type;
     struct envme_status st;
 };
 
@@ -79,14 +80,17 @@ static void format_erased(void *arg, int err)
     struct envme_ns *ns = f->ns;
     struct envme_status st = format_status(err);
     unsigned flbas = ns->flbas;
+    struct envme_pi pi = ns->pi;
     bool extended = ns->extended;
 
     g_free(f);
-    if (!err && !envme_ns_set_format(ns, op->index, op->extended)) {
+    if (!err && !envme_ns_set_format(ns, op->index, op->extended, op->pi_type,
+                                     op->pi_first)) {
         st = ENVME_ST(FORMAT_INVALID);      /* it has shrunk meanwhile */
     }
     atomic_store(&ns->gate_sf, 0);
-    if (!ns->leaving && (flbas != ns->flbas || extended != ns->extended)) {
+    if (!ns->leaving && (flbas != ns->flbas || extended != ns->extended ||
+                         pi.type != ns->pi.type || pi.first != ns->pi.first)) {
         envme_subsys_ns_changed(op->subsys, ns);
     }
     format_step(op, st);
@@ -135,9 +139,8 @@ static struct envme_status format_check(struct envme_cmd *cmd,
     if (atomic_load(&ns->read_only)) {
         return envme_cmd_fail(cmd, ENVME_ST(NS_WRITE_PROTECTED), NSID_AT);
     }
-    /* No format has protection information, and one block has to fit. */
-    if (index >= ns->nlbaf || FIELD_GET(ENVME_FORMAT_PI, cdw10) ||
-        ns->geo.size < (1ull << ns->lbaf[index].lbads) + ns->lbaf[index].ms) {
+    if (index >= envme_admin_nformats(cmd->ctrl, ns) ||
+        !envme_ns_can_format(ns, index, FIELD_GET(ENVME_FORMAT_PI, cdw10))) {
         return envme_cmd_fail(cmd, ENVME_ST(FORMAT_INVALID), CDW10_AT);
     }
     return ENVME_ST(SUCCESS);
@@ -185,6 +188,8 @@ struct envme_status envme_admin_format(struct envme_cmd *cmd)
         .index = format_index(cdw10),
         .extended = FIELD_GET(ENVME_FORMAT_MSET, cdw10),
         .may_unmap = ses != ENVME_FORMAT_SES_USER,
+        .pi_type = FIELD_GET(ENVME_FORMAT_PI, cdw10),
+        .pi_first = FIELD_GET(ENVME_FORMAT_PIL, cdw10),
     };
     envme_cmd_wait(&op->cmd);
     for (uint32_t i = first; i <= last; i++) {

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "envme/id-ctrl.h"
 #include "hw/admin/admin.h"
 
 #include "hw/ns/capacity.h"
@@ -73,6 +74,15 @@ static void identify_limits(const struct envme_ctrl *ctrl,
     id->maxcna = le32(ctrl->subsys->maxcna);
     id->awun = le16(p->awun);
     id->awupf = le16(p->awupf);
+    /* A fused pair may be as long as an atomic write. */
+    if (identify_oncs(ctrl) & ENVME_ONCS_NVMCPYS) {
+        id->ocfs = le16(ENVME_OCFS_COPY(0) | ENVME_OCFS_COPY(1) |
+                        ENVME_OCFS_COPY(2) | ENVME_OCFS_COPY(3));
+    }
+    if (ctrl->fuses) {
+        id->fuses = le16(ENVME_FUSES_FCWS);
+        id->acwu = le16(p->awun);
+    }
 }
 
 static void identify_capacity(const struct envme_ctrl *ctrl,
@@ -107,7 +117,7 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
     id->oaes = le32(ENVME_ADMIN_AEC & ~ENVME_FEAT_AEC_SHCW);
     id->ctratt = le32((p->ctratt_mem ? ENVME_CTRATT_MEM : 0) |
                       (ctrl->tables->cns[ENVME_CNS_NS_GRANULARITY].there ?
-                       ENVME_CTRATT_NG : 0));
+                       ENVME_CTRATT_NG : 0) | ENVME_CTRATT_ELBAS);
     id->cntrltype = ENVME_CNTRLTYPE_IO;
     id->oacs = le16(envme_admin_caps(ctrl->tables->admin));
     if (ctrl->tables->admin[ENVME_ADM_FORMAT].run) {

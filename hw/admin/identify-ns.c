@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "envme/id-ns.h"
+#include "envme/feat.h"
 #include "hw/admin/admin.h"
+#include "hw/ctrl/feature.h"
 
 #include "hw/ns/capacity.h"
 
@@ -42,23 +44,23 @@ static struct envme_status identify_csi(struct envme_cmd *cmd,
 /* ---- the structures ---------------------------------------------------------- */
 
 /* In logical blocks, 0's based. */
-static le16_t identify_blocks(const struct envme_ns *ns, uint32_t bytes)
+static le16_t identify_blocks(uint8_t lbads, uint32_t bytes)
 {
-    uint32_t n = bytes >> ns->lbads;
+    uint32_t n = bytes >> lbads;
 
     return le16(n ? ENVME_MIN(n - 1, 0xffffu) : 0);
 }
 
-static void identify_performance(const struct envme_ns *ns,
+static void identify_performance(const struct envme_ns *ns, uint8_t lbads,
                                  struct envme_id_ns *id)
 {
     const struct envme_ns_params *p = &ns->params;
     uint32_t write = ENVME_MAX(p->physical_block, p->min_io);
 
     id->nsfeat |= FIELD_SET(ENVME_NSFEAT_OPTPERF, 1);
-    id->npwg = id->npwa = identify_blocks(ns, write);
-    id->npdg = id->npda = identify_blocks(ns, p->discard_granularity);
-    id->nows = identify_blocks(ns, ENVME_MAX(p->opt_io, write));
+    id->npwg = id->npwa = identify_blocks(lbads, write);
+    id->npdg = id->npda = identify_blocks(lbads, p->discard_granularity);
+    id->nows = identify_blocks(lbads, ENVME_MAX(p->opt_io, write));
 }
 
 static uint8_t identify_dlfeat(const struct envme_ns *ns)
@@ -79,26 +81,59 @@ static uint8_t identify_nsattr(const struct envme_ns *ns)
     return ns->read_only ? ENVME_NSATTR_CWP : 0;
 }
 
-static void identify_formats(const struct envme_ns *ns, struct envme_id_ns *id)
+/* Without LBAFEE a host knows of 16 formats. */
+unsigned envme_admin_nformats(const struct envme_ctrl *ctrl,
+                              const struct envme_ns *ns)
 {
-    bool md = false;
+    bool all = FIELD_GET(ENVME_HBS_LBAFEE,
+                         envme_feature_value(ctrl, ENVME_FID_HOST_BEHAVIOR,
+                                             NULL));
 
-    id->nlbaf = ns->nlbaf - 1;
-    id->flbas = FIELD_SET(ENVME_FLBAS_FIDXL, ns->flbas & 0xf) |
-                FIELD_SET(ENVME_FLBAS_FIDXU, ns->flbas >> 4) |
-                FIELD_SET(ENVME_FLBAS_MTELBA, ns->extended);
-    for (unsigned i = 0; i < ns->nlbaf; i++) {
+    return all ? ns->nlbaf : ENVME_MIN(ns->nlbaf, 16);
+}
+
+/* What there is, whatever is in use. */
+static void identify_formats(const struct envme_ctrl *ctrl,
+                             const struct envme_ns *ns, struct envme_id_ns *id)
+{
+    unsigned n = envme_admin_nformats(ctrl, ns);
+    bool md = false, pi = false;
+
+    id->nlbaf = n - 1;
+    for (unsigned i = 0; i < n; i++) {
         id->lbaf[i].ms = le16(ns->lbaf[i].ms);
         id->lbaf[i].ds = ns->lbaf[i].lbads;
         id->lbaf[i].rp = ns->lbaf[i].rp;
         md |= ns->lbaf[i].ms != 0;
+        pi |= ns->lbaf[i].ms >= 8;
     }
     if (md) {
         id->mc = ENVME_MC_MTELBA | ENVME_MC_MTSMB;
     }
+    if (pi) {
+        id->dpc = ENVME_DPC_PIT1S | ENVME_DPC_PIT2S | ENVME_DPC_PIT3S |
+                  ENVME_DPC_PIIFB | ENVME_DPC_PIILB;
+    }
 }
 
-static void identify_ns(const struct envme_ns *ns, struct envme_id_ns *id)
+static void identify_atomicity(const struct envme_ns *ns,
+                               struct envme_id_ns *id)
+{
+    const struct envme_ns_params *p = &ns->params;
+
+    if (!p->nawun && !p->nawupf && !p->nabsn && !p->nabo && !p->nabspf) {
+        return;
+    }
+    id->nsfeat |= ENVME_NSFEAT_NSABP;
+    id->nawun = id->nacwu = le16(p->nawun);
+    id->nawupf = le16(p->nawupf);
+    id->nabsn = le16(p->nabsn);
+    id->nabo = le16(p->nabo);
+    id->nabspf = le16(p->nabspf);
+}
+
+static void identify_ns(const struct envme_ctrl *ctrl,
+                        const struct envme_ns *ns, struct envme_id_ns *id)
 {
     uint64_t nsze = ns->nsze;
     uint64_t bytes = ns->geo.size;
@@ -107,8 +142,17 @@ static void identify_ns(const struct envme_ns *ns, struct envme_id_ns *id)
     if (ns->be->ops->is_hole) {
         id->nsfeat |= ENVME_NSFEAT_DAE;
     }
-    identify_formats(ns, id);
-    identify_performance(ns, id);
+    identify_formats(ctrl, ns, id);
+    id->flbas = FIELD_SET(ENVME_FLBAS_FIDXL, ns->flbas & 0xf) |
+                FIELD_SET(ENVME_FLBAS_FIDXU, ns->flbas >> 4) |
+                FIELD_SET(ENVME_FLBAS_MTELBA, ns->extended);
+    id->dps = FIELD_SET(ENVME_DPS_PIT, ns->pi.type) |
+              FIELD_SET(ENVME_DPS_PIP, ns->pi.first);
+    identify_performance(ns, ns->lbads, id);
+    identify_atomicity(ns, id);
+    id->mssrl = le16(ns->params.mssrl);
+    id->mcl = le32(ns->params.mcl);
+    id->msrc = ns->params.msrc;
     id->nmic = ns->params.shared ? ENVME_NMIC_SHRNS : 0;
     id->dlfeat = identify_dlfeat(ns);
     id->fpi = identify_fpi(ns);
@@ -126,7 +170,7 @@ static void identify_common(const struct envme_ctrl *ctrl,
 {
     struct envme_ns *model = envme_capacity_model(ctrl->subsys);
 
-    identify_ns(model, id);
+    identify_ns(ctrl, model, id);
     id->nsze = id->ncap = id->nuse = le64(0);
     id->flbas = 0;
     id->nmic = ENVME_NMIC_SHRNS;
@@ -146,7 +190,7 @@ struct envme_status envme_cns_ns(struct envme_cmd *cmd, void *buf)
     }
     st = identify_nsid(cmd);
     if (envme_st_ok(st) && ns) {
-        identify_ns(ns, buf);
+        identify_ns(cmd->ctrl, ns, buf);
     }
     return st;
 }
@@ -159,7 +203,7 @@ struct envme_status envme_cns_alloc_ns(struct envme_cmd *cmd, void *buf)
                                                 envme_cmd_nsid(cmd));
 
     if (envme_st_ok(st) && ns) {
-        identify_ns(ns, buf);
+        identify_ns(cmd->ctrl, ns, buf);
     }
     return st;
 }
@@ -192,6 +236,60 @@ struct envme_status envme_cns_cs_ns(struct envme_cmd *cmd, void *buf)
     }
     if (iocs->identify_ns) {
         iocs->identify_ns(cmd->ctrl, ns, buf);
+    }
+    return st;
+}
+
+/*
+ * CNS 09h and 0Ah are about a format, whatever namespace may have it. The
+ * first namespace that there is stands for all: only what its backend can
+ * address makes its formats differ from others'.
+ */
+static struct envme_status identify_format(struct envme_cmd *cmd,
+                                           struct envme_ns **ns,
+                                           unsigned *format)
+{
+    const struct envme_subsys *s = cmd->ctrl->subsys;
+
+    *ns = NULL;
+    *format = FIELD_GET(ENVME_IDENTIFY_CNSSID, envme_cmd_cdw(cmd, 11));
+    for (uint32_t nsid = 1; nsid <= s->nn && !*ns; nsid++) {
+        *ns = s->ns[nsid];
+    }
+    if (!*ns || *format >= envme_admin_nformats(cmd->ctrl, *ns)) {
+        return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
+                              offsetof(struct envme_sqe, cdw11));
+    }
+    return ENVME_ST(SUCCESS);
+}
+
+/* CNS 09h */
+struct envme_status envme_cns_format(struct envme_cmd *cmd, void *buf)
+{
+    struct envme_ns *ns;
+    unsigned format;
+    struct envme_status st = identify_format(cmd, &ns, &format);
+
+    if (envme_st_ok(st)) {
+        identify_formats(cmd->ctrl, ns, buf);
+        identify_performance(ns, ns->lbaf[format].lbads, buf);
+    }
+    return st;
+}
+
+/* CNS 0Ah */
+struct envme_status envme_cns_cs_format(struct envme_cmd *cmd, void *buf)
+{
+    const struct envme_iocs *iocs = NULL;
+    struct envme_ns *ns;
+    unsigned format;
+    struct envme_status st = identify_csi(cmd, &iocs);
+
+    if (envme_st_ok(st)) {
+        st = identify_format(cmd, &ns, &format);
+    }
+    if (envme_st_ok(st) && iocs->identify_format) {
+        iocs->identify_format(cmd->ctrl, ns, format, buf);
     }
     return st;
 }

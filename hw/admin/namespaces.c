@@ -144,17 +144,34 @@ static struct envme_status ns_check_create(struct envme_cmd *cmd,
     if (ncap < nsze) {
         return envme_cmd_fail(cmd, ENVME_ST(THIN_PROV_UNSUPPORTED), DPTR_AT);
     }
-    if (c->dps || le64_get(c->lbstm)) {
-        /* No format has protection information. */
-        return envme_cmd_fail(cmd, ENVME_ST(FORMAT_INVALID), DPTR_AT);
+    if (c->dps & ~(ENVME_DPS_PIT | ENVME_DPS_PIP)) {
+        return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD), DPTR_AT);
     }
     return ENVME_ST(SUCCESS);
+}
+
+/* Which bits of the storage tag are compared: 0 tells nothing, and all are. */
+static void ns_set_tag_mask(struct envme_ns *ns, uint64_t lbstm)
+{
+    if (lbstm & ns->pi.lbstm) {
+        ns->pi.lbstm &= lbstm;
+    }
 }
 
 static unsigned ns_format_index(uint8_t flbas)
 {
     return FIELD_GET(ENVME_FLBAS_FIDXL, flbas) |
            FIELD_GET(ENVME_FLBAS_FIDXU, flbas) << 4;
+}
+
+/* Is it one of those that the host has been told of? */
+static bool ns_format_known(const struct envme_ctrl *ctrl, unsigned index)
+{
+    struct envme_ns *model = envme_capacity_model(ctrl->subsys);
+    bool known = index < envme_admin_nformats(ctrl, model);
+
+    envme_ns_free(model);
+    return known;
 }
 
 static void ns_created(void *arg, int err)
@@ -213,9 +230,14 @@ static struct envme_status ns_create(struct envme_cmd *cmd)
     if (nsid > s->nn) {
         return ENVME_ST(NSID_UNAVAILABLE);
     }
+    if (!ns_format_known(cmd->ctrl, ns_format_index(c.flbas))) {
+        return envme_cmd_fail(cmd, ENVME_ST(FORMAT_INVALID), DPTR_AT);
+    }
     err = envme_capacity_make(s, &(struct envme_capacity_req){
         .nsze = le64_get(c.nsze), .format = ns_format_index(c.flbas),
         .extended = c.flbas & ENVME_FLBAS_MTELBA,
+        .pi_type = FIELD_GET(ENVME_DPS_PIT, c.dps),
+        .pi_first = c.dps & ENVME_DPS_PIP,
         .shared = c.nmic & ENVME_NMIC_SHRNS, .csi = csi, .iocs = iocs,
     }, &ns, &cmd->err_info);
     if (err) {
@@ -226,6 +248,7 @@ static struct envme_status ns_create(struct envme_cmd *cmd)
         }
         return envme_cmd_fail(cmd, st, DPTR_AT);
     }
+    ns_set_tag_mask(ns, le64_get(c.lbstm));
     op = ns_op_new(cmd);
     op->ns = ns;
     envme_ns_erase(ns, true, ns_created, op);

@@ -311,7 +311,14 @@ static struct envme_status feat_show_vector(struct envme_cmd *cmd,
 
 /* ---- 0Ah Write Atomicity Normal ------------------------------------------------- */
 
-/* DN allows us to keep less than AWUN; what is kept does not depend on it. */
+static uint32_t feat_default_atomicity(struct envme_ctrl *ctrl,
+                                       struct envme_ns *ns)
+{
+    (void)ns;
+    return FIELD_SET(ENVME_FEAT_WAN_DN, ctrl->params.dn);
+}
+
+/* With DN, commands of the same blocks don't wait for each other. */
 static struct envme_status feat_set_atomicity(FEAT_SET_ARGS)
 {
     FEAT_UNUSED();
@@ -372,6 +379,44 @@ static struct envme_status feat_get_timestamp(struct envme_cmd *cmd,
     return ENVME_ST(SUCCESS);
 }
 
+/* ---- 16h Host Behavior Support ------------------------------------------------------- */
+
+/*
+ * LBAFEE shows more than 16 formats in Identify, CDFE allows Copy's descriptor
+ * formats 2 and 3. ACRE has nothing to allow: CRDT1 to 3 are 0.
+ */
+static struct envme_status feat_set_behavior(FEAT_SET_ARGS)
+{
+    const struct envme_feat_host_behavior *b = data;
+    uint16_t cdfe = le16_get(b->cdfe);
+
+    FEAT_UNUSED();
+    if (b->acre > 1 || b->etdas || b->lbafee > 1 || b->hdisns ||
+        cdfe & ~(ENVME_CDFE_CDF2E | ENVME_CDFE_CDF3E)) {
+        return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
+                              offsetof(struct envme_sqe, dptr));
+    }
+    *value = FIELD_SET(ENVME_HBS_ACRE, b->acre) |
+             FIELD_SET(ENVME_HBS_LBAFEE, b->lbafee) |
+             FIELD_SET(ENVME_HBS_CDFE, cdfe);
+    return ENVME_ST(SUCCESS);
+}
+
+static struct envme_status feat_get_behavior(struct envme_cmd *cmd,
+                                             struct envme_ns *ns,
+                                             uint32_t *dw0, void *data)
+{
+    struct envme_feat_host_behavior *b = data;
+    uint32_t v = envme_feature_value(cmd->ctrl, ENVME_FID_HOST_BEHAVIOR, NULL);
+
+    (void)ns;
+    *dw0 = 0;
+    b->acre = FIELD_GET(ENVME_HBS_ACRE, v);
+    b->lbafee = FIELD_GET(ENVME_HBS_LBAFEE, v);
+    b->cdfe = le16(FIELD_GET(ENVME_HBS_CDFE, v));
+    return ENVME_ST(SUCCESS);
+}
+
 /* ---- the rows --------------------------------------------------------------------------- */
 
 const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS] = {
@@ -423,7 +468,8 @@ const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS] = {
     {
         .name = "write-atomicity-normal", .spec = "NVM 1.1, 4.1.3",
         .fid = ENVME_FID_WRITE_ATOMIC, .scope = ENVME_FEAT_CTRL,
-        .saveable = true, .changeable = true, .set = feat_set_atomicity,
+        .saveable = true, .changeable = true,
+        .reset = feat_default_atomicity, .set = feat_set_atomicity,
     },
     {
         .name = "async-event-configuration", .spec = "Base 2.1, 5.1.25.1.5",
@@ -435,5 +481,12 @@ const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS] = {
         .fid = ENVME_FID_TIMESTAMP, .scope = ENVME_FEAT_CTRL,
         .changeable = true, .data_len = sizeof(struct envme_timestamp),
         .set = feat_set_timestamp, .get = feat_get_timestamp,
+    },
+    {
+        .name = "host-behavior-support", .spec = "Base 2.1, 5.1.25.1",
+        .fid = ENVME_FID_HOST_BEHAVIOR, .scope = ENVME_FEAT_CTRL,
+        .changeable = true,
+        .data_len = sizeof(struct envme_feat_host_behavior),
+        .set = feat_set_behavior, .get = feat_get_behavior,
     },
 };

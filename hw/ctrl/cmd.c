@@ -16,6 +16,16 @@ static void cmd_post(struct envme_cmd *cmd);
 static void cmd_finish(struct envme_cmd *cmd);
 static void cmd_restart(struct envme_cmd *cmd);
 
+static void cmd_over(struct envme_cmd *cmd, struct envme_status st)
+{
+    void (*over)(struct envme_cmd *, struct envme_status) = cmd->over;
+
+    cmd->over = NULL;
+    if (over) {
+        over(cmd, st);
+    }
+}
+
 /* ---- in ---------------------------------------------------------------- */
 
 const struct envme_row *envme_iocs_row(const struct envme_iocs *iocs,
@@ -192,6 +202,8 @@ static void cmd_hold_start(struct envme_cmd *cmd)
         cmd->paused = false;
         envme_resume(cmd->ctrl);
     } else {
+        /* While it is held it does not keep its namespace. */
+        cmd_over(cmd, ENVME_ST(ABORT_REQUESTED));
         envme_lane_leave(cmd, ENVME_CMD_ENDED);
     }
     envme_lane_hold(cmd->lane, cmd, envme_cmd_start);
@@ -203,6 +215,16 @@ static void cmd_run(struct envme_cmd *cmd)
     struct envme_status st = ENVME_ST(SUCCESS);
     int err = 0;
 
+    if (cmd->row->enter && !cmd->over) {
+        st = cmd->row->enter(cmd);
+        if (envme_st_pending(st)) {
+            return;
+        }
+        if (envme_st_err(st)) {
+            envme_cmd_done(cmd, st);
+            return;
+        }
+    }
     if ((cmd->len || cmd->mdlen) && !(cmd->row->gate & ENVME_GATE_NO_DATA)) {
         st = envme_xfer_map(cmd, &err);
     }
@@ -235,16 +257,10 @@ static void cmd_run(struct envme_cmd *cmd)
     }
 }
 
-/* On lane 0, for a command of another lane. That lane is not parked while it
- * counts this command, unless just to stop fetching: look it up again. */
-static void cmd_restart(struct envme_cmd *cmd)
+static void cmd_look_again(struct envme_cmd *cmd)
 {
     struct envme_status st;
 
-    if (cmd->ctrl->lane[0].mode == ENVME_LANE_DROP) {
-        envme_cmd_done(cmd, ENVME_ST(ABORT_REQUESTED));
-        return;
-    }
     cmd->len = cmd->mdlen = 0;
     cmd->row = NULL;
     cmd->ns = NULL;
@@ -253,6 +269,32 @@ static void cmd_restart(struct envme_cmd *cmd)
         envme_cmd_done(cmd, st);
     } else {
         cmd_run(cmd);
+    }
+}
+
+void envme_cmd_entered(struct envme_cmd *cmd)
+{
+    const struct envme_lane *lane = cmd->moved ? &cmd->ctrl->lane[0]
+                                               : cmd->lane;
+
+    cmd->unwait = NULL;
+    if (cmd->sq->deleting) {
+        envme_cmd_done(cmd, ENVME_ST(ABORT_SQ_DELETED));
+    } else if (lane->mode == ENVME_LANE_DROP || cmd->aborted) {
+        envme_cmd_done(cmd, ENVME_ST(ABORT_REQUESTED));
+    } else {
+        cmd_look_again(cmd);
+    }
+}
+
+/* On lane 0, for a command of another lane. That lane is not parked while it
+ * counts this command, unless just to stop fetching: look it up again. */
+static void cmd_restart(struct envme_cmd *cmd)
+{
+    if (cmd->ctrl->lane[0].mode == ENVME_LANE_DROP) {
+        envme_cmd_done(cmd, ENVME_ST(ABORT_REQUESTED));
+    } else {
+        cmd_look_again(cmd);
     }
 }
 
@@ -331,6 +373,20 @@ void envme_cmd_start_fetched(struct envme_cmd *cmd)
     }
 }
 
+/*
+ * The second counts before the first does no more: in between, what the pair
+ * holds would be held by nobody that a pause has to wait for.
+ */
+static void cmd_begin_partner(struct envme_cmd *cmd)
+{
+    struct envme_cmd *second = cmd->partner;
+
+    if (second && cmd->lane->mode != ENVME_LANE_DROP) {
+        cmd_begin(second);
+        second->begun = true;
+    }
+}
+
 /* The first of a pair has ended: the second runs, or goes with it. */
 static void cmd_start_partner(struct envme_cmd *cmd, struct envme_status st)
 {
@@ -338,7 +394,10 @@ static void cmd_start_partner(struct envme_cmd *cmd, struct envme_status st)
 
     cmd->partner = NULL;
     if (second && envme_st_err(st)) {
-        cmd_begin(second);
+        if (!second->begun) {
+            cmd_begin(second);
+        }
+        second->begun = false;
         envme_cmd_done(second, ENVME_ST(ABORT_FAILED_FUSED));
     } else if (second) {
         envme_cmd_start(second);
@@ -349,11 +408,14 @@ void envme_cmd_start(struct envme_cmd *cmd)
 {
     struct envme_status st;
 
-    if (cmd->lane->mode == ENVME_LANE_DROP) {
+    if (cmd->begun) {
+        cmd->begun = false;
+    } else if (cmd->lane->mode == ENVME_LANE_DROP) {
         cmd_post(cmd);
         return;
+    } else {
+        cmd_begin(cmd);
     }
-    cmd_begin(cmd);
     st = cmd->aborted ? ENVME_ST(ABORT_REQUESTED) : cmd_gates(cmd);
     if (envme_st_err(st)) {
         envme_cmd_done(cmd, st);
@@ -435,6 +497,7 @@ static void cmd_land(void *arg)
     struct envme_cmd *cmd = arg;
 
     if (cmd->state == ENVME_CMD_RUNNING) {
+        cmd_begin_partner(cmd);
         envme_lane_leave(cmd, ENVME_CMD_ENDED);
     }
     cmd_post(cmd);
@@ -488,6 +551,8 @@ void envme_cmd_done(struct envme_cmd *cmd, struct envme_status st)
     assert(!envme_st_pending(st));
     cmd->status = st;
     cmd->loop = NULL;
+    cmd->unwait = NULL;
+    cmd_over(cmd, st);
     if (cmd->paused) {
         /* Its shape has changed: the others may go on. It counts again, for
          * the reset that might be waiting for it. */
@@ -515,18 +580,18 @@ static void cmd_post(struct envme_cmd *cmd)
 
     if (lane->mode == ENVME_LANE_DROP) {
         cmd->state = ENVME_CMD_ENDED;
+        cmd_over(cmd, ENVME_ST(ABORT_REQUESTED));
         envme_xfer_end(cmd, false);
         cmd_tell_aborter(cmd, ENVME_ST(ABORT_REQUESTED));
         cmd_start_partner(cmd, ENVME_ST(ABORT_REQUESTED));
         envme_queue_forget(cmd);
         return;
     }
-    if (lane->mode == ENVME_LANE_PARK || !atomic_load(&cmd->ctrl->bme)) {
+    if (lane->mode == ENVME_LANE_PARK || !atomic_load(&cmd->ctrl->bme) ||
+        !envme_queue_post(cmd)) {
         envme_lane_hold(lane, cmd, cmd_post_again);
-        return;
-    }
-    if (!envme_queue_post(cmd)) {
-        envme_lane_hold(lane, cmd, cmd_post_again);
+        /* What the second posts is held behind it. */
+        cmd_start_partner(cmd, cmd->status);
         return;
     }
     cmd_tell_aborter(cmd, cmd->status);
@@ -672,6 +737,10 @@ void envme_cmd_cancel(struct envme_cmd *cmd)
 {
     struct envme_backend *be;
 
+    if (cmd->unwait) {
+        cmd->unwait(cmd);
+        return;
+    }
     if (cmd->moved || !cmd->io_pending) {
         return;
     }

@@ -23,6 +23,10 @@ void envme_cmd_start_fetched(struct envme_cmd *cmd);
  */
 void envme_cmd_done(struct envme_cmd *cmd, struct envme_status st);
 
+/* What row->enter() waited for is there, or envme_cmd_cancel() came first. The
+ * lane of the command. */
+void envme_cmd_entered(struct envme_cmd *cmd);
+
 /* Hints to the backend that the command need not be carried out; it ends all
  * the same. The thread on which it runs. */
 void envme_cmd_cancel(struct envme_cmd *cmd);

@@ -121,6 +121,11 @@ static char *ctrl_check_params(const struct envme_ctrl_params *p,
         return g_strdup_printf("mdts=%u: the most is 20 (4 GiB); 0 is no "
                                "limit", p->mdts);
     }
+    if (p->awupf > p->awun) {
+        return g_strdup_printf("atomic.awupf=%u is above atomic.awun=%u; the "
+                               "nearest valid value is %u", p->awupf, p->awun,
+                               p->awun);
+    }
     if (ports->exec.nlanes < 1) {
         return g_strdup("a controller has at least one lane");
     }

@@ -24,6 +24,7 @@
 #include "hw/core/coalesce.h"
 #include "hw/core/deadline.h"
 #include "hw/core/ports.h"
+#include "hw/core/rangelock.h"
 #include "hw/core/ring.h"
 #include "hw/core/sg.h"
 #include "hw/ctrl/row.h"
@@ -55,6 +56,7 @@ struct envme_ctrl_params {
     uint8_t elpe;               /* error log entries, 0's based */
     uint16_t nvectors;          /* interrupt vectors, 1 .. 2048 */
     uint16_t awun, awupf;       /* 0's based */
+    bool dn;                    /* feature 0Ah starts with DN set */
     uint32_t max_inflight;      /* per lane, commands at once */
     bool wrr;                   /* offer weighted round robin */
     bool ctratt_mem;            /* MDTS leaves metadata out */
@@ -205,6 +207,14 @@ struct envme_cmd {
     struct envme_cmd *next_free;
     void (*cont)(struct envme_cmd *cmd, int err);   /* after envme_cmd_io() */
     struct envme_cmd_loop *loop;    /* cmd.c: continuations that go round */
+    /* Of row->enter(). over: called once, with the status, before the command
+     * is posted, or when it is given up. unwait: a hint, like a backend's
+     * cancel, that it need not wait any more. */
+    void (*over)(struct envme_cmd *cmd, struct envme_status st);
+    void (*unwait)(struct envme_cmd *cmd);
+    struct envme_rangelock_entry range;
+    struct envme_ns *range_ns;
+    bool begun;                 /* counts already: second of a fused pair */
     void *mem;                  /* handler's memory: g_free()d by cmd_done */
     /* The handler's own state. */
     union {

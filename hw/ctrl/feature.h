@@ -8,6 +8,11 @@
 
 #include "hw/ctrl/ctrl.h"
 
+/* Host Behavior Support (16h) as a value: what of its data there is. */
+#define ENVME_HBS_ACRE      0x00000001u
+#define ENVME_HBS_LBAFEE    0x00000002u
+#define ENVME_HBS_CDFE      0xffff0000u
+
 void envme_feature_init(struct envme_ctrl *ctrl);
 void envme_feature_fini(struct envme_ctrl *ctrl);
 /* A namespace was attached (NULL: those of the controller): its current

@@ -33,6 +33,14 @@ typedef struct envme_status envme_run_fn(struct envme_cmd *cmd);
  */
 typedef struct envme_status envme_len_fn(struct envme_cmd *cmd, uint64_t *len);
 
+/*
+ * Before any host memory is mapped: takes what the command has to have for
+ * itself, and sets cmd->over for giving it back. ENVME_ST_PENDING: it has to
+ * wait; envme_cmd_entered() is called later, on its lane, and cmd->unwait is
+ * set until then. Not called while cmd->over is set.
+ */
+typedef struct envme_status envme_enter_fn(struct envme_cmd *cmd);
+
 /* Gates: what cmd_start() checks and does before run(). */
 enum {
     /* NSID. Exactly one of these. */
@@ -65,6 +73,7 @@ struct envme_row {                  /* one opcode */
     const char *name;               /* as nvme-cli spells it */
     const char *spec;               /* "Base 2.1, 5.1.12" */
     envme_run_fn *run;              /* NULL: not there */
+    envme_enter_fn *enter;          /* NULL: takes nothing */
     envme_len_fn *len;              /* NULL: moves no data */
     envme_len_fn *mdlen;            /* bytes through the metadata pointer */
     uint32_t effects;               /* ENVME_EFF_*; CSUPP is implied */
@@ -163,6 +172,9 @@ struct envme_iocs {
                                     uint32_t nlb, bool is_write);
     void (*identify_ns)(struct envme_ctrl *ctrl, struct envme_ns *ns,
                         void *buf);     /* CNS 05h */
+    /* CNS 0Ah: of one of the formats that ns may have. */
+    void (*identify_format)(struct envme_ctrl *ctrl, struct envme_ns *ns,
+                            unsigned format, void *buf);
     void (*identify_ctrl)(struct envme_ctrl *ctrl, void *buf);  /* CNS 06h */
 };
 

@@ -227,7 +227,7 @@ static bool capacity_need(const struct envme_subsys *s,
                           const struct envme_capacity_req *req, uint64_t *need)
 {
     struct envme_ns *model = envme_capacity_model(s);
-    bool ok = req->format < model->nlbaf;
+    bool ok = envme_ns_can_format(model, req->format, req->pi_type);
     const struct envme_ns_lbaf *f = &model->lbaf[ok ? req->format : 0];
     uint64_t block = (UINT64_C(1) << f->lbads) + f->ms;
 
@@ -269,7 +269,8 @@ int envme_capacity_make(struct envme_subsys *s,
         g_free(ext);
         return -ENOSPC;
     }
-    ok = envme_ns_set_format(*ns, req->format, req->extended);
+    ok = envme_ns_set_format(*ns, req->format, req->extended, req->pi_type,
+                             req->pi_first);
     g_assert(ok && atomic_load(&(*ns)->nsze) == req->nsze);
     (*ns)->iocs = req->iocs;
     (*ns)->extent = ext;

@@ -56,6 +56,8 @@ struct envme_capacity_req {
     uint64_t nsze;              /* logical blocks */
     unsigned format;            /* index into the model's formats */
     bool extended, shared;
+    uint8_t pi_type;            /* protection information; 0: none */
+    bool pi_first;
     uint8_t csi;
     const struct envme_iocs *iocs;
 };

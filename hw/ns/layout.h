@@ -2,7 +2,10 @@
 /*
  * Where logical blocks and their metadata lie on a backend: all data first,
  * then all metadata. What a host sees (metadata with the data or apart) does
- * not change it. Pure functions, any thread.
+ * not change it. Protection information lies there with all its bits inverted,
+ * so that zeroes, as in blocks never written or deallocated, are the FFh that
+ * a host has to see then, and can't be taken for a tuple that was written.
+ * Pure functions, any thread.
  */
 #ifndef ENVME_NS_LAYOUT_H
 #define ENVME_NS_LAYOUT_H

@@ -2,8 +2,12 @@
 #include <string.h>
 
 #include "envme/bytes.h"
+#include "envme/id-ns.h"
 #include "hw/ns/layout.h"
 #include "hw/ns/ns.h"
+
+/* Intervals of unreadable blocks; a guest can make no more of them. */
+#define NS_BAD_MAX (64u << 10)
 
 /* ---- parameters ------------------------------------------------------ */
 
@@ -73,6 +77,76 @@ static bool ns_check_sizes(const struct envme_ns_params *p, char **err)
                              lb, "logical_block_size", err);
 }
 
+/* Bits of the storage tag in the format that the parameters ask for. */
+static uint8_t ns_sts(const struct envme_ns_params *p)
+{
+    return p->pif == ENVME_PIF_32B ? ENVME_MAX(p->pi_sts, 16) : p->pi_sts;
+}
+
+static bool ns_check_pi(const struct envme_ns_params *p, char **err)
+{
+    static const uint8_t most[] = { 32, 64, 48 };
+    unsigned size = p->pif == ENVME_PIF_16B ? 8 : 16;
+
+    if (p->pi > 3) {
+        *err = g_strdup_printf("pi=%u is no type of protection information; "
+                               "the nearest valid value is 3", p->pi);
+        return false;
+    }
+    if (p->pil > 1) {
+        *err = g_strdup_printf("pil=%u is neither 0 (last bytes of the "
+                               "metadata) nor 1 (first bytes); the nearest "
+                               "valid value is 1", p->pil);
+        return false;
+    }
+    if (p->pif > ENVME_PIF_64B) {
+        *err = g_strdup_printf("pif=%u is none of 0 (16b guard), 1 (32b) and "
+                               "2 (64b); the nearest valid value is 2",
+                               p->pif);
+        return false;
+    }
+    if (p->pi_sts > most[p->pif]) {
+        *err = g_strdup_printf("pi.sts=%u is more than a tuple with pif=%u "
+                               "has room for; the nearest valid value is %u",
+                               p->pi_sts, p->pif, most[p->pif]);
+        return false;
+    }
+    if ((p->pi || p->pif || p->pi_sts) && p->ms < size) {
+        *err = g_strdup_printf("ms=%u is too little metadata for protection "
+                               "information with pif=%u; the nearest valid "
+                               "value is %u", p->ms, p->pif, size);
+        return false;
+    }
+    return true;
+}
+
+/* NVM 1.1, 2.1.4: the boundary holds a unit, and starts below its own size. */
+static bool ns_check_atomic(const struct envme_ns_params *p, char **err)
+{
+    const struct {
+        const char *prop, *other;
+        uint16_t v, least, most;
+    } c[] = {
+        { "atomic.nawupf", "atomic.nawun", p->nawupf, 0, p->nawun },
+        { "atomic.nabsn", "atomic.nawun", p->nabsn,
+          p->nabsn ? p->nawun : 0, UINT16_MAX },
+        { "atomic.nabspf", "atomic.nawupf", p->nabspf,
+          p->nabspf ? p->nawupf : 0, UINT16_MAX },
+        { "atomic.nabo", "atomic.nabsn", p->nabo, 0, p->nabsn },
+    };
+
+    for (unsigned i = 0; i < ENVME_ARRAY_SIZE(c); i++) {
+        if (c[i].v < c[i].least || c[i].v > c[i].most) {
+            *err = g_strdup_printf("%s=%u does not fit %s; the nearest valid "
+                                   "value is %u", c[i].prop, c[i].v,
+                                   c[i].other, c[i].v < c[i].least ?
+                                   c[i].least : c[i].most);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool ns_check(const struct envme_ns_params *p,
                      const struct envme_geometry *geo, char **err)
 {
@@ -97,6 +171,14 @@ static bool ns_check(const struct envme_ns_params *p,
                         "is off (or give ms, for example ms=8)");
         return false;
     }
+    if (!ns_check_pi(p, err) || !ns_check_atomic(p, err)) {
+        return false;
+    }
+    if (!p->mssrl) {
+        *err = g_strdup("mssrl=0: Copy takes a block at least; the nearest "
+                        "valid value is 1");
+        return false;
+    }
     if (p->mcl < p->mssrl) {
         *err = g_strdup_printf("mcl=%u is below mssrl=%u; the nearest valid "
                                "value is %u", p->mcl, p->mssrl, p->mssrl);
@@ -107,37 +189,77 @@ static bool ns_check(const struct envme_ns_params *p,
 
 /* ---- formats --------------------------------------------------------- */
 
-static void ns_add_lbaf(struct envme_ns *ns, uint8_t lbads, uint16_t ms)
+static uint32_t ns_elbaf(unsigned pif, unsigned sts)
 {
-    for (unsigned i = 0; i < ns->nlbaf; i++) {
-        if (ns->lbaf[i].lbads == lbads && ns->lbaf[i].ms == ms) {
-            return;
-        }
-    }
-    if (envme_layout_align_ok(ns->geo.align, lbads, ms)) {
-        g_assert(ns->nlbaf < ENVME_MAX_LBAF);
-        ns->lbaf[ns->nlbaf++] = (struct envme_ns_lbaf){
-            .lbads = lbads, .ms = ms };
-    }
+    return FIELD_SET(ENVME_ELBAF_PIF, pif) | FIELD_SET(ENVME_ELBAF_STS, sts);
 }
 
-/* The usual formats, then the one asked for if it is none of them. */
-static void ns_make_formats(struct envme_ns *ns, uint8_t lbads, uint16_t ms)
+static unsigned ns_add_lbaf(struct envme_ns *ns, uint8_t lbads, uint16_t ms,
+                            uint32_t elbaf)
+{
+    for (unsigned i = 0; i < ns->nlbaf; i++) {
+        if (ns->lbaf[i].lbads == lbads && ns->lbaf[i].ms == ms &&
+            ns->lbaf[i].elbaf == elbaf) {
+            return i;
+        }
+    }
+    if (!envme_layout_align_ok(ns->geo.align, lbads, ms)) {
+        return 0;
+    }
+    g_assert(ns->nlbaf < ENVME_MAX_LBAF);
+    ns->lbaf[ns->nlbaf] = (struct envme_ns_lbaf){
+        .lbads = lbads, .ms = ms, .elbaf = elbaf };
+    return ns->nlbaf++;
+}
+
+/*
+ * The usual formats, then the one asked for if it is none of them, then those
+ * whose protection information has a larger guard; last the ones that only a
+ * host which enables LBA Format Extensions sees.
+ */
+static void ns_make_formats(struct envme_ns *ns)
 {
     static const uint8_t sizes[] = { 9, 12 };
     static const uint16_t metas[] = { 0, 8, 16, 64 };
+    const struct envme_ns_params *p = &ns->params;
+    const uint32_t qualified = ns_elbaf(ENVME_PIF_QUALIFIED, 16) |
+                               FIELD_SET(ENVME_ELBAF_QPIF, ENVME_PIF_64B);
 
     for (unsigned i = 0; i < ENVME_ARRAY_SIZE(sizes); i++) {
         for (unsigned j = 0; j < ENVME_ARRAY_SIZE(metas); j++) {
-            ns_add_lbaf(ns, sizes[i], metas[j]);
+            ns_add_lbaf(ns, sizes[i], metas[j], 0);
         }
     }
-    ns_add_lbaf(ns, lbads, ms);
-    for (unsigned i = 0; i < ns->nlbaf; i++) {
-        if (ns->lbaf[i].lbads == lbads && ns->lbaf[i].ms == ms) {
-            ns->flbas = i;
+    ns->flbas = ns_add_lbaf(ns, ns->lbads, ns->ms,
+                            ns_elbaf(p->pif, ns_sts(p)));
+    for (unsigned i = 0; i < ENVME_ARRAY_SIZE(sizes); i++) {
+        for (unsigned j = 2; j < ENVME_ARRAY_SIZE(metas); j++) {
+            ns_add_lbaf(ns, sizes[i], metas[j], ns_elbaf(ENVME_PIF_32B, 16));
+            ns_add_lbaf(ns, sizes[i], metas[j], ns_elbaf(ENVME_PIF_64B, 0));
         }
     }
+    for (unsigned i = 0; i < ENVME_ARRAY_SIZE(sizes); i++) {
+        ns_add_lbaf(ns, sizes[i], 16, qualified);
+    }
+}
+
+bool envme_ns_set_pi(struct envme_ns *ns, uint8_t type, bool first)
+{
+    struct envme_pi pi = {
+        .type = type, .first = first, .ms = ns->ms, .block = 1u << ns->lbads,
+    };
+
+    if (!type) {
+        ns->pi = (struct envme_pi){ 0 };
+        return true;
+    }
+    if (!envme_pi_from_elbaf(&pi, ns->lbaf[ns->flbas].elbaf) ||
+        !envme_pi_ok(&pi)) {
+        return false;
+    }
+    pi.lbstm = pi.sts ? UINT64_MAX >> (64 - pi.sts) : 0;
+    ns->pi = pi;
+    return true;
 }
 
 /* ---- namespace ------------------------------------------------------- */
@@ -186,8 +308,12 @@ struct envme_ns *envme_ns_new(const struct envme_ns_params *params,
     atomic_init(&ns->nuse_hint, layout.nsze);
     atomic_init(&ns->read_only, geo.read_only);
     atomic_init(&ns->wce, geo.volatile_cache);
-    ns_make_formats(ns, lbads, params->ms);
+    ns_make_formats(ns);
+    if (!envme_ns_set_pi(ns, params->pi, params->pil)) {
+        g_assert_not_reached();
+    }
     g_mutex_init(&ns->lock);
+    envme_rangeset_init(&ns->bad, NS_BAD_MAX);
 
     /* A cache that cannot be turned off stays on. */
     if (be->ops->set_cache &&
@@ -203,6 +329,8 @@ void envme_ns_free(struct envme_ns *ns)
         return;
     }
     g_assert(!ns->subsys && !ns->erase && !ns->nextents);
+    g_assert(!ns->ranges.head && !atomic_load(&ns->loose));
+    envme_rangeset_fini(&ns->bad);
     g_mutex_clear(&ns->lock);
     g_free(ns);
 }
@@ -222,19 +350,84 @@ bool envme_ns_refresh(struct envme_ns *ns)
     return nsze != old || was_ro != geo.read_only;
 }
 
-bool envme_ns_set_format(struct envme_ns *ns, unsigned index, bool extended)
+/* ---- blocks that cannot be read ------------------------------------------ */
+
+bool envme_ns_set_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb)
+{
+    bool ok;
+
+    g_mutex_lock(&ns->lock);
+    ok = envme_rangeset_add(&ns->bad, slba, nlb);
+    atomic_store(&ns->nbad, ns->bad.n);
+    g_mutex_unlock(&ns->lock);
+    return ok;
+}
+
+void envme_ns_clear_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb)
+{
+    if (!atomic_load(&ns->nbad)) {
+        return;
+    }
+    g_mutex_lock(&ns->lock);
+    if (!envme_rangeset_remove(&ns->bad, slba, nlb)) {
+        uint64_t lba;
+
+        /* No room for two of one. What was written has to be readable, so
+         * the rest of that interval becomes readable with it. */
+        while (envme_rangeset_first(&ns->bad, slba, nlb, &lba)) {
+            envme_rangeset_drop(&ns->bad, lba);
+        }
+    }
+    atomic_store(&ns->nbad, ns->bad.n);
+    g_mutex_unlock(&ns->lock);
+}
+
+bool envme_ns_find_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb,
+                       uint64_t *lba)
+{
+    bool found;
+
+    if (!atomic_load(&ns->nbad)) {
+        return false;
+    }
+    g_mutex_lock(&ns->lock);
+    found = envme_rangeset_first(&ns->bad, slba, nlb, lba);
+    g_mutex_unlock(&ns->lock);
+    return found;
+}
+
+/* ---- another format -------------------------------------------------------- */
+
+bool envme_ns_can_format(const struct envme_ns *ns, unsigned index,
+                         uint8_t pi_type)
 {
     const struct envme_ns_lbaf *f;
-    struct envme_layout layout;
+    struct envme_pi pi = { .type = pi_type };
 
-    if (index >= ns->nlbaf) {
+    if (index >= ns->nlbaf || pi_type > 3) {
         return false;
     }
     f = &ns->lbaf[index];
-    layout = envme_layout_fit(ns->geo.size, f->lbads, f->ms);
-    if (!layout.nsze) {
+    pi.ms = f->ms;
+    pi.block = 1u << f->lbads;
+    return envme_layout_fit(ns->geo.size, f->lbads, f->ms).nsze &&
+           (!pi_type || (envme_pi_from_elbaf(&pi, f->elbaf) &&
+                         envme_pi_ok(&pi)));
+}
+
+bool envme_ns_set_format(struct envme_ns *ns, unsigned index, bool extended,
+                         uint8_t pi_type, bool pi_first)
+{
+    const struct envme_ns_lbaf *f;
+    struct envme_layout layout;
+    bool ok;
+
+    if (!envme_ns_can_format(ns, index, pi_type)) {
         return false;
     }
+    envme_ns_clear_bad(ns, 0, atomic_load(&ns->nsze));
+    f = &ns->lbaf[index];
+    layout = envme_layout_fit(ns->geo.size, f->lbads, f->ms);
     ns->flbas = index;
     ns->lbads = f->lbads;
     ns->ms = f->ms;
@@ -242,5 +435,7 @@ bool envme_ns_set_format(struct envme_ns *ns, unsigned index, bool extended)
     ns->moff = layout.moff;
     atomic_store(&ns->nsze, layout.nsze);
     atomic_store(&ns->nuse_hint, layout.nsze);
+    ok = envme_ns_set_pi(ns, pi_type, pi_first);
+    g_assert(ok);
     return true;
 }

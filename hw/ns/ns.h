@@ -16,6 +16,9 @@
 #include <stdatomic.h>
 
 #include "envme/cmd.h"
+#include "hw/core/pi.h"
+#include "hw/core/rangelock.h"
+#include "hw/core/rangeset.h"
 #include "hw/ns/backend.h"
 #include "hw/ns/pool.h"
 
@@ -26,6 +29,9 @@ struct envme_ns_lbaf {
     uint8_t lbads;              /* logical block size is 2^lbads bytes */
     uint8_t rp;
     uint16_t ms;                /* metadata bytes per logical block */
+    /* What protection information looks like if it is turned on: an entry of
+     * ELBAF (NVM 1.1, 4.1.5.3). */
+    uint32_t elbaf;
 };
 
 struct envme_ns_params {
@@ -44,10 +50,17 @@ struct envme_ns_params {
                                    * what is more (NPDG) */
     uint16_t ms;                /* metadata bytes per block */
     bool mset;                  /* metadata at the end of each block's data */
+    uint8_t pi;                 /* protection information type, 0: none */
+    uint8_t pil;                /* 1: in the first bytes of the metadata */
+    uint8_t pif;                /* ENVME_PIF_16B, _32B or _64B */
+    uint8_t pi_sts;             /* storage tag bits; 0: the fewest there are */
     uint16_t mssrl;             /* logical blocks; Copy */
     uint32_t mcl;
     uint8_t msrc;
     bool write_cache;           /* the volatile write cache starts enabled */
+    /* Atomicity: logical blocks, as in Identify; 0: nothing of its own. */
+    uint16_t nawun, nawupf;     /* 0's based */
+    uint16_t nabsn, nabo, nabspf;
 };
 
 struct envme_subsys;
@@ -68,6 +81,7 @@ struct envme_ns {
     bool extended;              /* metadata interleaved with the data */
     uint8_t lbads;
     uint16_t ms;
+    struct envme_pi pi;         /* type 0: none */
     _Atomic uint64_t nsze;      /* logical blocks */
     uint64_t moff;              /* byte offset of the metadata area */
     struct envme_geometry geo;
@@ -80,6 +94,20 @@ struct envme_ns {
     _Atomic uint64_t nuse_hint;
 
     GMutex lock;
+    /*
+     * Who may go through which blocks now (under the lock), in use once
+     * somebody has asked for more than the backend gives: from then on `serial`
+     * stays set. `loose` counts the writes that began without; those who
+     * wait for them to end are in `settling`, linked by go_next.
+     */
+    struct envme_rangelock ranges;
+    struct envme_rangelock_entry *settling;
+    atomic_bool serial;
+    _Atomic uint32_t loose;
+    /* Blocks that cannot be read until they are written (under the lock), and
+     * how many intervals they are. */
+    struct envme_rangeset bad;
+    _Atomic uint32_t nbad;
     /* Which controllers have it attached, by CNTLID. Lane 0. */
     uint64_t attached[4];
 
@@ -109,12 +137,30 @@ void envme_ns_free(struct envme_ns *ns);
 bool envme_ns_refresh(struct envme_ns *ns);
 
 /*
- * Another of its formats, without protection information; extended: metadata
- * with the data. What is on the medium means nothing afterwards. False, and
- * nothing has changed, when there is no such format or no room for a block.
- * Lane 0; no I/O command uses the namespace.
+ * Another of its formats; extended: metadata with the data; protection
+ * information as in envme_ns_set_pi(). What is on the medium means nothing
+ * afterwards. False, and nothing has changed, when there is no such format, it
+ * has no room for protection information, or there is none for a block. Lane
+ * 0; no I/O command uses the namespace.
  */
-bool envme_ns_set_format(struct envme_ns *ns, unsigned index, bool extended);
+bool envme_ns_set_format(struct envme_ns *ns, unsigned index, bool extended,
+                         uint8_t pi_type, bool pi_first);
+bool envme_ns_can_format(const struct envme_ns *ns, unsigned index,
+                         uint8_t pi_type);
+
+/* Protection information of this type (0: none) for the format in use, in the
+ * first or the last bytes of the metadata. False, and nothing has changed,
+ * when the format has no room for it. Like a change of format. */
+bool envme_ns_set_pi(struct envme_ns *ns, uint8_t type, bool first);
+
+/* ---- blocks that cannot be read; any thread ------------------------------ */
+
+/* False: too many intervals. */
+bool envme_ns_set_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb);
+void envme_ns_clear_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb);
+/* The first of them in this range. */
+bool envme_ns_find_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb,
+                       uint64_t *lba);
 
 static inline uint64_t envme_ns_blocks_to_bytes(const struct envme_ns *ns,
                                                 uint64_t blocks)

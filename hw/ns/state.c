@@ -18,8 +18,9 @@ struct envme_state {
     struct envme_state_file file;       /* whoever writes */
     struct envme_state_opts opts;
     GThread *thread;                    /* NULL: inline */
-    GMutex lock;                        /* all below; a leaf */
-    GCond work, synced;
+    /* Not GLib's: those are futexes, which ThreadSanitizer does not see. */
+    pthread_mutex_t lock;                      /* all below; a leaf */
+    pthread_cond_t work, synced;
     GTree *records;                     /* name -> GBytes */
     uint64_t seq;                       /* changes */
     uint64_t written;                   /* seq that the file has */
@@ -53,12 +54,12 @@ static void state_tell(struct envme_state *s, uint64_t seq, int err)
     while ((f = g_queue_peek_head(&s->flushes)) && f->seq <= seq) {
         g_queue_push_tail(&over, g_queue_pop_head(&s->flushes));
     }
-    g_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->lock);
     while ((f = g_queue_pop_head(&over))) {
         f->done(f->arg, err);
         g_free(f);
     }
-    g_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->lock);
 }
 
 /* One write of all there is. Locked, unlocked while it takes. */
@@ -71,7 +72,7 @@ static void state_write(struct envme_state *s)
     int err = -EFBIG;
 
     s->writing = true;
-    g_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->lock);
     if (buf) {
         err = envme_state_file_write(&s->file, buf);
         g_byte_array_unref(buf);
@@ -79,7 +80,7 @@ static void state_write(struct envme_state *s)
     if (err && !was_failing) {
         state_say(s, err);
     }
-    g_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->lock);
     s->writing = false;
     s->failing = err;
     if (!err) {
@@ -96,17 +97,17 @@ static gpointer state_worker(gpointer opaque)
 {
     struct envme_state *s = opaque;
 
-    g_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->lock);
     for (;;) {
         if (s->want > s->written) {
             state_write(s);
         } else if (s->stop) {
             break;
         } else {
-            g_cond_wait(&s->work, &s->lock);
+            pthread_cond_wait(&s->work, &s->lock);
         }
     }
-    g_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->lock);
     return NULL;
 }
 
@@ -115,7 +116,7 @@ static void state_request(struct envme_state *s)
 {
     s->want = s->seq;
     if (s->thread) {
-        g_cond_signal(&s->work);
+        pthread_cond_signal(&s->work);
         return;
     }
     /* A callback of the flush that is being told may ask for more. */
@@ -129,11 +130,11 @@ void envme_state_commit_async(struct envme_state *s)
     if (!s) {
         return;
     }
-    g_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->lock);
     if (s->seq != s->written) {
         state_request(s);
     }
-    g_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->lock);
 }
 
 void envme_state_flush(struct envme_state *s,
@@ -145,9 +146,9 @@ void envme_state_flush(struct envme_state *s,
         done(arg, 0);
         return;
     }
-    g_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->lock);
     if (s->seq == s->written) {
-        g_mutex_unlock(&s->lock);
+        pthread_mutex_unlock(&s->lock);
         done(arg, 0);
         return;
     }
@@ -155,7 +156,7 @@ void envme_state_flush(struct envme_state *s,
     *f = (struct state_flush){ .seq = s->seq, .done = done, .arg = arg };
     g_queue_push_tail(&s->flushes, f);
     state_request(s);
-    g_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->lock);
 }
 
 struct state_sync {
@@ -168,11 +169,11 @@ static void state_synced(void *arg, int err)
 {
     struct state_sync *y = arg;
 
-    g_mutex_lock(&y->s->lock);
+    pthread_mutex_lock(&y->s->lock);
     y->err = err;
     y->is_over = true;
-    g_cond_broadcast(&y->s->synced);
-    g_mutex_unlock(&y->s->lock);
+    pthread_cond_broadcast(&y->s->synced);
+    pthread_mutex_unlock(&y->s->lock);
 }
 
 int envme_state_sync(struct envme_state *s)
@@ -183,11 +184,11 @@ int envme_state_sync(struct envme_state *s)
         return 0;
     }
     envme_state_flush(s, state_synced, &y);
-    g_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->lock);
     while (!y.is_over) {
-        g_cond_wait(&s->synced, &s->lock);
+        pthread_cond_wait(&s->synced, &s->lock);
     }
-    g_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->lock);
     return y.err;
 }
 
@@ -200,12 +201,12 @@ GBytes *envme_state_get(struct envme_state *s, const char *name)
     if (!s) {
         return NULL;
     }
-    g_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->lock);
     b = g_tree_lookup(s->records, name);
     if (b) {
         g_bytes_ref(b);
     }
-    g_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->lock);
     return b;
 }
 
@@ -234,7 +235,7 @@ void envme_state_put(struct envme_state *s, const char *name, const void *buf,
         return;
     }
     b = g_bytes_new(buf, len);
-    g_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->lock);
     old = g_tree_lookup(s->records, name);
     if (old && g_bytes_equal(old, b)) {
         g_bytes_unref(b);
@@ -242,7 +243,7 @@ void envme_state_put(struct envme_state *s, const char *name, const void *buf,
         g_tree_replace(s->records, g_strdup(name), b);
         s->seq++;
     }
-    g_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->lock);
 }
 
 void envme_state_remove(struct envme_state *s, const char *name)
@@ -250,11 +251,11 @@ void envme_state_remove(struct envme_state *s, const char *name)
     if (!s) {
         return;
     }
-    g_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->lock);
     if (g_tree_remove(s->records, name)) {
         s->seq++;
     }
-    g_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->lock);
 }
 
 struct state_item {
@@ -288,9 +289,9 @@ void envme_state_foreach(struct envme_state *s, const char *prefix,
         return;
     }
     l.items = g_array_new(false, false, sizeof(struct state_item));
-    g_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->lock);
     g_tree_foreach(s->records, state_collect, &l);
-    g_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->lock);
     for (guint i = 0; i < l.items->len; i++) {
         struct state_item *item = &g_array_index(l.items, struct state_item,
                                                  i);
@@ -333,9 +334,9 @@ static void state_free(struct envme_state *s)
     g_assert(g_queue_is_empty(&s->flushes));
     envme_state_file_close(&s->file);
     g_tree_unref(s->records);
-    g_cond_clear(&s->work);
-    g_cond_clear(&s->synced);
-    g_mutex_clear(&s->lock);
+    pthread_cond_destroy(&s->work);
+    pthread_cond_destroy(&s->synced);
+    pthread_mutex_destroy(&s->lock);
     g_free(s);
 }
 
@@ -348,9 +349,9 @@ struct envme_state *envme_state_open(const char *path, const char *ident,
     if (opts) {
         s->opts = *opts;
     }
-    g_mutex_init(&s->lock);
-    g_cond_init(&s->work);
-    g_cond_init(&s->synced);
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->work, NULL);
+    pthread_cond_init(&s->synced, NULL);
     g_queue_init(&s->flushes);
     s->records = envme_state_tree_new();
     if (!envme_state_file_open(&s->file, path, ident, s->opts.ops, s->records,
@@ -372,10 +373,10 @@ int envme_state_close(struct envme_state *s)
         return 0;
     }
     if (s->thread) {
-        g_mutex_lock(&s->lock);
+        pthread_mutex_lock(&s->lock);
         s->stop = true;
-        g_cond_signal(&s->work);
-        g_mutex_unlock(&s->lock);
+        pthread_cond_signal(&s->work);
+        pthread_mutex_unlock(&s->lock);
         g_thread_join(s->thread);
     }
     state_free(s);

@@ -91,6 +91,8 @@ struct envme_ctrl_props {
     uint8_t elpe;
     uint8_t mdts, vsl;
     bool ctratt_mem;
+    bool atomic_dn;
+    uint16_t atomic_awun, atomic_awupf;
     bool use_intel_id, qemu_id;
     uint32_t vid, did, ssvid, ssid;     /* UINT32_MAX: not given */
 };

@@ -159,6 +159,18 @@ static const Property ns_props[] = {
     DEFINE_PROP_UINT64("eui64", EnvmeNsState, params.eui64, 0),
     DEFINE_PROP_UINT16("ms", EnvmeNsState, params.ms, 0),
     DEFINE_PROP_UINT8("mset", EnvmeNsState, mset, 0),
+    DEFINE_PROP_UINT8("pi", EnvmeNsState, params.pi, 0),
+    DEFINE_PROP_UINT8("pil", EnvmeNsState, params.pil, 0),
+    DEFINE_PROP_UINT8("pif", EnvmeNsState, params.pif, 0),
+    DEFINE_PROP_UINT16("mssrl", EnvmeNsState, params.mssrl, 128),
+    DEFINE_PROP_UINT32("mcl", EnvmeNsState, params.mcl, 128),
+    DEFINE_PROP_UINT8("msrc", EnvmeNsState, params.msrc, 127),
+    DEFINE_PROP_UINT16("atomic.nawun", EnvmeNsState, params.nawun, 0),
+    DEFINE_PROP_UINT16("atomic.nawupf", EnvmeNsState, params.nawupf, 0),
+    DEFINE_PROP_UINT16("atomic.nabsn", EnvmeNsState, params.nabsn, 0),
+    DEFINE_PROP_UINT16("atomic.nabo", EnvmeNsState, params.nabo, 0),
+    DEFINE_PROP_UINT16("atomic.nabspf", EnvmeNsState, params.nabspf, 0),
+    DEFINE_PROP_UINT8("pi.sts", EnvmeNsState, params.pi_sts, 0),
 };
 
 static const VMStateDescription ns_vmstate = {

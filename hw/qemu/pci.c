@@ -295,7 +295,8 @@ static bool pci_ctrl_idle(const EnvmeState *s)
 
 static bool pci_init_ns(EnvmeState *s, Error **errp)
 {
-    struct envme_ns_params p = { .nsid = 1 };
+    struct envme_ns_params p = { .nsid = 1, .mssrl = 128, .mcl = 128,
+                                 .msrc = 127 };
 
     return !envme_medium_given(&s->medium) ||
            envme_medium_open(&s->medium, &p, s->subsys, errp);

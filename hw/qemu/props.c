@@ -55,6 +55,9 @@ static const Property props[] = {
     DEFINE_PROP_UINT8("mdts", EnvmeState, props.mdts, 7),
     DEFINE_PROP_UINT8("vsl", EnvmeState, props.vsl, 7),
     DEFINE_PROP_BOOL("ctratt.mem", EnvmeState, props.ctratt_mem, false),
+    DEFINE_PROP_BOOL("atomic.dn", EnvmeState, props.atomic_dn, false),
+    DEFINE_PROP_UINT16("atomic.awun", EnvmeState, props.atomic_awun, 0),
+    DEFINE_PROP_UINT16("atomic.awupf", EnvmeState, props.atomic_awupf, 0),
     DEFINE_PROP_BOOL("use-intel-id", EnvmeState, props.use_intel_id, false),
     DEFINE_PROP_BOOL("qemu-id", EnvmeState, props.qemu_id, false),
     DEFINE_PROP_UINT32("pci-vendor-id", EnvmeState, props.vid,
@@ -316,6 +319,8 @@ void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p)
         .elpe = pr->elpe,
         .max_inflight = PROPS_MAX_INFLIGHT,
         .ctratt_mem = pr->ctratt_mem,
+        .dn = pr->atomic_dn, .awun = pr->atomic_awun,
+        .awupf = pr->atomic_awupf,
     };
     /* 52-54-00, a locally administered one; Intel's when it is imitated. */
     memcpy(p->ieee, pr->use_intel_id ? "\xb3\x02\x00" : "\x00\x54\x52", 3);

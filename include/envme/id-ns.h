@@ -191,6 +191,7 @@ _Static_assert(offsetof(struct envme_id_ns_nvm, npdgl) == 268, "");
 #define ENVME_PIC_PIC16BPISTS   0x01u       /* storage tag in 16b PI */
 #define ENVME_PIC_PIC16BPISTM   0x02u       /* its mask is all ones */
 #define ENVME_PIC_STCRS         0x04u       /* STC in Read */
+#define ENVME_PIC_QPIFS         0x08u       /* PIF 3: see QPIF */
 #define ENVME_PIFA_STMLA        0x07u
 
 #define ENVME_ELBAF_STS         0x0000007fu

@@ -86,28 +86,18 @@ def storage(a, device):
         args += ["-object", "iothread,id=io0"]
         props += ",iothread=io0"
     if a.file or device == "nvme":
-        path = a.file or "null-co"
-        if a.file and not os.path.exists(a.file):
-            with open(a.file, "wb") as f:
+        path = a.file or os.path.join(a.logs, "disk.raw")
+        if not os.path.exists(path):
+            with open(path, "wb") as f:
                 f.truncate(a.size << 20)
-        if a.file:
-            kind = "qcow2" if a.file.endswith(".qcow2") else "raw"
-            args += ["-drive", "if=none,id=d0,format=%s,file=%s" % (kind, path)]
-        else:
-            args += ["-blockdev", "file,node-name=f0,filename=%s" % scratch(a),
-                     "-blockdev", "raw,node-name=d0,file=f0"]
+        with open(path, "rb") as f:
+            kind = "qcow2" if f.read(4) == b"QFI\xfb" else "raw"
+        args += ["-drive", "if=none,id=d0,format=%s,file=%s" % (kind, path)]
         props += ",drive=d0"
     else:
         args += ["-object", "memory-backend-ram,id=m0,size=%dM" % a.size]
         props += ",memdev=m0"
     return args + ["-device", "%s,%s" % (device, props)]
-
-
-def scratch(a):
-    path = os.path.join(a.logs, "disk.raw")
-    with open(path, "wb") as f:
-        f.truncate(a.size << 20)
-    return path
 
 
 def interactive(qemu, img, accel, cpu, extra):

@@ -243,8 +243,7 @@ class Guest:
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise GuestError("the guest did not finish in %d s"
-                                 % self.timeout)
+                raise GuestError("the guest did not finish in %d s" % self.timeout)
             ready = select.select([console, self.qmp.sock], [], [],
                                   min(left, 1))[0]
             if not ready and self.on_tick:

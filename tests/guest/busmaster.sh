@@ -18,7 +18,7 @@ moved() { [ "$(finished)" -gt "$1" ]; }
 fio_bg() {
     fio --eta=never --name=v --filename=$ns --direct=1 --ioengine=libaio --iodepth=32 \
         --rw=randwrite --bs=4k --size=32m --verify=crc32c --verify_fatal=1 \
-        --verify_dump=0 --loops=3 --output=/tmp/fio.out "$@" &
+        --verify_dump=0 --loops=3 --output=/tmp/fio.out &
     fio=$!
 }
 fio_bg

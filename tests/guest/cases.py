@@ -21,7 +21,7 @@ class Case:
     mem: int = 384
     modules: str = "nvme"
     append: str = ""
-    timeout: int = 90
+    timeout: int = 120
     reboot: bool = False       # the guest resets the machine on purpose
     stock: bool = False        # part of --stock too
     vars: dict = dataclasses.field(default_factory=dict)    # for the script

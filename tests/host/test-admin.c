@@ -688,6 +688,40 @@ static void test_abort_unfetched(void)
     th_free(h);
 }
 
+/* A write that the backend takes in pieces: no further one after the Abort */
+static void test_abort_between(void)
+{
+    struct th *h = th_new(.ns = { { .size = MIB, .max_transfer = 4096 } });
+    struct envme_sqe w = th_sqe_rw(ENVME_NVM_WRITE, 1, 0, 128);
+    struct envme_sqe s = th_sqe(ENVME_ADM_ABORT, 0);
+    struct th_buf *b = th_buf_new(h, 64 * KIB, TH_PRP);
+    struct envme_cqe c;
+    uint16_t cid, a;
+
+    th_enable(h);
+    th_queues(h, 1, 8);
+    th_buf_attach(b, &w);
+    h->be[0]->hold = true;
+    h->be[0]->cancel_completes = false;
+    cid = th_submit(h, 1, &w);
+    th_run(h);
+    th_be_release_all(h->be[0], 0);
+    th_run(h);
+    g_assert_cmpuint(h->be[0]->nsubmitted, ==, 2);
+    s.cdw10 = le32((uint32_t)cid << 16 | 1);
+    a = th_submit(h, 0, &s);
+    th_run(h);
+    th_be_release_all(h->be[0], 0);
+    th_assert_sc(th_wait(h, 1, cid), ABORT_REQUESTED);
+    c = th_wait(h, 0, a);
+    th_assert_sc(c, SUCCESS);
+    g_assert_cmphex(le32_get(c.dw0), ==, 0);
+    g_assert_cmpuint(h->be[0]->nsubmitted, ==, 2);
+    h->be[0]->hold = false;
+    th_buf_free(b);
+    th_free(h);
+}
+
 /* More Aborts at once than ACL + 1 */
 static void test_abort_limit(void)
 {
@@ -804,6 +838,7 @@ int main(int argc, char **argv)
     g_test_add_func("/admin/vwc", test_vwc);
     g_test_add_func("/admin/regression-10.0.10-abort", test_abort);
     g_test_add_func("/admin/abort-unfetched", test_abort_unfetched);
+    g_test_add_func("/admin/abort-between", test_abort_between);
     g_test_add_func("/admin/abort-limit", test_abort_limit);
     g_test_add_func("/admin/small-admin-queue", test_small_admin_queue);
     g_test_add_func("/admin/regression-7.6-all-ones", test_all_ones);

@@ -461,10 +461,14 @@ static void test_psdt(void)
     s.flags = FIELD_SET(ENVME_PSDT, 1);
     s.dptr.sgl = sgl(ENVME_SGL_DATA, a, 4096);
     th_assert_sc(th_admin(h, &s), INVALID_FIELD);
-    /* fused operations are not offered */
+    /* Half a fused pair; what can't be one. */
     s = th_sqe_rw(ENVME_NVM_COMPARE, 1, 0, 1);
     s.dptr.prp1 = le64(a);
     s.flags = ENVME_FUSE_FIRST;
+    th_assert_sc(th_io(h, 1, &s), ABORT_MISSING_FUSED);
+    s.flags = ENVME_FUSE_SECOND;
+    th_assert_sc(th_io(h, 1, &s), ABORT_MISSING_FUSED);
+    s.flags = 3;
     th_assert_sc(th_io(h, 1, &s), INVALID_FIELD);
     th_free(h);
 }

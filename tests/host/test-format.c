@@ -129,8 +129,9 @@ static void test_statuses(void)
     th_assert_sc(format(h, 3, 4, false, 0), FORMAT_INVALID);
     /* all or none */
     th_assert_sc(format(h, UINT32_MAX, 1, false, 0), NS_WRITE_PROTECTED);
-    for (unsigned pi = 4; pi < 8; pi++) {
-        s = sqe(1, 1, false, 0);
+    /* no room, or no such type */
+    for (unsigned pi = 1; pi < 8; pi++) {
+        s = sqe(1, pi < 4 ? 0 : 1, false, 0);
         s.cdw10 = le32(le32_get(s.cdw10) | pi << 5);
         th_assert_sc(th_admin(h, &s), FORMAT_INVALID);
     }

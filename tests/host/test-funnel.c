@@ -19,8 +19,6 @@ static void make_tables(void)
     tables = envme_tables;
     iocs = *envme_tables.iocs[0];
     memcpy(rows, iocs.rows, sizeof(rows));
-    rows[ENVME_NVM_COMPARE].gate |= ENVME_GATE_FUSED_1;
-    rows[ENVME_NVM_WRITE].gate |= ENVME_GATE_FUSED_2;
     iocs.rows = rows;
     tables.iocs = list;
     tables.niocs = 1;
@@ -32,9 +30,16 @@ static void make_tables(void)
     tables.feat = feats;
 }
 
+/* A fused pair may be as long as an atomic write. */
+static void tweak_awun(struct envme_ctrl_params *p)
+{
+    p->awun = 7;
+}
+
 static struct th *fused_host(unsigned lanes, uint64_t seed)
 {
-    struct th *h = th_new(.lanes = lanes, .seed = seed, .tables = &tables);
+    struct th *h = th_new(.lanes = lanes, .seed = seed, .tables = &tables,
+                          .tweak = tweak_awun);
 
     th_enable(h);
     th_queues(h, 2, 32);
@@ -173,6 +178,7 @@ static void test_missing(void)
  * commands at once */
 static void tweak_few(struct envme_ctrl_params *p)
 {
+    tweak_awun(p);
     p->max_inflight = 9;
 }
 
@@ -183,7 +189,7 @@ static void test_fused_disturbed(void)
     for (n = 0; n < 300; n++) {
         struct th *h = th_new(.lanes = n % 3, .seed = n + 1,
                               .tables = &tables,
-                              .tweak = n & 1 ? tweak_few : NULL);
+                              .tweak = n & 1 ? tweak_few : tweak_awun);
         struct pair p[12];
         struct envme_cqe c;
 

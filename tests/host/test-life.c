@@ -411,6 +411,9 @@ static void test_nssr(void)
     th_enable(h);
     g_assert_cmphex(th_r32(h, ENVME_REG_CSTS), ==,
                     ENVME_CSTS_NSSRO | ENVME_CSTS_RDY);
+    th_w32(h, ENVME_REG_CSTS, ~ENVME_CSTS_NSSRO);
+    g_assert_cmphex(th_r32(h, ENVME_REG_CSTS), ==,
+                    ENVME_CSTS_NSSRO | ENVME_CSTS_RDY);
     th_w32(h, ENVME_REG_CSTS, ENVME_CSTS_NSSRO);
     g_assert_cmphex(th_r32(h, ENVME_REG_CSTS), ==, ENVME_CSTS_RDY);
     th_free(h);

@@ -174,7 +174,9 @@ static void test_formats(void)
             th_assert_sc(nsm_delete(h, nsid), SUCCESS);
         }
     }
-    th_assert_sc(nsm_create(h, 1, all.nlbaf + 1, true, NULL), FORMAT_INVALID);
+    th_assert_sc(nsm_create(h, 1, ((all.nlbaf + 1) & 15) |
+                            (all.nlbaf + 1) >> 4 << 5, true, NULL),
+                 FORMAT_INVALID);
     th_assert_sc(nsm_create(h, 1, 0x6f, true, NULL), FORMAT_INVALID);
     th_free(h);
 }
@@ -285,7 +287,7 @@ static void test_create_statuses(void)
         uint16_t sc;
     } bad[] = {
         { 16, 1, ENVME_SC_INVALID_FIELD }, { 26, 0x80, ENVME_SC_INVALID_FIELD },
-        { 27, 1, ENVME_SC_INVALID_FIELD }, { 29, 7, ENVME_SC_FORMAT_INVALID },
+        { 27, 1, ENVME_SC_INVALID_FIELD }, { 29, 1, ENVME_SC_FORMAT_INVALID }, { 29, 0x10, ENVME_SC_INVALID_FIELD },
         { 30, 2, ENVME_SC_INVALID_FIELD }, { 30, 0x80, ENVME_SC_INVALID_FIELD },
         { 31, 1, ENVME_SC_INVALID_FIELD },
         { 92, 1, ENVME_SC_ANA_GROUP_INVALID },

@@ -263,6 +263,28 @@ static void test_fua(void)
     th_free(h);
 }
 
+/* ... on each piece of a write that the backend wants in pieces, and of one
+ * whose metadata lies elsewhere */
+static void test_fua_pieces(void)
+{
+    struct th *h = th_new(.ns = { { .size = MIB, .write_cache = true,
+                                    .max_transfer = 4096 },
+                                  { .size = MIB, .write_cache = true,
+                                    .ms = 8 } });
+    uint8_t md[8 * 64] = { 0 };
+
+    th_enable(h);
+    th_queues(h, 1, 8);
+    th_assert_sc(th_write(h, .nlb = 32, .cdw12 = ENVME_RW_FUA), SUCCESS);
+    g_assert_cmpuint(h->be[0]->nops[ENVME_BIO_WRITE], >=, 4);
+    g_assert_cmpuint(h->be[0]->nfua, ==, h->be[0]->nops[ENVME_BIO_WRITE]);
+    th_assert_sc(th_write(h, .nsid = 2, .nlb = 64, .md = md,
+                          .cdw12 = ENVME_RW_FUA), SUCCESS);
+    g_assert_cmpuint(h->be[1]->nops[ENVME_BIO_WRITE], >=, 2);
+    g_assert_cmpuint(h->be[1]->nfua, ==, h->be[1]->nops[ENVME_BIO_WRITE]);
+    th_free(h);
+}
+
 static void test_flush(void)
 {
     struct th *h = nvm_host();
@@ -506,6 +528,7 @@ int main(int argc, char **argv)
     g_test_add_func("/nvm/compare", test_compare);
     g_test_add_func("/nvm/write-zeroes", test_write_zeroes);
     g_test_add_func("/nvm/regression-7.4.10-fua", test_fua);
+    g_test_add_func("/nvm/fua-pieces", test_fua_pieces);
     g_test_add_func("/nvm/flush", test_flush);
     g_test_add_func("/nvm/dsm", test_dsm);
     g_test_add_func("/nvm/dsm-reset-busy", test_dsm_reset_busy);

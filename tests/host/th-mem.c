@@ -138,6 +138,10 @@ static int mem_gate(struct th *h, const char *what, uint64_t addr,
         atomic_fetch_add_explicit(&h->bad_addr, 1, memory_order_relaxed);
         return -EIO;
     }
+    if (h->window_hi && addr < TH_RAM_SIZE && len != 16 && len != 64 &&
+        !mem_in(addr, len, h->window_lo, h->window_hi - h->window_lo)) {
+        return -EIO;
+    }
     if (mem_overlaps(addr, len, TH_BAR_BASE, mem_bar_size(h))) {
         atomic_fetch_add_explicit(&h->self_dma, 1, memory_order_relaxed);
         return -EACCES;
@@ -174,6 +178,11 @@ static void mem_load(struct th *h, void *dst, const void *src, size_t len)
     if (h->opts.threads && len == 4 && (uintptr_t)src % 4 == 0) {
         v = __atomic_load_n((const uint32_t *)src, __ATOMIC_SEQ_CST);
         memcpy(dst, &v, 4);
+        /* Time for the host to do something after all, now and then. */
+        if (atomic_fetch_add_explicit(&h->loads, 1, memory_order_relaxed) %
+            8 == 0) {
+            g_usleep(10);
+        }
     } else {
         memcpy(dst, src, len);
     }
@@ -258,7 +267,7 @@ static void *mem_map(void *opaque, uint64_t addr, size_t *len, bool is_write,
     uint8_t *p;
 
     /* One byte is enough to be there; the length is cut. */
-    *err = mem_gate(h, "map", addr, n ? 1 : 0);
+    *err = mem_gate(h, "map", addr, n > 64 ? 1 : n);
     if (!*err) {
         *err = mem_hit(h, TH_AT_MAP);
     }
@@ -279,6 +288,12 @@ static void *mem_map(void *opaque, uint64_t addr, size_t *len, bool is_write,
         *hdr = (struct map_hdr){ MAP_MAGIC, addr, n, is_write };
         memcpy(hdr + 1, p, n);
         p = (uint8_t *)(hdr + 1);
+    }
+    if (h->opts.threads && n == 16 &&
+        atomic_fetch_add_explicit(&h->loads, 1, memory_order_relaxed) %
+        64 == 0) {
+        /* A completion entry: time to turn Bus Master off in the midst. */
+        g_usleep(20);
     }
     *len = n;
     atomic_fetch_add_explicit(&h->maps, 1, memory_order_relaxed);

@@ -59,7 +59,10 @@ static void host_add_ns(struct th *h, const struct th_ns_opts *o)
     struct envme_ns_params p = {
         .nsid = o->nsid, .csi = o->csi, .shared = !o->priv,
         .detached = o->detached, .logical_block = o->lbs ? o->lbs : 512,
-        .ms = o->ms, .mset = o->mset, .mssrl = 128, .mcl = 128, .msrc = 127,
+        .ms = o->ms, .mset = o->mset, .pi = o->pi, .pil = o->pil,
+        .pif = o->pif, .pi_sts = o->pi_sts, .nawun = o->nawun,
+        .nabsn = o->nabsn, .nabo = o->nabo,
+        .mssrl = 128, .mcl = 128, .msrc = 127,
         .write_cache = o->write_cache, .eui64 = 0x0011223344556600ull + h->nns,
     };
     struct th_be *be = th_be_new(h, o);

@@ -124,6 +124,8 @@ struct th_ns_opts {
     uint64_t size;              /* bytes; 0: no such namespace */
     uint32_t lbs;               /* 0: 512 */
     uint16_t ms;
+    uint8_t pi, pil, pif, pi_sts;
+    uint16_t nawun, nabsn, nabo;
     bool mset, detached, priv, read_only, write_cache;
     uint32_t nsid;              /* 0: next */
     uint32_t align;             /* backend's, 0: 512 */
@@ -226,6 +228,9 @@ struct th {
     atomic_bool bme_quiet;      /* off, and nothing is mapped any more */
     atomic_uint refused;        /* with -EBUSY */
     atomic_uint dma_ops;        /* that went through */
+    atomic_uint loads;          /* by which threads are slowed down */
+    /* When set: other than for queue entries, there is memory only here. */
+    uint64_t window_lo, window_hi;
     atomic_uint self_dma, mmio_ops, bad_addr;
     uint8_t hit[TH_RAM_SIZE / 4096];    /* pages written by the device; */
     bool track_hits;                    /* single-thread only */
@@ -414,6 +419,7 @@ struct th_rw {
     void *data;                 /* may be NULL */
     void *md;                   /* separate metadata */
     uint32_t cdw12;             /* or-ed in */
+    uint32_t cdw2, cdw3, cdw14, cdw15;
     unsigned shape;
     uint32_t block;             /* bytes; 0: the namespace's */
 };

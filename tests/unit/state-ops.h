@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,8 +40,8 @@ struct so {
     unsigned write_at;          /* which call was the first write */
     char *path;
     /* fsync waits for it. */
-    GMutex lock;
-    GCond cond;
+    pthread_mutex_t lock;
+    pthread_cond_t cond;
     bool hold;
     atomic_uint held, fsyncs;
 };
@@ -105,13 +106,13 @@ static inline int so_fsync(void *opaque, int fd)
     struct so *o = opaque;
     struct stat st;
 
-    g_mutex_lock(&o->lock);
+    pthread_mutex_lock(&o->lock);
     while (o->hold) {
         o->held = 1;
-        g_cond_broadcast(&o->cond);
-        g_cond_wait(&o->cond, &o->lock);
+        pthread_cond_broadcast(&o->cond);
+        pthread_cond_wait(&o->cond, &o->lock);
     }
-    g_mutex_unlock(&o->lock);
+    pthread_mutex_unlock(&o->lock);
     if (so_fails(o, SO_FSYNC)) {
         return -1;
     }
@@ -173,8 +174,8 @@ static inline void so_init(struct so *o, const char *path)
     o->fail_errno = EIO;
     o->synced = -1;
     o->path = g_strdup(path);
-    g_mutex_init(&o->lock);
-    g_cond_init(&o->cond);
+    pthread_mutex_init(&o->lock, NULL);
+    pthread_cond_init(&o->cond, NULL);
 }
 
 /* What was not made durable is lost. */
@@ -194,8 +195,8 @@ static inline void so_power_cut(struct so *o)
 static inline void so_fini(struct so *o)
 {
     g_clear_pointer(&o->before, g_bytes_unref);
-    g_mutex_clear(&o->lock);
-    g_cond_clear(&o->cond);
+    pthread_mutex_destroy(&o->lock);
+    pthread_cond_destroy(&o->cond);
     g_free(o->path);
 }
 

@@ -156,14 +156,15 @@ static void test_formats(void)
                          ms[i] != 24;
 
             ns = make(&f, params(lbs, ms[i]));
-            g_assert_cmpuint(ns->nlbaf, ==, usual ? 8 : 9);
+            g_assert_cmpuint(ns->nlbaf, ==, usual ? 18 : 19);
             g_assert_cmpuint(ns->flbas, <, ns->nlbaf);
             g_assert_cmpuint(1u << ns->lbaf[ns->flbas].lbads, ==, lbs);
             g_assert_cmpuint(ns->lbaf[ns->flbas].ms, ==, ms[i]);
             for (unsigned a = 0; a < ns->nlbaf; a++) {
                 for (unsigned b = 0; b < a; b++) {
                     g_assert_true(ns->lbaf[a].lbads != ns->lbaf[b].lbads ||
-                                  ns->lbaf[a].ms != ns->lbaf[b].ms);
+                                  ns->lbaf[a].ms != ns->lbaf[b].ms ||
+                                  ns->lbaf[a].elbaf != ns->lbaf[b].elbaf);
                 }
             }
             envme_ns_free(ns);
@@ -176,11 +177,11 @@ static void test_formats(void)
     envme_ns_free(ns);
     f.geo.align = 8;
     ns = make(&f, params(512, 8));
-    g_assert_cmpuint(ns->nlbaf, ==, 8);
+    g_assert_cmpuint(ns->nlbaf, ==, 18);
     envme_ns_free(ns);
     f.geo.align = 16;
     ns = make(&f, params(512, 16));
-    g_assert_cmpuint(ns->nlbaf, ==, 6);
+    g_assert_cmpuint(ns->nlbaf, ==, 16);
     envme_ns_free(ns);
 }
 

@@ -695,6 +695,7 @@ static void take_err(void *arg, int err)
 static void test_failing(void)
 {
     char *path = fresh(), *err = NULL;
+    g_autofree char *tmp = g_strconcat(path, ".tmp", NULL);
     unsigned nsaid = 0;
     struct so o;
     struct envme_state_opts opts = {
@@ -720,6 +721,16 @@ static void test_failing(void)
     o.fail_from = 0;
     envme_state_flush(s, take_err, &got);
     g_assert_cmpint(got, ==, 0);
+    /* A write that fails half-way leaves nothing behind. */
+    for (unsigned i = 2; i <= 5; i++) {
+        o.fail_at = o.calls + i;
+        put_str(s, "a", i & 1 ? "y" : "z");
+        g_assert_cmpint(envme_state_sync(s), ==, -ENOSPC);
+        g_assert_cmpint(g_access(tmp, F_OK), ==, -1);
+    }
+    put_str(s, "a", "2");
+    g_assert_cmpint(envme_state_sync(s), ==, 0);
+    nsaid = 1;
     o.fail_from = o.calls + 1;
     put_str(s, "a", "x");
     g_assert_cmpint(envme_state_close(s), ==, -ENOSPC);
@@ -790,16 +801,16 @@ static void test_async(void)
     so_init(&o, path);
     s = open_with(path, NQN, &o, false);
     before = o.fsyncs;
-    g_mutex_lock(&o.lock);
+    pthread_mutex_lock(&o.lock);
     o.hold = true;
-    g_mutex_unlock(&o.lock);
+    pthread_mutex_unlock(&o.lock);
     put_str(s, "a", "first");
     envme_state_commit_async(s);
-    g_mutex_lock(&o.lock);
+    pthread_mutex_lock(&o.lock);
     while (!o.held) {
-        g_cond_wait(&o.cond, &o.lock);
+        pthread_cond_wait(&o.cond, &o.lock);
     }
-    g_mutex_unlock(&o.lock);
+    pthread_mutex_unlock(&o.lock);
     /* It is in fsync() now. Nothing of this waits for it. */
     for (uint32_t i = 0; i < 1000; i++) {
         envme_state_put(s, "n", &i, sizeof(i));
@@ -808,10 +819,10 @@ static void test_async(void)
     }
     has_str(s, "a", "first");
     g_assert_cmpuint(done, ==, 0);
-    g_mutex_lock(&o.lock);
+    pthread_mutex_lock(&o.lock);
     o.hold = false;
-    g_cond_broadcast(&o.cond);
-    g_mutex_unlock(&o.lock);
+    pthread_cond_broadcast(&o.cond);
+    pthread_mutex_unlock(&o.lock);
     g_assert_cmpint(envme_state_sync(s), ==, 0);
     g_assert_cmpuint(done, ==, 1000);
     /* Two writes, of the file and the directory each. */

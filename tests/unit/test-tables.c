@@ -123,7 +123,8 @@ static void test_caps(void)
         }
     }
     g_assert_cmphex(caps, ==, envme_admin_caps(envme_iocs_nvm.rows));
-    g_assert_cmphex(caps, ==, ENVME_ONCS_NVMCMPS | ENVME_ONCS_NVMDSMSV |
+    g_assert_cmphex(caps, ==, ENVME_ONCS_NVMCMPS | ENVME_ONCS_NVMWUSV |
+                              ENVME_ONCS_NVMCPYS | ENVME_ONCS_NVMDSMSV |
                               ENVME_ONCS_NVMWZSV | ENVME_ONCS_NVMVFYS);
 }
 

@@ -32,20 +32,25 @@ struct envme_status envme_nvm_check_range(struct envme_cmd *cmd, bool is_write)
 }
 
 /* NVM 1.1, 4.1.3: Error Recovery (05h), DULBE. */
-struct envme_status envme_nvm_check_holes(struct envme_cmd *cmd)
+struct envme_status envme_nvm_check_source(struct envme_cmd *cmd,
+                                           struct envme_ns *ns, uint64_t slba,
+                                           uint64_t nlb)
 {
-    struct envme_ns *ns = cmd->ns;
     struct envme_backend *be = ns->be;
     uint64_t off, end;
 
+    if (envme_ns_find_bad(ns, slba, nlb, &cmd->err_lba)) {
+        atomic_fetch_add(&cmd->ctrl->media_errors, 1);
+        return ENVME_ST(UNRECOVERED_READ);
+    }
     if (!be->ops->is_hole ||
         !FIELD_GET(ENVME_FEAT_ER_DULBE,
                    envme_feature_value(cmd->ctrl, ENVME_FID_ERROR_RECOVERY,
                                        ns))) {
         return ENVME_ST(SUCCESS);
     }
-    off = envme_layout_data(ns, envme_nvm_slba(cmd));
-    end = off + envme_ns_blocks_to_bytes(ns, envme_nvm_nlb(cmd));
+    off = envme_layout_data(ns, slba);
+    end = off + envme_ns_blocks_to_bytes(ns, nlb);
     while (off < end) {
         uint64_t same = end - off;
 
@@ -57,6 +62,12 @@ struct envme_status envme_nvm_check_holes(struct envme_cmd *cmd)
         off += ENVME_MAX(same, 512);
     }
     return ENVME_ST(SUCCESS);
+}
+
+struct envme_status envme_nvm_check_holes(struct envme_cmd *cmd)
+{
+    return envme_nvm_check_source(cmd, cmd->ns, envme_nvm_slba(cmd),
+                                  envme_nvm_nlb(cmd));
 }
 
 /* With the cache off every write is written through; a backend that has no
@@ -106,7 +117,7 @@ void envme_nvm_cursor_data(struct envme_nvm_cursor *c,
 
     *c = (struct envme_nvm_cursor){ .iov = cmd->data.iov,
                                     .niov = cmd->data.niov };
-    if (ns->extended) {
+    if (ns->extended && envme_nvm_host_ms(cmd)) {
         c->take = 1u << ns->lbads;
         c->skip = ns->ms;
     }

@@ -19,18 +19,34 @@ extern const struct envme_iocs envme_iocs_nvm;
 
 envme_run_fn envme_nvm_read, envme_nvm_write, envme_nvm_flush;
 envme_run_fn envme_nvm_compare, envme_nvm_write_zeroes, envme_nvm_dsm;
-envme_run_fn envme_nvm_verify;
+envme_run_fn envme_nvm_verify, envme_nvm_write_uncor;
+envme_run_fn envme_nvm_copy;
+
+/* What has to wait for others, and what others have to wait for. */
+envme_enter_fn envme_nvm_enter_read, envme_nvm_enter_write;
+envme_enter_fn envme_nvm_enter_compare, envme_nvm_enter_uncor;
+envme_enter_fn envme_nvm_enter_copy;
+/* The first of a fused pair against the second. */
+struct envme_status envme_nvm_check_fused(struct envme_cmd *cmd);
+/* For a command with its own idea of which blocks it may write; it sees to
+ * envme_ns_clear_bad() itself. */
+struct envme_status envme_nvm_enter(struct envme_cmd *cmd, uint64_t slba,
+                                    uint64_t nlb);
 
 /* Read, Write, Compare: check the command, then say what it moves. */
 envme_len_fn envme_nvm_read_len, envme_nvm_write_len, envme_nvm_md_len;
+envme_len_fn envme_nvm_compare_len;
 /* Write Zeroes, Verify: check, move nothing. */
 envme_len_fn envme_nvm_write_zeroes_len, envme_nvm_verify_len;
-envme_len_fn envme_nvm_dsm_len;
+envme_len_fn envme_nvm_uncor_len;
+envme_len_fn envme_nvm_dsm_len, envme_nvm_copy_len;
 
 struct envme_status envme_nvm_check_rw(struct envme_cmd *cmd, uint64_t slba,
                                        uint32_t nlb, bool is_write);
 void envme_nvm_identify_ns(struct envme_ctrl *ctrl, struct envme_ns *ns,
                            void *buf);
+void envme_nvm_identify_format(struct envme_ctrl *ctrl, struct envme_ns *ns,
+                               unsigned format, void *buf);
 void envme_nvm_identify_ctrl(struct envme_ctrl *ctrl, void *buf);
 
 /* ---- the LBA range of a command -------------------------------------- */
@@ -48,10 +64,48 @@ static inline uint32_t envme_nvm_nlb(const struct envme_cmd *cmd)
 /* slba and nlb of cmd against the namespace and its command set. */
 struct envme_status envme_nvm_check_range(struct envme_cmd *cmd,
                                           bool is_write);
-/* Deallocated or Unwritten Logical Block, where the host asked for it. */
+/* Unrecovered Read Error after Write Uncorrectable; Deallocated or Unwritten
+ * Logical Block, where the host asked for it. */
 struct envme_status envme_nvm_check_holes(struct envme_cmd *cmd);
+struct envme_status envme_nvm_check_source(struct envme_cmd *cmd,
+                                           struct envme_ns *ns, uint64_t slba,
+                                           uint64_t nlb);
 /* WRITE and WRITE_ZEROES: must it be on stable storage when it is done? */
 unsigned envme_nvm_write_flags(const struct envme_cmd *cmd);
+
+/* ---- protection information ------------------------------------------- */
+
+static inline uint8_t envme_nvm_prinfo(const struct envme_cmd *cmd)
+{
+    return FIELD_GET(ENVME_RW_PRINFO, envme_cmd_cdw(cmd, 12));
+}
+
+/* Metadata bytes per block that the host has in its buffers. */
+static inline uint16_t envme_nvm_host_ms(const struct envme_cmd *cmd)
+{
+    const struct envme_ns *ns = cmd->ns;
+
+    return ns->pi.type ? envme_pi_host_ms(&ns->pi, envme_nvm_prinfo(cmd) &
+                                          ENVME_PRINFO_PRACT) : ns->ms;
+}
+
+/* Invalid Protection Information; pract: may PRACT be set? */
+struct envme_status envme_nvm_check_pi(struct envme_cmd *cmd, bool pract);
+
+/* The commands on a namespace that has it. */
+envme_run_fn envme_nvm_pi_read, envme_nvm_pi_write, envme_nvm_pi_compare;
+envme_run_fn envme_nvm_pi_verify, envme_nvm_pi_zeroes;
+
+/* Turns the tuples in the metadata of nlb blocks from what lies on the medium
+ * into what they are, or back: see layout.h. */
+void envme_nvm_pi_flip(const struct envme_pi *pi, uint8_t *md, uint64_t nlb);
+
+/* Checks or generates the tuples of nlb blocks that lie one after the other in
+ * memory of ours. */
+struct envme_status envme_nvm_pi_run(const struct envme_ns *ns,
+                                     struct envme_pi_run *run, uint64_t nlb,
+                                     uint8_t *data, uint8_t *md,
+                                     bool generate);
 
 /* ---- several backend requests, one after the other ------------------- */
 

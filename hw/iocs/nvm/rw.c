@@ -30,36 +30,49 @@ struct rw_mem {
 /* ---- lengths ---------------------------------------------------------- */
 
 static struct envme_status rw_len(struct envme_cmd *cmd, bool is_write,
-                                  uint64_t *len)
+                                  bool pract, uint64_t *len)
 {
     const struct envme_ns *ns = cmd->ns;
     uint32_t nlb = envme_nvm_nlb(cmd);
+    struct envme_status st;
 
-    *len = (uint64_t)nlb * envme_ns_host_block(ns);
+    *len = envme_ns_blocks_to_bytes(ns, nlb);
+    if (ns->extended) {
+        *len += (uint64_t)nlb * envme_nvm_host_ms(cmd);
+    }
     if ((cmd->ctrl->params.ctratt_mem ? envme_ns_blocks_to_bytes(ns, nlb)
                                       : *len) >
         envme_ctrl_mdts_bytes(cmd->ctrl)) {
         return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
                               offsetof(struct envme_sqe, cdw12));
     }
-    return envme_nvm_check_range(cmd, is_write);
+    st = envme_nvm_check_range(cmd, is_write);
+    return envme_st_err(st) ? st : envme_nvm_check_pi(cmd, pract);
 }
 
 struct envme_status envme_nvm_read_len(struct envme_cmd *cmd, uint64_t *len)
 {
-    return rw_len(cmd, false, len);
+    return rw_len(cmd, false, true, len);
 }
 
 struct envme_status envme_nvm_write_len(struct envme_cmd *cmd, uint64_t *len)
 {
-    return rw_len(cmd, true, len);
+    return rw_len(cmd, true, true, len);
+}
+
+struct envme_status envme_nvm_compare_len(struct envme_cmd *cmd, uint64_t *len)
+{
+    struct envme_status st = rw_len(cmd, false, false, len);
+
+    return envme_st_err(st) ? st : envme_nvm_check_fused(cmd);
 }
 
 struct envme_status envme_nvm_md_len(struct envme_cmd *cmd, uint64_t *len)
 {
     const struct envme_ns *ns = cmd->ns;
 
-    *len = ns->extended ? 0 : (uint64_t)envme_nvm_nlb(cmd) * ns->ms;
+    *len = ns->extended ? 0 : (uint64_t)envme_nvm_nlb(cmd) *
+                              envme_nvm_host_ms(cmd);
     return ENVME_ST(SUCCESS);
 }
 
@@ -217,6 +230,9 @@ struct envme_status envme_nvm_read(struct envme_cmd *cmd)
     }
     rw_count(&stats->reads, &stats->read_bytes,
              envme_ns_blocks_to_bytes(cmd->ns, envme_nvm_nlb(cmd)));
+    if (cmd->ns->pi.type) {
+        return envme_nvm_pi_read(cmd);
+    }
     if (!rw_fits(cmd) || flush) {
         return rw_start(cmd, flush);
     }
@@ -230,6 +246,9 @@ struct envme_status envme_nvm_write(struct envme_cmd *cmd)
 
     rw_count(&stats->writes, &stats->written_bytes,
              envme_ns_blocks_to_bytes(cmd->ns, envme_nvm_nlb(cmd)));
+    if (cmd->ns->pi.type) {
+        return envme_nvm_pi_write(cmd);
+    }
     if (!rw_fits(cmd)) {
         return rw_start(cmd, false);
     }

@@ -117,12 +117,16 @@ struct envme_status envme_nvm_compare(struct envme_cmd *cmd)
                               envme_ns_blocks_to_bytes(cmd->ns,
                                                        envme_nvm_nlb(cmd)),
                               memory_order_relaxed);
+    if (cmd->ns->pi.type) {
+        return envme_nvm_pi_compare(cmd);
+    }
     return scan_start(cmd, true);
 }
 
 struct envme_status envme_nvm_verify_len(struct envme_cmd *cmd, uint64_t *len)
 {
     unsigned vsl = cmd->ctrl->params.vsl;
+    struct envme_status st;
 
     *len = 0;
     if (vsl && envme_ns_blocks_to_bytes(cmd->ns, envme_nvm_nlb(cmd)) >
@@ -130,7 +134,8 @@ struct envme_status envme_nvm_verify_len(struct envme_cmd *cmd, uint64_t *len)
         return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
                               offsetof(struct envme_sqe, cdw12));
     }
-    return envme_nvm_check_range(cmd, false);
+    st = envme_nvm_check_range(cmd, false);
+    return envme_st_err(st) ? st : envme_nvm_check_pi(cmd, false);
 }
 
 struct envme_status envme_nvm_verify(struct envme_cmd *cmd)
@@ -141,5 +146,8 @@ struct envme_status envme_nvm_verify(struct envme_cmd *cmd)
                               envme_ns_blocks_to_bytes(cmd->ns,
                                                        envme_nvm_nlb(cmd)),
                               memory_order_relaxed);
+    if (cmd->ns->pi.type) {
+        return envme_nvm_pi_verify(cmd);
+    }
     return scan_start(cmd, false);
 }

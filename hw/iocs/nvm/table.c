@@ -5,7 +5,7 @@
 #include "envme/nvm.h"
 #include "hw/iocs/nvm/nvm.h"
 
-/* CDW12 and CDW13 without Command Extension Types and directives; without
+/* CDW12 and CDW13 without Command Extension Types and directives. Without
  * protection information PRINFO and STC have no meaning but are no error. */
 #define CDW12_RW    (ENVME_RW_NLB | ENVME_RW_STC | ENVME_RW_PRINFO |  \
                      ENVME_RW_FUA | ENVME_RW_LR)
@@ -23,36 +23,47 @@ static const struct envme_row nvm_rows[256] = {
     },
     [ENVME_NVM_WRITE] = {
         .name = "write", .spec = "NVM 1.1, 3.3.6",
-        .run = envme_nvm_write,
+        .run = envme_nvm_write, .enter = envme_nvm_enter_write,
         .len = envme_nvm_write_len, .mdlen = envme_nvm_md_len,
         .effects = ENVME_EFF_LBCC | ENVME_EFF_CSP_NS,
-        .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_WRITES,
+        .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_WRITES |
+                ENVME_GATE_FUSED_2,
         .access = ENVME_ACCESS_WRITE,
         .cdw = { CDW_ALL, CDW_ALL, CDW12_RW, CDW13_DSM | ENVME_RW_DSPEC,
                  CDW_ALL, CDW_ALL },
     },
     [ENVME_NVM_READ] = {
         .name = "read", .spec = "NVM 1.1, 3.3.4",
-        .run = envme_nvm_read,
+        .run = envme_nvm_read, .enter = envme_nvm_enter_read,
         .len = envme_nvm_read_len, .mdlen = envme_nvm_md_len,
         .effects = ENVME_EFF_CSP_NS,
         .gate = ENVME_GATE_NS_ACTIVE,
         .access = ENVME_ACCESS_READ,
         .cdw = { CDW_ALL, CDW_ALL, CDW12_RW, CDW13_DSM, CDW_ALL, CDW_ALL },
     },
+    [ENVME_NVM_WRITE_UNCOR] = {
+        .name = "write-uncor", .spec = "NVM 1.1, 3.3.7",
+        .run = envme_nvm_write_uncor, .enter = envme_nvm_enter_uncor,
+        .len = envme_nvm_uncor_len,
+        .effects = ENVME_EFF_LBCC | ENVME_EFF_CSP_NS,
+        .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_WRITES,
+        .access = ENVME_ACCESS_WRITE,
+        .cap = ENVME_ONCS_NVMWUSV,
+        .cdw = { CDW_ALL, CDW_ALL, ENVME_RW_NLB },
+    },
     [ENVME_NVM_COMPARE] = {
         .name = "compare", .spec = "NVM 1.1, 3.3.1",
-        .run = envme_nvm_compare,
-        .len = envme_nvm_read_len, .mdlen = envme_nvm_md_len,
+        .run = envme_nvm_compare, .enter = envme_nvm_enter_compare,
+        .len = envme_nvm_compare_len, .mdlen = envme_nvm_md_len,
         .effects = ENVME_EFF_CSP_NS,
-        .gate = ENVME_GATE_NS_ACTIVE,
+        .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_FUSED_1,
         .access = ENVME_ACCESS_READ,
         .cap = ENVME_ONCS_NVMCMPS,
         .cdw = { CDW_ALL, CDW_ALL, CDW12_RW, 0, CDW_ALL, CDW_ALL },
     },
     [ENVME_NVM_WRITE_ZEROES] = {
         .name = "write-zeroes", .spec = "NVM 1.1, 3.3.8",
-        .run = envme_nvm_write_zeroes,
+        .run = envme_nvm_write_zeroes, .enter = envme_nvm_enter_write,
         .len = envme_nvm_write_zeroes_len,
         .effects = ENVME_EFF_LBCC | ENVME_EFF_CSP_NS,
         .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_WRITES,
@@ -72,9 +83,22 @@ static const struct envme_row nvm_rows[256] = {
         .cdw = { ENVME_DSM_NR,
                  ENVME_DSM_IDR | ENVME_DSM_IDW | ENVME_DSM_AD },
     },
+    [ENVME_NVM_COPY] = {
+        .name = "copy", .spec = "NVM 1.1, 3.3.2",
+        .run = envme_nvm_copy, .enter = envme_nvm_enter_copy,
+        .len = envme_nvm_copy_len,
+        .effects = ENVME_EFF_LBCC | ENVME_EFF_CSP_NS,
+        .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_WRITES,
+        .access = ENVME_ACCESS_WRITE,
+        .cap = ENVME_ONCS_NVMCPYS,
+        .cdw = { CDW_ALL, CDW_ALL,
+                 ENVME_COPY_NR | ENVME_COPY_DESFMT | ENVME_COPY_PRINFOR |
+                 ENVME_COPY_STCW | ENVME_COPY_STCR | ENVME_COPY_PRINFOW |
+                 ENVME_COPY_FUA | ENVME_COPY_LR, 0, CDW_ALL, CDW_ALL },
+    },
     [ENVME_NVM_VERIFY] = {
         .name = "verify", .spec = "NVM 1.1, 3.3.5",
-        .run = envme_nvm_verify,
+        .run = envme_nvm_verify, .enter = envme_nvm_enter_read,
         .len = envme_nvm_verify_len,
         .effects = ENVME_EFF_CSP_NS,
         .gate = ENVME_GATE_NS_ACTIVE,
@@ -84,15 +108,33 @@ static const struct envme_row nvm_rows[256] = {
     },
 };
 
-/* CNS 05h. No protection information: no storage tags, guard formats 16b. */
+static void identify_pi(const struct envme_ns *ns, struct envme_id_ns_nvm *id)
+{
+    id->pic = ENVME_PIC_PIC16BPISTS | ENVME_PIC_PIC16BPISTM |
+              ENVME_PIC_STCRS | ENVME_PIC_QPIFS;
+    for (unsigned i = 0; i < ns->nlbaf; i++) {
+        id->elbaf[i] = le32(ns->lbaf[i].elbaf);
+    }
+}
+
+/* CNS 05h. The storage tag's mask is all ones, in every format. */
 void envme_nvm_identify_ns(struct envme_ctrl *ctrl, struct envme_ns *ns,
                            void *buf)
 {
     struct envme_id_ns_nvm *id = buf;
 
     (void)ctrl;
-    (void)ns;
-    id->pic = 0;
+    identify_pi(ns, id);
+    id->lbstm = le64(ns->pi.lbstm);
+}
+
+/* CNS 0Ah. What is not of the namespace is the same for each format. */
+void envme_nvm_identify_format(struct envme_ctrl *ctrl, struct envme_ns *ns,
+                               unsigned format, void *buf)
+{
+    (void)ctrl;
+    (void)format;
+    identify_pi(ns, buf);
 }
 
 /* CNS 06h. Limits that are 0 are none. */
@@ -110,5 +152,6 @@ const struct envme_iocs envme_iocs_nvm = {
     .rows = nvm_rows,
     .check_rw = envme_nvm_check_rw,
     .identify_ns = envme_nvm_identify_ns,
+    .identify_format = envme_nvm_identify_format,
     .identify_ctrl = envme_nvm_identify_ctrl,
 };

@@ -44,6 +44,9 @@ static struct envme_status zeroes_step(struct envme_cmd *cmd, int err)
     }
     while (!envme_nvm_area_next(&s->area, cmd->ns, s->now, &turned)) {
         s->now = 0;
+        if (s->nranges && s->range) {
+            envme_ns_clear_bad(cmd->ns, s->area.slba, s->area.nlb);
+        }
         if (!zeroes_next_range(cmd, s)) {
             return ENVME_ST(SUCCESS);
         }
@@ -61,14 +64,20 @@ static struct envme_status zeroes_step(struct envme_cmd *cmd, int err)
 struct envme_status envme_nvm_write_zeroes_len(struct envme_cmd *cmd,
                                                uint64_t *len)
 {
+    struct envme_status st = envme_nvm_check_range(cmd, true);
+
     *len = 0;
-    return envme_nvm_check_range(cmd, true);
+    return envme_st_err(st) ? st : envme_nvm_check_pi(cmd, true);
 }
 
 struct envme_status envme_nvm_write_zeroes(struct envme_cmd *cmd)
 {
     struct zeroes_state *s = ENVME_CMD_STATE(cmd, struct zeroes_state);
 
+    if (cmd->ns->pi.type && envme_nvm_prinfo(cmd) & ENVME_PRINFO_PRACT) {
+        return envme_nvm_pi_zeroes(cmd);
+    }
+    /* Without PRACT protection information is as in deallocated blocks. */
     s->now = 0;
     s->range = s->nranges = 0;
     s->flags = envme_nvm_write_flags(cmd);
