@@ -113,6 +113,39 @@ static inline struct envme_id_ns nsm_id(struct th *h, uint32_t nsid)
     return id;
 }
 
+/* All formats are told. */
+static inline void nsm_all_formats(struct th *h)
+{
+    struct envme_feat_host_behavior b = { .lbafee = 1 };
+    struct envme_sqe s = th_sqe(ENVME_ADM_SET_FEATURES, 0);
+
+    s.cdw10 = le32(ENVME_FID_HOST_BEHAVIOR);
+    th_assert_sc(th_cmd_data(h, 0, &s, &b, sizeof(b), 0), SUCCESS);
+}
+
+/* Protection information is made, checked, and found to be wrong; blocks that
+ * nobody has written can be read. */
+static inline void nsm_use_pi(struct th *h, uint32_t nsid)
+{
+    struct envme_ns *ns = envme_subsys_ns(h->subsys, nsid);
+    uint32_t act = ENVME_RW_PRACT | ENVME_RW_PRCHK_GUARD;
+    uint32_t block = 1u << ns->lbads;
+    uint8_t data[5000];
+
+    if (ns->ms > (ns->pi.guard == ENVME_PIF_16B ? 8 : 16)) {
+        return;                 /* the rest of the metadata is the host's */
+    }
+    th_assert_sc(th_read(h, .nsid = nsid, .slba = 1, .cdw12 = act,
+                         .data = data, .block = block), SUCCESS);
+    th_pattern(data, block, 7);
+    th_assert_sc(th_write(h, .nsid = nsid, .slba = 0, .cdw12 = act,
+                          .data = data, .block = block), SUCCESS);
+    memset(data, 0, block);
+    th_assert_sc(th_read(h, .nsid = nsid, .slba = 0, .cdw12 = act,
+                         .data = data, .block = block), SUCCESS);
+    g_assert_true(th_pattern_ok(data, block, 7));
+}
+
 /* How many NSIDs are in a list. */
 static inline unsigned nsm_list(struct th *h, uint8_t cns, uint32_t *first)
 {

@@ -98,6 +98,61 @@ static void test_all(void)
     }
 }
 
+/* With protection information of each type, and without it again. */
+static void test_protected(void)
+{
+    struct th *h = th_new(.ns = { { .size = 100000, .align = 1 } });
+    struct envme_id_ns id;
+    struct envme_sqe s;
+
+    th_enable(h);
+    th_queues(h, 1, 32);
+    id = nsm_id(h, 1);
+    g_assert_cmpuint(id.nlbaf, ==, 15);
+    th_assert_sc(format(h, 1, 16, false, 0), FORMAT_INVALID);
+    nsm_all_formats(h);
+    id = nsm_id(h, 1);
+    g_assert_cmpuint(id.nlbaf, >, 15);
+    for (unsigned i = 0; i <= id.nlbaf; i++) {
+        for (unsigned k = 0; k < 16; k++) {
+            struct envme_cqe c;
+
+            s = sqe(1, i, k & 4, 0);
+            s.cdw10 = le32(le32_get(s.cdw10) | (k & 3) << 5 | (k >> 3) << 8);
+            c = th_admin(h, &s);
+            if ((k & 3) && le16_get(id.lbaf[i].ms) < 8) {
+                th_assert_sc(c, FORMAT_INVALID);
+                continue;
+            }
+            th_assert_sc(c, SUCCESS);
+            g_assert_cmphex(nsm_id(h, 1).dps, ==, k & 3 ?
+                            (k & 3) | (k >> 3) << 3 : 0);
+            if (k & 3) {
+                nsm_use_pi(h, 1);
+            } else {
+                check_and_fill(h, 1, 0x3c);
+            }
+        }
+    }
+    th_free(h);
+}
+
+/* What could not be read can be: it is all new. */
+static void test_unreadable(void)
+{
+    struct th *h = th_new(.ns = { { .size = MIB } });
+
+    th_enable(h);
+    th_queues(h, 1, 32);
+    th_assert_sc(th_rw(h, ENVME_NVM_WRITE_UNCOR, .slba = 3, .nlb = 2),
+                 SUCCESS);
+    th_assert_sc(th_read(h, .slba = 4), UNRECOVERED_READ);
+    th_assert_sc(format(h, 1, 0, false, 0), SUCCESS);
+    th_assert_sc(th_read(h, .slba = 4), SUCCESS);
+    check_and_fill(h, 1, 1);
+    th_free(h);
+}
+
 static void test_statuses(void)
 {
     struct th *h = th_new(.ns = { { .size = MIB, .align = 1 },
@@ -492,6 +547,8 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/format/all", test_all);
+    g_test_add_func("/format/protected", test_protected);
+    g_test_add_func("/format/unreadable", test_unreadable);
     g_test_add_func("/format/statuses", test_statuses);
     g_test_add_func("/format/progress", test_progress);
     g_test_add_func("/format/broadcast", test_broadcast);

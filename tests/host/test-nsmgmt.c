@@ -181,6 +181,50 @@ static void test_formats(void)
     th_free(h);
 }
 
+/* Each format that has room for it takes each type, at either end. */
+static void test_protected(void)
+{
+    struct th *h = one(MIB, 1);
+    struct envme_id_ns all;
+    unsigned done = 0;
+    uint32_t nsid;
+
+    nsm_all_formats(h);
+    th_assert_sc(nsm_delete(h, UINT32_MAX), SUCCESS);
+    all = nsm_id(h, UINT32_MAX);
+    g_assert_cmpuint(all.nlbaf, >, 16);
+    for (unsigned i = 0; i <= all.nlbaf; i++) {
+        for (unsigned k = 0; k < 16; k++) {
+            struct envme_ns_mgmt_create *c = g_new0(
+                struct envme_ns_mgmt_create, 1);
+            bool room = le16_get(all.lbaf[i].ms) >= 8;
+            struct envme_cqe cqe;
+
+            c->nsze = c->ncap = le64(16);
+            c->flbas = (i & 15) | i >> 4 << 5 | (k >> 2 & 1) << 4;
+            c->dps = (k & 3) | (k >> 3) << 3;
+            cqe = nsm_create_raw(h, c);
+            nsid = le32_get(cqe.dw0);
+            g_free(c);
+            if ((k & 3) && !room) {
+                th_assert_sc(cqe, FORMAT_INVALID);
+                continue;
+            }
+            th_assert_sc(cqe, SUCCESS);
+            th_assert_sc(nsm_attach(h, nsid, true), SUCCESS);
+            g_assert_cmphex(nsm_id(h, nsid).dps & ENVME_DPS_PIT, ==, k & 3);
+            if (k & 3) {
+                g_assert_cmphex(nsm_id(h, nsid).dps >> 3, ==, k >> 3);
+                nsm_use_pi(h, nsid);
+                done++;
+            }
+            th_assert_sc(nsm_delete(h, nsid), SUCCESS);
+        }
+    }
+    g_assert_cmpuint(done, >, 100);
+    th_free(h);
+}
+
 /* Any sequence: counted to the byte, and nobody reads another's data. */
 static void test_random(void)
 {
@@ -752,6 +796,7 @@ int main(int argc, char **argv)
     g_test_add_func("/nsmgmt/client", test_client);
     g_test_add_func("/nsmgmt/max", test_max);
     g_test_add_func("/nsmgmt/formats", test_formats);
+    g_test_add_func("/nsmgmt/protected", test_protected);
     g_test_add_func("/nsmgmt/random", test_random);
     g_test_add_func("/nsmgmt/pieces", test_pieces);
     g_test_add_func("/nsmgmt/create-statuses", test_create_statuses);
