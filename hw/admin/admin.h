@@ -86,6 +86,16 @@ envme_run_fn envme_admin_create_cq, envme_admin_create_sq;
 envme_run_fn envme_admin_delete_cq, envme_admin_delete_sq;
 /* dbbuf.c */
 envme_run_fn envme_admin_dbbuf;
+/* namespaces.c */
+envme_run_fn envme_admin_ns_mgmt, envme_admin_ns_attach;
+envme_len_fn envme_admin_ns_mgmt_len, envme_admin_ns_attach_len;
+/* The first formats of a namespace, those that the host knows of. */
+unsigned envme_admin_nformats(const struct envme_ctrl *ctrl,
+                              const struct envme_ns *ns);
+/* format.c */
+envme_run_fn envme_admin_format;
+/* Percent of a format of this namespace that are left; 0: there is none. */
+unsigned envme_admin_format_left(const struct envme_ns *ns);
 /* abort.c */
 envme_run_fn envme_admin_abort;
 /* firmware.c */

@@ -169,6 +169,33 @@ static const struct envme_row admin_rows[256] = {
         .gate = ENVME_GATE_NO_SGL,
         .cap = ENVME_OACS_SSRS,
     },
+    [ENVME_ADM_NS_MGMT] = {
+        .name = "create-ns", .spec = "Base 2.1, 5.1.21",
+        .run = envme_admin_ns_mgmt, .len = envme_admin_ns_mgmt_len,
+        .effects = ENVME_EFF_NCC | ENVME_EFF_NIC | ENVME_EFF_CSP_NS |
+                   ENVME_EFF_CSP_SUBSYS,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
+        .cap = ENVME_OACS_NMS,
+        .cdw = { ENVME_NSMGMT_SEL, ENVME_NSMGMT_CSI },
+    },
+    [ENVME_ADM_FORMAT] = {
+        .name = "format", .spec = "Base 2.1, 5.1.10",
+        .run = envme_admin_format,
+        .effects = ENVME_EFF_LBCC | ENVME_EFF_NCC | ENVME_EFF_CSE_NS |
+                   ENVME_EFF_CSP_NS,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
+        .cap = ENVME_OACS_FNVMS,
+        .cdw = { ENVME_FORMAT_LBAFL | ENVME_FORMAT_MSET | ENVME_FORMAT_PI |
+                 ENVME_FORMAT_PIL | ENVME_FORMAT_SES | ENVME_FORMAT_LBAFU },
+    },
+    [ENVME_ADM_NS_ATTACH] = {
+        .name = "attach-ns", .spec = "Base 2.1, 5.1.20",
+        .run = envme_admin_ns_attach, .len = envme_admin_ns_attach_len,
+        .effects = ENVME_EFF_NIC | ENVME_EFF_CSP_NS | ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
+        .cap = ENVME_OACS_NMS,
+        .cdw = { ENVME_NSATTACH_SEL },
+    },
     [ENVME_ADM_DBBUF] = {
         .name = "doorbell-buffer-config", .spec = "Base 2.1, 5.3.1",
         .run = envme_admin_dbbuf,

@@ -323,6 +323,7 @@ static void cmd_begin(struct envme_cmd *cmd)
     cmd->dw0 = cmd->dw1 = 0;
     cmd->err_loc = UINT16_MAX;
     cmd->err_lba = 0;
+    cmd->err_info = 0;
     cmd->moved = cmd->paused = cmd->io_pending = false;
     cmd->cont = NULL;
     cmd->loop = NULL;

@@ -198,6 +198,7 @@ struct envme_cmd {
     uint32_t dw0, dw1;          /* completion DW0, DW1 */
     uint16_t err_loc;           /* error log: parameter error location */
     uint64_t err_lba;
+    uint64_t err_info;          /* command specific information */
     uint64_t t_start;           /* ns */
     struct envme_bio bio;
     struct envme_ns *io_ns;     /* whose backend has bio */
@@ -367,6 +368,7 @@ struct envme_ctrl {
     GQueue pauses;              /* struct envme_pause, the first is active */
     bool pause_active, pause_granted;
     unsigned pause_nested;      /* granted while disabled: nothing to undo */
+    GSList *waits;              /* struct envme_cmd **: envme_cmd_wait() */
 
     /* Features: [tables->nfeat], and for namespace scope [nfeat * (nn+1)]. */
     struct envme_feat_val *feat;

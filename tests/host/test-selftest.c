@@ -162,6 +162,25 @@ static void test_ended(void)
     th_free(h);
 }
 
+/* The command itself: the test of that namespace ends, and Format goes on. */
+static void test_format(void)
+{
+    struct th *h = th_new(.ns = { { .size = MIB }, { .size = MIB } });
+    struct envme_sqe s = th_sqe(ENVME_ADM_FORMAT, 2);
+    struct envme_log_selftest log;
+
+    th_enable(h);
+    th_assert_sc(start(h, ENVME_SELFTEST_EXTENDED, 1), SUCCESS);
+    th_assert_sc(th_admin(h, &s), SUCCESS);
+    g_assert_cmphex(get_log(h).cdsto, ==, ENVME_SELFTEST_EXTENDED);
+    s.nsid = le32(1);
+    th_assert_sc(th_admin(h, &s), SUCCESS);
+    log = get_log(h);
+    g_assert_cmphex(log.cdsto, ==, 0);
+    check(&log.result[0], ENVME_SELFTEST_EXTENDED, ENVME_DSTR_FORMAT);
+    th_free(h);
+}
+
 static void set_flag(void *arg)
 {
     *(bool *)arg = true;
@@ -343,6 +362,7 @@ int main(int argc, char **argv)
     g_test_add_func("/selftest/runs", test_runs);
     g_test_add_func("/selftest/bad", test_bad);
     g_test_add_func("/selftest/ended", test_ended);
+    g_test_add_func("/selftest/format", test_format);
     g_test_add_func("/selftest/removed", test_removed);
     g_test_add_func("/selftest/busy", test_busy);
     g_test_add_func("/selftest/failures", test_failures);
