@@ -58,7 +58,7 @@ static inline struct envme_admin *envme_admin(const struct envme_ctrl *ctrl)
 
 /* rows-cns.c, rows-feature.c, rows-log.c */
 extern const struct envme_cns_row envme_cns_rows[256];
-#define ENVME_ADMIN_FEATS 13
+#define ENVME_ADMIN_FEATS 14
 #define ENVME_ADMIN_LOGS  13
 extern const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS];
 extern const struct envme_log_row envme_log_rows[ENVME_ADMIN_LOGS];
@@ -92,6 +92,17 @@ envme_len_fn envme_admin_ns_mgmt_len, envme_admin_ns_attach_len;
 /* The first formats of a namespace, those that the host knows of. */
 unsigned envme_admin_nformats(const struct envme_ctrl *ctrl,
                               const struct envme_ns *ns);
+/* protect.c: feature 84h; and NWPC of Identify Controller. */
+struct envme_status envme_feat_set_protect(struct envme_cmd *cmd,
+                                           struct envme_ns *ns,
+                                           uint32_t *value, const void *data,
+                                           uint32_t *dw0);
+struct envme_status envme_feat_get_protect(struct envme_cmd *cmd,
+                                           struct envme_ns *ns, uint32_t *dw0,
+                                           void *data);
+uint32_t envme_feat_reset_protect(struct envme_ctrl *ctrl,
+                                  struct envme_ns *ns);
+uint8_t envme_admin_nwpc(const struct envme_ctrl *ctrl);
 /* format.c */
 envme_run_fn envme_admin_format;
 /* Percent of a format of this namespace that are left; 0: there is none. */

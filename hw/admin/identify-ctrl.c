@@ -144,6 +144,7 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
                     ENVME_SGLS_SBBDS | ENVME_SGLS_MPTRSGL);
     identify_limits(ctrl, id);
     identify_capacity(ctrl, id);
+    id->nwpc = envme_admin_nwpc(ctrl);
     memcpy(id->subnqn, ctrl->subsys->nqn, sizeof(ctrl->subsys->nqn));
     return ENVME_ST(SUCCESS);
 }

@@ -496,4 +496,10 @@ const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS] = {
         .data_len = sizeof(struct envme_feat_host_behavior),
         .set = feat_set_behavior, .get = feat_get_behavior,
     },
+    {
+        .name = "namespace-write-protect", .spec = "Base 2.1, 5.1.25.1.32",
+        .fid = ENVME_FID_WRITE_PROTECT, .scope = ENVME_FEAT_NS,
+        .changeable = true, .reset = envme_feat_reset_protect,
+        .set = envme_feat_set_protect, .get = envme_feat_get_protect,
+    },
 };

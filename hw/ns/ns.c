@@ -346,8 +346,9 @@ bool envme_ns_refresh(struct envme_ns *ns)
     ns->geo.size = geo.size;
     atomic_store(&ns->nsze, nsze);
     atomic_store(&ns->nuse_hint, nsze);
-    atomic_store(&ns->read_only, geo.read_only);
-    return nsze != old || was_ro != geo.read_only;
+    ns->geo.read_only = geo.read_only;
+    atomic_store(&ns->read_only, geo.read_only || ns->wps);
+    return nsze != old || was_ro != ns->read_only;
 }
 
 /* ---- another format -------------------------------------------------------- */

@@ -124,6 +124,8 @@ struct envme_ns {
     struct envme_ns_erase *erase;   /* erase.c: under way */
     void (*erased)(void *arg);  /* subsys.c: when that is over; once */
     void *erased_arg;
+    uint8_t wps;                /* Namespace Write Protection Config. Lane 0 */
+    bool wps_loaded;
 };
 
 /*

@@ -344,7 +344,8 @@ static void subsys_leave_step(void *opaque)
 }
 
 /* It leaves the map first: nobody finds it any more to attach it again. */
-static void subsys_start_leaving(struct envme_subsys *s, struct envme_ns *ns)
+static void subsys_start_leaving(struct envme_subsys *s, struct envme_ns *ns,
+                                 bool is_deleted)
 {
     struct subsys_wait *w = subsys_wait_new(s, ns, NULL, NULL);
 
@@ -367,7 +368,7 @@ static void subsys_start_leaving(struct envme_subsys *s, struct envme_ns *ns)
     for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
         struct envme_subsys_slot *c = &s->ctrl[i];
 
-        if (c->ops && c->ops->ns_deleted && ns->nsid) {
+        if (is_deleted && c->ops && c->ops->ns_deleted && ns->nsid) {
             c->ops->ns_deleted(c->ctrl, ns->nsid);
         }
         if (c->ops && subsys_bit(ns, i)) {
@@ -378,15 +379,22 @@ static void subsys_start_leaving(struct envme_subsys *s, struct envme_ns *ns)
     subsys_leave_step(w);
 }
 
-void envme_subsys_delete_ns(struct envme_subsys *s, struct envme_ns *ns,
-                            void (*done)(void *arg), void *arg)
+/* is_deleted: what controllers have saved of it goes, too. */
+static void subsys_leave(struct envme_subsys *s, struct envme_ns *ns,
+                         bool is_deleted, void (*done)(void *arg), void *arg)
 {
     g_assert(ns->subsys == s && !ns->gone);
     ns->leave_waiters = g_slist_prepend(ns->leave_waiters,
                                         subsys_wait_new(s, ns, done, arg));
     if (!ns->leaving) {
-        subsys_start_leaving(s, ns);
+        subsys_start_leaving(s, ns, is_deleted);
     }
+}
+
+void envme_subsys_delete_ns(struct envme_subsys *s, struct envme_ns *ns,
+                            void (*done)(void *arg), void *arg)
+{
+    subsys_leave(s, ns, true, done, arg);
 }
 
 /* The namespaces that were made of the medium of this one. */
@@ -430,7 +438,7 @@ void envme_subsys_remove_ns(struct envme_subsys *s, struct envme_ns *ns,
     envme_capacity_close(s, ns);
     if (!ns->gone) {
         w->left++;
-        envme_subsys_delete_ns(s, ns, subsys_removal_step, w);
+        subsys_leave(s, ns, false, subsys_removal_step, w);
     }
     for (unsigned i = 0; i < users->len; i++) {
         w->left++;
