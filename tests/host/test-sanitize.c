@@ -254,6 +254,17 @@ static void test_bad(void)
     th_enable(h);
     read_only(h);
     th_free(h);
+    /* Write protected by the host. */
+    h = th_new(.ns = { { .size = MIB }, { .size = MIB } });
+    th_enable(h);
+    th_assert_sc(th_set_feature(h, ENVME_FID_WRITE_PROTECT, 2, 1, false),
+                 SUCCESS);
+    read_only(h);
+    th_assert_sc(th_set_feature(h, ENVME_FID_WRITE_PROTECT, 2, 0, false),
+                 SUCCESS);
+    th_assert_sc(sanitize(h, ENVME_SANITIZE_BLOCK_ERASE, 0), SUCCESS);
+    finish(h);
+    th_free(h);
 }
 
 /* ---- failures ------------------------------------------------------------------------ */
