@@ -351,52 +351,6 @@ bool envme_ns_refresh(struct envme_ns *ns)
     return nsze != old || was_ro != ns->read_only;
 }
 
-/* ---- blocks that cannot be read ------------------------------------------ */
-
-bool envme_ns_set_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb)
-{
-    bool ok;
-
-    g_mutex_lock(&ns->lock);
-    ok = envme_rangeset_add(&ns->bad, slba, nlb);
-    atomic_store(&ns->nbad, ns->bad.n);
-    g_mutex_unlock(&ns->lock);
-    return ok;
-}
-
-void envme_ns_clear_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb)
-{
-    if (!atomic_load(&ns->nbad)) {
-        return;
-    }
-    g_mutex_lock(&ns->lock);
-    if (!envme_rangeset_remove(&ns->bad, slba, nlb)) {
-        uint64_t lba;
-
-        /* No room for two of one. What was written has to be readable, so
-         * the rest of that interval becomes readable with it. */
-        while (envme_rangeset_first(&ns->bad, slba, nlb, &lba)) {
-            envme_rangeset_drop(&ns->bad, lba);
-        }
-    }
-    atomic_store(&ns->nbad, ns->bad.n);
-    g_mutex_unlock(&ns->lock);
-}
-
-bool envme_ns_find_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb,
-                       uint64_t *lba)
-{
-    bool found;
-
-    if (!atomic_load(&ns->nbad)) {
-        return false;
-    }
-    g_mutex_lock(&ns->lock);
-    found = envme_rangeset_first(&ns->bad, slba, nlb, lba);
-    g_mutex_unlock(&ns->lock);
-    return found;
-}
-
 /* ---- another format -------------------------------------------------------- */
 
 bool envme_ns_can_format(const struct envme_ns *ns, unsigned index,
@@ -426,7 +380,7 @@ bool envme_ns_set_format(struct envme_ns *ns, unsigned index, bool extended,
     if (!envme_ns_can_format(ns, index, pi_type)) {
         return false;
     }
-    envme_ns_clear_bad(ns, 0, atomic_load(&ns->nsze));
+    envme_ns_forget_bad(ns);
     f = &ns->lbaf[index];
     layout = envme_layout_fit(ns->geo.size, f->lbads, f->ms);
     ns->flbas = index;

@@ -157,9 +157,15 @@ bool envme_ns_set_pi(struct envme_ns *ns, uint8_t type, bool first);
 
 /* ---- blocks that cannot be read; any thread ------------------------------ */
 
-/* False: too many intervals. */
+/* They are put in the subsystem's state; whoever tells the host that it is so
+ * sees to it that this is written. False: too many intervals. */
 bool envme_ns_set_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb);
-void envme_ns_clear_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb);
+/* Whether that has changed anything. */
+bool envme_ns_clear_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb);
+/* All: the namespace is formatted, sanitized or deleted. */
+void envme_ns_forget_bad(struct envme_ns *ns);
+/* It has come to its subsystem: what the state says. */
+void envme_ns_load_bad(struct envme_ns *ns);
 /* The first of them in this range. */
 bool envme_ns_find_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb,
                        uint64_t *lba);

@@ -5,6 +5,9 @@
  */
 #include "th.h"
 
+#include <glib/gstdio.h>
+#include <unistd.h>
+
 #include "envme/id-ctrl.h"
 #include "envme/id-ns.h"
 
@@ -130,6 +133,48 @@ static void test_uncor(void)
     th_assert_sc(th_rw(h, ENVME_NVM_WRITE_UNCOR, .cdw12 = ENVME_RW_FUA),
                  INVALID_FIELD);
     th_free(h);
+}
+
+/* Over power cycles, with and without a shutdown: each answer is durable. */
+static void test_uncor_kept(void)
+{
+    char *path = g_build_filename(g_get_tmp_dir(), "envme-atomic-XXXXXX",
+                                  NULL);
+    int fd = g_mkstemp(path);
+    struct envme_sqe s = th_sqe(ENVME_NVM_COPY, 1);
+    struct envme_copy_range_f0 r = { .slba = le64(100), .nlb = le16(0) };
+    struct th *h;
+
+    g_assert_cmpint(fd, >=, 0);
+    close(fd);
+    g_assert_cmpint(g_remove(path), ==, 0);
+    h = th_new(.state = path);
+    th_enable(h);
+    th_queues(h, 1, 8);
+    th_assert_sc(th_rw(h, ENVME_NVM_WRITE_UNCOR, .slba = 10, .nlb = 10),
+                 SUCCESS);
+    th_assert_sc(th_write(h, .slba = 12), SUCCESS);
+    th_assert_sc(th_rw(h, ENVME_NVM_WRITE_ZEROES, .slba = 14), SUCCESS);
+    s.cdw10 = le32(16);
+    th_assert_sc(th_cmd_data(h, 1, &s, &r, sizeof(r), TH_PRP), SUCCESS);
+    th_free(h);
+    h = th_new(.state = path);
+    th_enable(h);
+    th_queues(h, 1, 8);
+    for (unsigned i = 0; i < 30; i++) {
+        if (i >= 10 && i < 20 && i != 12 && i != 14 && i != 16) {
+            th_assert_sc(th_read(h, .slba = i), UNRECOVERED_READ);
+        } else {
+            th_assert_sc(th_read(h, .slba = i), SUCCESS);
+        }
+    }
+    th_assert_sc(th_write(h, .slba = 10, .nlb = 10), SUCCESS);
+    th_free(h);
+    h = th_new(.state = path);
+    g_assert_cmpuint(h->ns[0]->nbad, ==, 0);
+    th_free(h);
+    g_remove(path);
+    g_free(path);
 }
 
 /* ---- fused Compare and Write -------------------------------------------------- */
@@ -513,6 +558,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/atomic/uncor", test_uncor);
+    g_test_add_func("/atomic/uncor-kept", test_uncor_kept);
     g_test_add_func("/atomic/fused", test_fused);
     g_test_add_func("/atomic/fused-alone", test_fused_alone);
     g_test_add_func("/atomic/waiters", test_waiters);

@@ -15,6 +15,7 @@ void th_exec_stop(struct th *h);
 void th_exec_fini(struct th *h);
 
 struct th_be *th_be_new(struct th *h, const struct th_ns_opts *o);
+void th_be_carry_out(struct th_bio *tb);
 
 void th_drv_init(struct th *h);
 void th_drv_fini(struct th *h);

@@ -427,8 +427,8 @@ static struct envme_status copy_step(struct envme_cmd *cmd, int err)
     }
     while (s->phase == COPY_BEGIN || !copy_request(cmd)) {
         if (s->phase == COPY_WRITE_MD && !copy_next_chunk(cmd)) {
-            envme_ns_clear_bad(cmd->ns, envme_nvm_slba(cmd),
-                               s->dlba - envme_nvm_slba(cmd));
+            s->loop.keep |= envme_ns_clear_bad(cmd->ns, envme_nvm_slba(cmd),
+                                               s->dlba - envme_nvm_slba(cmd));
             return ENVME_ST(SUCCESS);
         }
         s->phase = s->phase == COPY_WRITE_MD ? COPY_READ : s->phase + 1;

@@ -3,6 +3,7 @@
 
 #include "envme/feat.h"
 #include "hw/ctrl/feature.h"
+#include "hw/ctrl/keep.h"
 #include "hw/iocs/nvm/nvm.h"
 #include "hw/ns/layout.h"
 
@@ -92,9 +93,21 @@ static void loop_cont(struct envme_cmd *cmd, int err)
 
     if (envme_st_pending(st)) {
         envme_cmd_io(cmd, l->ns, loop_cont);
+        return;
+    }
+    if (envme_st_ok(st) && (l->keep || envme_nvm_written(cmd))) {
+        envme_cmd_keep_done(cmd, st);
     } else {
         envme_cmd_done(cmd, st);
     }
+}
+
+bool envme_nvm_written(struct envme_cmd *cmd)
+{
+    return (cmd->sqe.opc == ENVME_NVM_WRITE ||
+            cmd->sqe.opc == ENVME_NVM_WRITE_ZEROES) &&
+           envme_ns_clear_bad(cmd->ns, envme_nvm_slba(cmd),
+                              envme_nvm_nlb(cmd));
 }
 
 struct envme_status envme_nvm_loop(struct envme_cmd *cmd, struct envme_ns *ns,

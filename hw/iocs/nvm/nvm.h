@@ -24,12 +24,10 @@ envme_run_fn envme_nvm_copy;
 
 /* What has to wait for others, and what others have to wait for. */
 envme_enter_fn envme_nvm_enter_read, envme_nvm_enter_write;
-envme_enter_fn envme_nvm_enter_compare, envme_nvm_enter_uncor;
-envme_enter_fn envme_nvm_enter_copy;
+envme_enter_fn envme_nvm_enter_compare, envme_nvm_enter_copy;
 /* The first of a fused pair against the second. */
 struct envme_status envme_nvm_check_fused(struct envme_cmd *cmd);
-/* For a command with its own idea of which blocks it may write; it sees to
- * envme_ns_clear_bad() itself. */
+/* For a command with its own idea of which blocks it may write. */
 struct envme_status envme_nvm_enter(struct envme_cmd *cmd, uint64_t slba,
                                     uint64_t nlb);
 
@@ -121,7 +119,15 @@ typedef struct envme_status envme_nvm_step_fn(struct envme_cmd *cmd, int err);
 struct envme_nvm_loop {
     envme_nvm_step_fn *step;
     struct envme_ns *ns;        /* whose backend; a step may change it */
+    bool keep;                  /* bad blocks were written: see below */
 };
+
+/*
+ * A write has been carried out: blocks that could not be read can be again,
+ * and that has to be on the disk before the host hears of it, or an old mark
+ * would come back after a power cut. Says whether it has to be kept so.
+ */
+bool envme_nvm_written(struct envme_cmd *cmd);
 
 /* The rest of the state has been set up. For the handler to return. */
 struct envme_status envme_nvm_loop(struct envme_cmd *cmd, struct envme_ns *ns,

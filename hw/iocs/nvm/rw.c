@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "hw/ctrl/keep.h"
 #include "hw/iocs/nvm/nvm.h"
 
 /* Elements of one request at most. */
@@ -240,6 +241,16 @@ struct envme_status envme_nvm_read(struct envme_cmd *cmd)
     return envme_cmd_io(cmd, cmd->ns, NULL);
 }
 
+/* Where there are blocks that cannot be read. */
+static void rw_written(struct envme_cmd *cmd, int err)
+{
+    if (!err && envme_nvm_written(cmd)) {
+        envme_cmd_keep_done(cmd, ENVME_ST(SUCCESS));
+    } else {
+        envme_cmd_done(cmd, envme_cmd_io_status(cmd, err));
+    }
+}
+
 struct envme_status envme_nvm_write(struct envme_cmd *cmd)
 {
     struct envme_lane_stats *stats = &cmd->lane->stats;
@@ -253,5 +264,6 @@ struct envme_status envme_nvm_write(struct envme_cmd *cmd)
         return rw_start(cmd, false);
     }
     rw_simple(cmd, ENVME_BIO_WRITE, envme_nvm_write_flags(cmd));
-    return envme_cmd_io(cmd, cmd->ns, NULL);
+    return envme_cmd_io(cmd, cmd->ns, atomic_load(&cmd->ns->nbad) ?
+                                      rw_written : NULL);
 }

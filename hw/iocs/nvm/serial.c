@@ -11,6 +11,7 @@
  */
 #include "envme/feat.h"
 #include "hw/ctrl/feature.h"
+#include "hw/ctrl/keep.h"
 #include "hw/iocs/nvm/nvm.h"
 
 /* ---- waking -------------------------------------------------------------- */
@@ -107,15 +108,6 @@ static void serial_over(struct envme_cmd *cmd, struct envme_status st)
     serial_leave(cmd);
 }
 
-static void serial_over_write(struct envme_cmd *cmd, struct envme_status st)
-{
-    if (!envme_st_err(st)) {
-        envme_ns_clear_bad(cmd->range_ns, cmd->range.start,
-                           cmd->range.end - cmd->range.start);
-    }
-    serial_leave(cmd);
-}
-
 /* What the Compare has had to itself, the Write has. */
 static void serial_over_fused(struct envme_cmd *cmd, struct envme_status st)
 {
@@ -130,7 +122,7 @@ static void serial_over_fused(struct envme_cmd *cmd, struct envme_status st)
     envme_rangelock_hand_over(&ns->ranges, &cmd->range, &second->range);
     g_mutex_unlock(&ns->lock);
     second->range_ns = ns;
-    second->over = serial_over_write;
+    second->over = serial_over;
 }
 
 /* ---- entering ---------------------------------------------------------------- */
@@ -232,13 +224,6 @@ struct envme_status envme_nvm_enter(struct envme_cmd *cmd, uint64_t slba,
 
 struct envme_status envme_nvm_enter_write(struct envme_cmd *cmd)
 {
-    serial_set(cmd, envme_nvm_slba(cmd), envme_nvm_nlb(cmd), false,
-               serial_over_write);
-    return serial_write(cmd);
-}
-
-struct envme_status envme_nvm_enter_uncor(struct envme_cmd *cmd)
-{
     return envme_nvm_enter(cmd, envme_nvm_slba(cmd), envme_nvm_nlb(cmd));
 }
 
@@ -301,5 +286,5 @@ struct envme_status envme_nvm_write_uncor(struct envme_cmd *cmd)
     if (!envme_ns_set_bad(cmd->ns, envme_nvm_slba(cmd), envme_nvm_nlb(cmd))) {
         return ENVME_ST(INTERNAL);
     }
-    return ENVME_ST(SUCCESS);
+    return envme_cmd_keep(cmd, ENVME_ST(SUCCESS));
 }

@@ -43,7 +43,7 @@ static const struct envme_row nvm_rows[256] = {
     },
     [ENVME_NVM_WRITE_UNCOR] = {
         .name = "write-uncor", .spec = "NVM 1.1, 3.3.7",
-        .run = envme_nvm_write_uncor, .enter = envme_nvm_enter_uncor,
+        .run = envme_nvm_write_uncor, .enter = envme_nvm_enter_write,
         .len = envme_nvm_uncor_len,
         .effects = ENVME_EFF_LBCC | ENVME_EFF_CSP_NS,
         .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_WRITES,

@@ -45,7 +45,8 @@ static struct envme_status zeroes_step(struct envme_cmd *cmd, int err)
     while (!envme_nvm_area_next(&s->area, cmd->ns, s->now, &turned)) {
         s->now = 0;
         if (s->nranges && s->range) {
-            envme_ns_clear_bad(cmd->ns, s->area.slba, s->area.nlb);
+            s->loop.keep |= envme_ns_clear_bad(cmd->ns, s->area.slba,
+                                               s->area.nlb);
         }
         if (!zeroes_next_range(cmd, s)) {
             return ENVME_ST(SUCCESS);
