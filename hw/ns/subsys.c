@@ -269,11 +269,11 @@ bool envme_subsys_add_ns(struct envme_subsys *s, struct envme_ns *ns,
     ns->gone = false;
     s->ns[ns->nsid] = ns;
     subsys_give_uuid(s, ns);
-    envme_ns_load_bad(ns);
     if (ns->made) {
         g_ptr_array_remove(s->unlisted, ns);
     } else {
         envme_capacity_join(s, ns);
+        envme_ns_load_bad(ns);
     }
     for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
         if (s->ctrl[i].ops && subsys_wants(ns)) {
@@ -350,6 +350,9 @@ static void subsys_start_leaving(struct envme_subsys *s, struct envme_ns *ns,
     struct subsys_wait *w = subsys_wait_new(s, ns, NULL, NULL);
 
     ns->leaving = true;
+    if (is_deleted) {
+        envme_ns_forget_bad(ns);
+    }
     if (ns->nsid && s->ns[ns->nsid] == ns) {
         s->ns[ns->nsid] = NULL;
         g_ptr_array_add(s->unlisted, ns);
