@@ -744,11 +744,15 @@ void envme_cmd_cancel(struct envme_cmd *cmd)
 {
     struct envme_backend *be;
 
+    if (cmd->moved) {
+        /* Lane 0 has it, and what it waits for ends by itself. */
+        return;
+    }
     if (cmd->unwait) {
         cmd->unwait(cmd);
         return;
     }
-    if (cmd->moved || !cmd->io_pending) {
+    if (!cmd->io_pending) {
         return;
     }
     be = cmd->io_ns->be;
