@@ -44,6 +44,9 @@ struct envme_admin {
     uint64_t sampled_at;        /* ns: the times below count up to here */
     uint64_t warm_ns, hot_ns;   /* at or above WCTEMP, CCTEMP */
     uint8_t warned;             /* critical warnings that have been told */
+    struct envme_fw_image *fw;  /* what is being downloaded, or NULL */
+    struct envme_selftest *selftest;
+    struct envme_telemetry *telemetry;
 };
 
 static inline struct envme_admin *envme_admin(const struct envme_ctrl *ctrl)
@@ -55,8 +58,8 @@ static inline struct envme_admin *envme_admin(const struct envme_ctrl *ctrl)
 
 /* rows-cns.c, rows-feature.c, rows-log.c */
 extern const struct envme_cns_row envme_cns_rows[256];
-#define ENVME_ADMIN_FEATS 12
-#define ENVME_ADMIN_LOGS  8
+#define ENVME_ADMIN_FEATS 14
+#define ENVME_ADMIN_LOGS  13
 extern const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS];
 extern const struct envme_log_row envme_log_rows[ENVME_ADMIN_LOGS];
 
@@ -73,7 +76,8 @@ const struct envme_iocs *envme_admin_iocs(const struct envme_ctrl *ctrl,
 /* Feature 0Bh: the events that can occur here. */
 #define ENVME_ADMIN_AEC (ENVME_SMART_CW_ASCBT | ENVME_SMART_CW_TTC | \
                          ENVME_SMART_CW_NDR | ENVME_SMART_CW_AMRO | \
-                         ENVME_SMART_CW_VMBF | ENVME_FEAT_AEC_NSAN)
+                         ENVME_SMART_CW_VMBF | ENVME_FEAT_AEC_NSAN | ENVME_FEAT_AEC_FAN | \
+                         ENVME_FEAT_AEC_TLN)
 
 /* ---- command families --------------------------------------------------- */
 
@@ -82,8 +86,44 @@ envme_run_fn envme_admin_create_cq, envme_admin_create_sq;
 envme_run_fn envme_admin_delete_cq, envme_admin_delete_sq;
 /* dbbuf.c */
 envme_run_fn envme_admin_dbbuf;
+/* namespaces.c */
+envme_run_fn envme_admin_ns_mgmt, envme_admin_ns_attach;
+envme_len_fn envme_admin_ns_mgmt_len, envme_admin_ns_attach_len;
+/* The first formats of a namespace, those that the host knows of. */
+unsigned envme_admin_nformats(const struct envme_ctrl *ctrl,
+                              const struct envme_ns *ns);
+/* protect.c: feature 84h; and NWPC of Identify Controller. */
+struct envme_status envme_feat_set_protect(struct envme_cmd *cmd,
+                                           struct envme_ns *ns,
+                                           uint32_t *value, const void *data,
+                                           uint32_t *dw0);
+struct envme_status envme_feat_get_protect(struct envme_cmd *cmd,
+                                           struct envme_ns *ns, uint32_t *dw0,
+                                           void *data);
+uint32_t envme_feat_reset_protect(struct envme_ctrl *ctrl,
+                                  struct envme_ns *ns);
+uint8_t envme_admin_nwpc(const struct envme_ctrl *ctrl);
+/* format.c */
+envme_run_fn envme_admin_format;
+/* Percent of a format of this namespace that are left; 0: there is none. */
+unsigned envme_admin_format_left(const struct envme_ns *ns);
 /* abort.c */
 envme_run_fn envme_admin_abort;
+/* firmware.c */
+envme_run_fn envme_admin_fw_download, envme_admin_fw_commit;
+envme_len_fn envme_admin_fw_len;
+/* selftest.c */
+envme_run_fn envme_admin_selftest;
+/* sanitize.c */
+envme_run_fn envme_admin_sanitize;
+/* lockdown.c */
+envme_run_fn envme_admin_lockdown;
+/* security.c */
+envme_run_fn envme_admin_security_recv, envme_admin_security_send;
+envme_len_fn envme_admin_security_len;
+/* directive.c */
+envme_run_fn envme_admin_directive_recv, envme_admin_directive_send;
+envme_len_fn envme_admin_directive_len;
 
 /* identify-ctrl.c, identify-ns.c: 4096 zeroed bytes to fill, see row.h */
 typedef struct envme_status envme_cns_fn(struct envme_cmd *cmd, void *buf);
@@ -127,6 +167,84 @@ void envme_admin_keep_shutdown(struct envme_ctrl *ctrl);
 void envme_admin_keep_leave(struct envme_ctrl *ctrl);
 /* Puts what has changed; is_last: the power goes. */
 void envme_admin_keep_sample(struct envme_ctrl *ctrl, bool is_last);
+
+/* ---- firmware.c ------------------------------------------------------------ */
+
+struct envme_shared;
+
+/* The subsystem is made or its state loaded; it goes. */
+void envme_fw_load(struct envme_shared *shared, struct envme_ctrl *ctrl);
+/* A reset of this controller begins; is over. */
+void envme_fw_stop(struct envme_ctrl *ctrl);
+void envme_fw_reset(struct envme_ctrl *ctrl);
+void envme_fw_fini(struct envme_ctrl *ctrl);
+/* The revision that runs, padded with spaces. */
+void envme_fw_revision(const struct envme_ctrl *ctrl, char fr[8]);
+uint8_t envme_fw_frmw(const struct envme_ctrl *ctrl);
+/* A reset is to activate an image. */
+bool envme_fw_is_pending(const struct envme_ctrl *ctrl);
+struct envme_status envme_fw_log(const struct envme_log_req *req, void *buf);
+
+/* ---- selftest.c ------------------------------------------------------------- */
+
+void envme_selftest_init(struct envme_ctrl *ctrl);
+void envme_selftest_stop(struct envme_ctrl *ctrl);
+void envme_selftest_leave(struct envme_ctrl *ctrl);
+void envme_selftest_fini(struct envme_ctrl *ctrl);
+size_t envme_selftest_log_size(const struct envme_log_req *req);
+struct envme_status envme_selftest_log(const struct envme_log_req *req,
+                                       void *buf);
+/* EDSTT */
+uint16_t envme_selftest_minutes(const struct envme_ctrl *ctrl);
+/* A namespace (FFFFFFFFh: all) is formatted, everything is sanitized: what
+ * tests it ends. */
+void envme_selftest_format(struct envme_subsys *s, uint32_t nsid);
+void envme_selftest_sanitize(struct envme_subsys *s);
+/* Tests fail at this segment, 1 to 9, until it is 0 again. */
+void envme_selftest_fail_at(struct envme_ctrl *ctrl, unsigned seg);
+
+/* ---- sanitize.c ------------------------------------------------------------- */
+
+/* A controller joins, leaves its subsystem. */
+void envme_sanitize_join(struct envme_ctrl *ctrl);
+void envme_sanitize_leave(struct envme_ctrl *ctrl);
+size_t envme_sanitize_log_size(const struct envme_log_req *req);
+struct envme_status envme_sanitize_log(const struct envme_log_req *req,
+                                       void *buf);
+uint32_t envme_sanitize_cap(const struct envme_ctrl *ctrl);
+/* Feature 17h */
+struct envme_status envme_sanitize_config_set(struct envme_cmd *cmd,
+                                              struct envme_ns *ns,
+                                              uint32_t *value,
+                                              const void *data, uint32_t *dw0);
+struct envme_status envme_sanitize_config_get(struct envme_cmd *cmd,
+                                              struct envme_ns *ns,
+                                              uint32_t *dw0, void *data);
+void envme_sanitize_config_restore(struct envme_ctrl *ctrl,
+                                   struct envme_ns *ns, uint32_t value,
+                                   const void *data);
+/* The operation that runs, or the next one, fails at its next request. */
+void envme_sanitize_fail_next(struct envme_subsys *s);
+
+/* ---- telemetry.c ------------------------------------------------------------ */
+
+void envme_telemetry_init(struct envme_ctrl *ctrl);
+void envme_telemetry_fini(struct envme_ctrl *ctrl);
+size_t envme_telemetry_size(const struct envme_log_req *req);
+struct envme_status envme_telemetry_log(const struct envme_log_req *req,
+                                        void *buf);
+void envme_telemetry_read(const struct envme_log_req *req);
+/* Something has gone wrong that somebody will want to look into: data is
+ * captured for log page 08h, unless what was captured before is unread. */
+void envme_telemetry_report(struct envme_ctrl *ctrl, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* ---- lockdown.c -------------------------------------------------------------- */
+
+struct envme_status envme_lockdown_gate(struct envme_cmd *cmd);
+size_t envme_lockdown_log_size(const struct envme_log_req *req);
+struct envme_status envme_lockdown_log(const struct envme_log_req *req,
+                                       void *buf);
 
 /* ---- lists of what there is: effects.c ------------------------------------ */
 

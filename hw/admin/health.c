@@ -64,6 +64,9 @@ void envme_health_check(struct envme_ctrl *ctrl)
             envme_event_post(ctrl, ENVME_AEN_TYPE_SMART,
                              health_info(1u << i), ENVME_LID_SMART, i);
         }
+        if (fresh & ~ENVME_SMART_CW_TTC & 1u << i) {
+            envme_telemetry_report(ctrl, "critical warning, bit %u", i);
+        }
     }
 }
 

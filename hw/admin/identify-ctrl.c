@@ -8,6 +8,8 @@
 #include "envme/id-ctrl.h"
 #include "hw/admin/admin.h"
 
+#include "hw/ns/capacity.h"
+
 /* log2 of the entry sizes, the least and the most. */
 #define IDENTIFY_SQES 0x66
 #define IDENTIFY_CQES 0x44
@@ -50,6 +52,10 @@ static uint8_t identify_lpa(const struct envme_ctrl *ctrl)
         envme_admin_log(ctrl, ENVME_LID_MI_EFFECTS)) {
         lpa |= ENVME_LPA_MLPS;
     }
+    if (envme_admin_log(ctrl, ENVME_LID_TELEMETRY_HOST) &&
+        envme_admin_log(ctrl, ENVME_LID_TELEMETRY_CTRL)) {
+        lpa |= ENVME_LPA_TS;
+    }
     return lpa;
 }
 
@@ -69,6 +75,7 @@ static void identify_limits(const struct envme_ctrl *ctrl,
     id->cqes = IDENTIFY_CQES;
     id->maxcmd = le16(ENVME_MIN(p->mqes + 1u, 65535u));
     id->nn = le32(ctrl->subsys->nn);
+    id->maxcna = le32(ctrl->subsys->maxcna);
     id->awun = le16(p->awun);
     id->awupf = le16(p->awupf);
     /* A fused pair may be as long as an atomic write. */
@@ -79,6 +86,18 @@ static void identify_limits(const struct envme_ctrl *ctrl,
     if (ctrl->fuses) {
         id->fuses = le16(ENVME_FUSES_FCWS);
         id->acwu = le16(p->awun);
+    }
+}
+
+static void identify_capacity(const struct envme_ctrl *ctrl,
+                              struct envme_id_ctrl *id)
+{
+    uint64_t total = envme_capacity_total(ctrl->subsys);
+    uint64_t unused = envme_capacity_unused(ctrl->subsys);
+
+    for (unsigned i = 0; i < 8; i++) {
+        id->tnvmcap[i] = total >> (8 * i);
+        id->unvmcap[i] = unused >> (8 * i);
     }
 }
 
@@ -93,19 +112,29 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
     id->ssvid = le16(p->ssvid);
     identify_text(id->sn, sizeof(id->sn), p->serial);
     identify_text(id->mn, sizeof(id->mn), p->model);
-    identify_text(id->fr, sizeof(id->fr), p->firmware);
+    envme_fw_revision(ctrl, id->fr);
     memcpy(id->ieee, p->ieee, sizeof(id->ieee));
     id->cmic = ctrl->subsys->single ? 0 : ENVME_CMIC_MCTRS;
     id->cntlid = le16(ctrl->cntlid);
     id->ver = le32(ctrl->vs);
-    /* Of those that a host turns on one by one; SMART's have no bit here. */
-    id->oaes = le32(ENVME_ADMIN_AEC & ~ENVME_FEAT_AEC_SHCW);
+    /* Of those that a host turns on one by one; SMART's and telemetry's
+     * have no bit here. */
+    id->oaes = le32(ENVME_ADMIN_AEC & ~(ENVME_FEAT_AEC_SHCW |
+                                         ENVME_FEAT_AEC_TLN));
     id->ctratt = le32((p->ctratt_mem ? ENVME_CTRATT_MEM : 0) |
-                       ENVME_CTRATT_ELBAS);
+                      (ctrl->tables->cns[ENVME_CNS_NS_GRANULARITY].there ?
+                       ENVME_CTRATT_NG : 0) | ENVME_CTRATT_ELBAS);
     id->cntrltype = ENVME_CNTRLTYPE_IO;
     id->oacs = le16(envme_admin_caps(ctrl->tables->admin));
-    /* One slot, which cannot be written. */
-    id->frmw = ENVME_FRMW_FFSRO | FIELD_SET(ENVME_FRMW_NOFS, 1);
+    id->frmw = envme_fw_frmw(ctrl);
+    id->edstt = le16(envme_selftest_minutes(ctrl));
+    id->fwug = p->fwug;
+    id->sanicap = le32(envme_sanitize_cap(ctrl));
+    id->mtfa = le16(1);         /* 100 ms */
+    if (ctrl->tables->admin[ENVME_ADM_FORMAT].run) {
+        /* Each namespace by itself, and all by FFFFFFFFh. */
+        id->fna = ENVME_FNA_CRYES;
+    }
     id->lpa = identify_lpa(ctrl);
     id->oncs = le16(identify_oncs(ctrl));
     /* Flush takes NSID FFFFFFFFh. Whether there is a volatile cache is for
@@ -114,6 +143,8 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
     id->sgls = le32(FIELD_SET(ENVME_SGLS_SGLS, ENVME_SGLS_SGLS_BYTE) |
                     ENVME_SGLS_SBBDS | ENVME_SGLS_MPTRSGL);
     identify_limits(ctrl, id);
+    identify_capacity(ctrl, id);
+    id->nwpc = envme_admin_nwpc(ctrl);
     memcpy(id->subnqn, ctrl->subsys->nqn, sizeof(ctrl->subsys->nqn));
     return ENVME_ST(SUCCESS);
 }

@@ -7,19 +7,26 @@
 #include "hw/admin/admin.h"
 #include "hw/ctrl/feature.h"
 
+#include "hw/ns/capacity.h"
+
 /* ---- which namespace ------------------------------------------------------ */
 
 static struct envme_status identify_nsid(struct envme_cmd *cmd)
 {
     uint32_t nsid = envme_cmd_nsid(cmd);
 
-    /* FFFFFFFFh asks for what all have in common, for whoever is going to
-     * create one: nobody can. */
     if (nsid == 0 || nsid > cmd->ctrl->subsys->nn) {
         return envme_cmd_fail(cmd, ENVME_ST(INVALID_NS),
                               offsetof(struct envme_sqe, nsid));
     }
     return ENVME_ST(SUCCESS);
+}
+
+/* NSID FFFFFFFFh, where namespaces can be created. */
+static bool identify_wants_common(const struct envme_cmd *cmd)
+{
+    return envme_cmd_nsid(cmd) == UINT32_MAX &&
+           cmd->ctrl->tables->admin[ENVME_ADM_NS_MGMT].run;
 }
 
 static struct envme_status identify_csi(struct envme_cmd *cmd,
@@ -62,14 +69,21 @@ static uint8_t identify_dlfeat(const struct envme_ns *ns)
            (ns->geo.discard ? ENVME_DLFEAT_WZDS : 0);
 }
 
+static uint8_t identify_fpi(const struct envme_ns *ns)
+{
+    return envme_tables.admin[ENVME_ADM_FORMAT].run ?
+           ENVME_FPI_FPII | FIELD_SET(ENVME_FPI_PER,
+                                      envme_admin_format_left(ns)) : 0;
+}
+
 static uint8_t identify_nsattr(const struct envme_ns *ns)
 {
     return ns->read_only ? ENVME_NSATTR_CWP : 0;
 }
 
 /* Without LBAFEE a host knows of 16 formats. */
-static unsigned identify_nformats(const struct envme_ctrl *ctrl,
-                                  const struct envme_ns *ns)
+unsigned envme_admin_nformats(const struct envme_ctrl *ctrl,
+                              const struct envme_ns *ns)
 {
     bool all = FIELD_GET(ENVME_HBS_LBAFEE,
                          envme_feature_value(ctrl, ENVME_FID_HOST_BEHAVIOR,
@@ -82,7 +96,7 @@ static unsigned identify_nformats(const struct envme_ctrl *ctrl,
 static void identify_formats(const struct envme_ctrl *ctrl,
                              const struct envme_ns *ns, struct envme_id_ns *id)
 {
-    unsigned n = identify_nformats(ctrl, ns);
+    unsigned n = envme_admin_nformats(ctrl, ns);
     bool md = false, pi = false;
 
     id->nlbaf = n - 1;
@@ -122,7 +136,7 @@ static void identify_ns(const struct envme_ctrl *ctrl,
                         const struct envme_ns *ns, struct envme_id_ns *id)
 {
     uint64_t nsze = ns->nsze;
-    uint64_t bytes = nsze * ((1ull << ns->lbads) + ns->ms);
+    uint64_t bytes = ns->geo.size;
 
     id->nsze = id->ncap = id->nuse = le64(nsze);
     if (ns->be->ops->is_hole) {
@@ -141,6 +155,7 @@ static void identify_ns(const struct envme_ctrl *ctrl,
     id->msrc = ns->params.msrc;
     id->nmic = ns->params.shared ? ENVME_NMIC_SHRNS : 0;
     id->dlfeat = identify_dlfeat(ns);
+    id->fpi = identify_fpi(ns);
     for (unsigned i = 0; i < 8; i++) {
         id->nvmcap[i] = bytes >> (8 * i);
         id->eui64[i] = ns->params.eui64 >> (8 * (7 - i));
@@ -149,12 +164,31 @@ static void identify_ns(const struct envme_ctrl *ctrl,
     memcpy(id->nguid, ns->params.nguid, sizeof(id->nguid));
 }
 
+/* What all namespaces that are going to be created have in common. */
+static void identify_common(const struct envme_ctrl *ctrl,
+                            struct envme_id_ns *id)
+{
+    struct envme_ns *model = envme_capacity_model(ctrl->subsys);
+
+    identify_ns(ctrl, model, id);
+    id->nsze = id->ncap = id->nuse = le64(0);
+    id->flbas = 0;
+    id->nmic = ENVME_NMIC_SHRNS;
+    memset(id->nvmcap, 0, sizeof(id->nvmcap));
+    envme_ns_free(model);
+}
+
 /* CNS 00h; zeroes for an NSID that is not active here. */
 struct envme_status envme_cns_ns(struct envme_cmd *cmd, void *buf)
 {
-    struct envme_status st = identify_nsid(cmd);
+    struct envme_status st = ENVME_ST(SUCCESS);
     const struct envme_ns *ns = envme_ctrl_ns(cmd->ctrl, envme_cmd_nsid(cmd));
 
+    if (identify_wants_common(cmd)) {
+        identify_common(cmd->ctrl, buf);
+        return st;
+    }
+    st = identify_nsid(cmd);
     if (envme_st_ok(st) && ns) {
         identify_ns(cmd->ctrl, ns, buf);
     }
@@ -178,11 +212,20 @@ struct envme_status envme_cns_alloc_ns(struct envme_cmd *cmd, void *buf)
 struct envme_status envme_cns_cs_ns(struct envme_cmd *cmd, void *buf)
 {
     struct envme_ns *ns = envme_ctrl_ns(cmd->ctrl, envme_cmd_nsid(cmd));
-    struct envme_status st = identify_nsid(cmd);
+    bool common = identify_wants_common(cmd);
+    struct envme_status st = common ? ENVME_ST(SUCCESS) : identify_nsid(cmd);
     const struct envme_iocs *iocs = NULL;
 
     if (envme_st_ok(st)) {
         st = identify_csi(cmd, &iocs);
+    }
+    if (envme_st_ok(st) && common) {
+        struct envme_ns *model = envme_capacity_model(cmd->ctrl->subsys);
+
+        if (iocs->identify_ns) {
+            iocs->identify_ns(cmd->ctrl, model, buf);
+        }
+        envme_ns_free(model);
     }
     if (envme_st_err(st) || !ns) {
         return st;
@@ -213,7 +256,7 @@ static struct envme_status identify_format(struct envme_cmd *cmd,
     for (uint32_t nsid = 1; nsid <= s->nn && !*ns; nsid++) {
         *ns = s->ns[nsid];
     }
-    if (!*ns || *format >= identify_nformats(cmd->ctrl, *ns)) {
+    if (!*ns || *format >= envme_admin_nformats(cmd->ctrl, *ns)) {
         return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
                               offsetof(struct envme_sqe, cdw11));
     }
@@ -266,6 +309,7 @@ struct envme_status envme_cns_ns_indep(struct envme_cmd *cmd, void *buf)
     }
     id->nmic = ns->params.shared ? ENVME_NMIC_SHRNS : 0;
     id->nsattr = identify_nsattr(ns);
+    id->fpi = identify_fpi(ns);
     id->nstat = ENVME_NSTAT_NRDY;
     return st;
 }

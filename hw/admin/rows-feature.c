@@ -483,10 +483,23 @@ const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS] = {
         .set = feat_set_timestamp, .get = feat_get_timestamp,
     },
     {
+        .name = "sanitize-config", .spec = "Base 2.1, 5.1.25",
+        .fid = ENVME_FID_SANITIZE_CONFIG, .scope = ENVME_FEAT_SUBSYS,
+        .saveable = true, .changeable = true,
+        .set = envme_sanitize_config_set, .get = envme_sanitize_config_get,
+        .restore = envme_sanitize_config_restore,
+    },
+    {
         .name = "host-behavior-support", .spec = "Base 2.1, 5.1.25.1",
         .fid = ENVME_FID_HOST_BEHAVIOR, .scope = ENVME_FEAT_CTRL,
         .changeable = true,
         .data_len = sizeof(struct envme_feat_host_behavior),
         .set = feat_set_behavior, .get = feat_get_behavior,
+    },
+    {
+        .name = "namespace-write-protect", .spec = "Base 2.1, 5.1.25.1.32",
+        .fid = ENVME_FID_WRITE_PROTECT, .scope = ENVME_FEAT_NS,
+        .changeable = true, .reset = envme_feat_reset_protect,
+        .set = envme_feat_set_protect, .get = envme_feat_get_protect,
     },
 };

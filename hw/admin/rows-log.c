@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Log pages: Base 2.1, 5.1.12.1. */
-#include <string.h>
-
 #include "hw/admin/admin.h"
 
 #include "envme/id.h"
@@ -28,18 +26,6 @@ static size_t log_fw_size(const struct envme_log_req *req)
 {
     (void)req;
     return sizeof(struct envme_log_fw);
-}
-
-/* One slot, which is active. */
-static struct envme_status log_fw(const struct envme_log_req *req, void *buf)
-{
-    const char *fr = req->cmd->ctrl->params.firmware;
-    struct envme_log_fw *log = buf;
-
-    log->afi = FIELD_SET(ENVME_AFI_CAFSL, 1);
-    memset(log->frs[0], ' ', sizeof(log->frs[0]));
-    memcpy(log->frs[0], fr, strnlen(fr, sizeof(log->frs[0])));
-    return ENVME_ST(SUCCESS);
 }
 
 /* ---- 04h Changed Attached Namespace List ---------------------------------------- */
@@ -92,8 +78,9 @@ const struct envme_log_row envme_log_rows[ENVME_ADMIN_LOGS] = {
     },
     {
         .name = "fw-log", .spec = "Base 2.1, 5.1.12.1.4",
-        .lid = ENVME_LID_FW_SLOT, .scope = ENVME_LOG_CTRL,
-        .size = log_fw_size, .fill = log_fw,
+        .lid = ENVME_LID_FW_SLOT, .scope = ENVME_LOG_SUBSYS,
+        .size = log_fw_size, .fill = envme_fw_log,
+        .clears = 1 << ENVME_AEN_TYPE_NOTICE,
     },
     {
         .name = "changed-ns-list-log", .spec = "Base 2.1, 5.1.12.1.5",
@@ -106,6 +93,35 @@ const struct envme_log_row envme_log_rows[ENVME_ADMIN_LOGS] = {
         .name = "effects-log", .spec = "Base 2.1, 5.1.12.1.6",
         .lid = ENVME_LID_EFFECTS, .scope = ENVME_LOG_CTRL,
         .size = envme_log_effects_size, .fill = envme_log_effects,
+    },
+    {
+        .name = "self-test-log", .spec = "Base 2.1, 5.1.12.1.7",
+        .lid = ENVME_LID_SELF_TEST, .scope = ENVME_LOG_CTRL,
+        .size = envme_selftest_log_size, .fill = envme_selftest_log,
+    },
+    {
+        .name = "telemetry-log", .spec = "Base 2.1, 5.1.12.1.8",
+        .lid = ENVME_LID_TELEMETRY_HOST, .scope = ENVME_LOG_CTRL,
+        .size = envme_telemetry_size, .fill = envme_telemetry_log,
+    },
+    {
+        .name = "telemetry-log --controller-init",
+        .spec = "Base 2.1, 5.1.12.1.9",
+        .lid = ENVME_LID_TELEMETRY_CTRL, .scope = ENVME_LOG_CTRL,
+        .size = envme_telemetry_size, .fill = envme_telemetry_log,
+        .clears = 1 << ENVME_AEN_TYPE_NOTICE,
+        .read_done = envme_telemetry_read,
+    },
+    {
+        .name = "lockdown-log", .spec = "Base 2.1, 5.1.12.1.20",
+        .lid = ENVME_LID_LOCKDOWN, .scope = ENVME_LOG_SUBSYS,
+        .size = envme_lockdown_log_size, .fill = envme_lockdown_log,
+    },
+    {
+        .name = "sanitize-log", .spec = "Base 2.1, 5.1.12.1.33",
+        .lid = ENVME_LID_SANITIZE, .scope = ENVME_LOG_SUBSYS,
+        .size = envme_sanitize_log_size, .fill = envme_sanitize_log,
+        .clears = 1 << ENVME_AEN_TYPE_IOCS,
     },
     {
         .name = "fid-support-effects-log", .spec = "Base 2.1, 5.1.12.1",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The Admin opcodes, and the table of tables. */
 #include "hw/admin/admin.h"
+#include "hw/admin/shared.h"
 
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/feature.h"
@@ -13,14 +14,16 @@ static const struct envme_row admin_rows[256] = {
         .name = "delete-sq", .spec = "Base 2.1, 5.2.4",
         .run = envme_admin_delete_sq,
         .effects = ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_NO_SGL,
+        .gate = ENVME_GATE_NO_SGL |
+                ENVME_GATE_IN_SANITIZE,
         .cdw = { ENVME_DELETE_SQ_QID },
     },
     [ENVME_ADM_CREATE_SQ] = {
         .name = "create-sq", .spec = "Base 2.1, 5.2.2",
         .run = envme_admin_create_sq,
         .effects = ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_PARK | ENVME_GATE_NO_SGL | ENVME_GATE_NO_DATA,
+        .gate = ENVME_GATE_PARK | ENVME_GATE_NO_SGL | ENVME_GATE_NO_DATA |
+                ENVME_GATE_IN_SANITIZE,
         .cdw = { CDW_ALL,
                  ENVME_CREATE_SQ_PC | ENVME_CREATE_SQ_QPRIO |
                  ENVME_CREATE_SQ_CQID, ENVME_CREATE_SQ_NVMSETID },
@@ -29,7 +32,8 @@ static const struct envme_row admin_rows[256] = {
         .name = "get-log", .spec = "Base 2.1, 5.1.12",
         .run = envme_logpage_get, .len = envme_logpage_len,
         .effects = ENVME_EFF_CSP_NS | ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL |
+                ENVME_GATE_IN_SANITIZE,
         .cdw = { ENVME_GETLOG_LID | ENVME_GETLOG_LSP | ENVME_GETLOG_RAE |
                  ENVME_GETLOG_NUMDL, CDW_ALL, CDW_ALL, CDW_ALL,
                  ENVME_GETLOG_UIDX | ENVME_GETLOG_OT | ENVME_GETLOG_CSI },
@@ -38,14 +42,16 @@ static const struct envme_row admin_rows[256] = {
         .name = "delete-cq", .spec = "Base 2.1, 5.2.3",
         .run = envme_admin_delete_cq,
         .effects = ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_PARK | ENVME_GATE_NO_SGL,
+        .gate = ENVME_GATE_PARK | ENVME_GATE_NO_SGL |
+                ENVME_GATE_IN_SANITIZE,
         .cdw = { ENVME_DELETE_CQ_QID },
     },
     [ENVME_ADM_CREATE_CQ] = {
         .name = "create-cq", .spec = "Base 2.1, 5.2.1",
         .run = envme_admin_create_cq,
         .effects = ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_PARK | ENVME_GATE_NO_SGL | ENVME_GATE_NO_DATA,
+        .gate = ENVME_GATE_PARK | ENVME_GATE_NO_SGL | ENVME_GATE_NO_DATA |
+                ENVME_GATE_IN_SANITIZE,
         .cdw = { CDW_ALL, ENVME_CREATE_CQ_PC | ENVME_CREATE_CQ_IEN |
                  ENVME_CREATE_CQ_IV },
     },
@@ -53,7 +59,8 @@ static const struct envme_row admin_rows[256] = {
         .name = "identify", .spec = "Base 2.1, 5.1.13",
         .run = envme_identify, .len = envme_identify_len,
         .effects = ENVME_EFF_CSP_NS | ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL |
+                ENVME_GATE_IN_SANITIZE,
         .cdw = { ENVME_IDENTIFY_CNS | ENVME_IDENTIFY_CNTID,
                  ENVME_IDENTIFY_CNSSID | ENVME_IDENTIFY_CSI, 0, 0,
                  ENVME_IDENTIFY_UIDX },
@@ -62,14 +69,16 @@ static const struct envme_row admin_rows[256] = {
         .name = "abort", .spec = "Base 2.1, 5.1.1",
         .run = envme_admin_abort,
         .effects = ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_NO_SGL,
+        .gate = ENVME_GATE_NO_SGL |
+                ENVME_GATE_IN_SANITIZE,
         .cdw = { ENVME_ABORT_SQID | ENVME_ABORT_CID },
     },
     [ENVME_ADM_SET_FEATURES] = {
         .name = "set-feature", .spec = "Base 2.1, 5.1.25",
         .run = envme_feature_set, .len = envme_feature_len,
         .effects = ENVME_EFF_CSP_NS | ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL |
+                ENVME_GATE_IN_SANITIZE,
         .cdw = { ENVME_FEAT_FID | ENVME_FEAT_SV, CDW_ALL, CDW_ALL, CDW_ALL,
                  ENVME_FEAT_UIDX, CDW_ALL },
     },
@@ -77,7 +86,8 @@ static const struct envme_row admin_rows[256] = {
         .name = "get-feature", .spec = "Base 2.1, 5.1.11",
         .run = envme_feature_get, .len = envme_feature_len,
         .effects = ENVME_EFF_CSP_NS | ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL |
+                ENVME_GATE_IN_SANITIZE,
         .cdw = { ENVME_FEAT_FID | ENVME_FEAT_SEL, CDW_ALL, CDW_ALL, CDW_ALL,
                  ENVME_FEAT_UIDX, CDW_ALL },
     },
@@ -85,7 +95,106 @@ static const struct envme_row admin_rows[256] = {
         .name = "async-event-request", .spec = "Base 2.1, 5.1.2",
         .run = envme_event_park,
         .effects = ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_NO_SLOT | ENVME_GATE_NO_SGL,
+        .gate = ENVME_GATE_NO_SLOT | ENVME_GATE_NO_SGL |
+                ENVME_GATE_IN_SANITIZE,
+    },
+    [ENVME_ADM_FW_COMMIT] = {
+        .name = "fw-commit", .spec = "Base 2.1, 5.1.8",
+        .run = envme_admin_fw_commit,
+        .effects = ENVME_EFF_CCC | ENVME_EFF_CSP_SUBSYS,
+        .gate = ENVME_GATE_NO_SGL,
+        .cap = ENVME_OACS_FWDS,
+        .cdw = { ENVME_FWCOMMIT_FS | ENVME_FWCOMMIT_CA |
+                 ENVME_FWCOMMIT_BPID },
+    },
+    [ENVME_ADM_FW_DOWNLOAD] = {
+        .name = "fw-download", .spec = "Base 2.1, 5.1.9",
+        .run = envme_admin_fw_download, .len = envme_admin_fw_len,
+        .effects = ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_NO_SGL,
+        .cap = ENVME_OACS_FWDS,
+    },
+    [ENVME_ADM_SELF_TEST] = {
+        .name = "device-self-test", .spec = "Base 2.1, 5.1.5",
+        .run = envme_admin_selftest,
+        .effects = ENVME_EFF_CSP_NS | ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
+        .cap = ENVME_OACS_DSTS,
+        .cdw = { ENVME_SELFTEST_STC },
+    },
+    [ENVME_ADM_SANITIZE] = {
+        .name = "sanitize", .spec = "Base 2.1, 5.1.22",
+        .run = envme_admin_sanitize,
+        .effects = ENVME_EFF_LBCC | ENVME_EFF_CSE_ANY | ENVME_EFF_CSP_SUBSYS,
+        .gate = ENVME_GATE_NO_SGL | ENVME_GATE_IN_SANITIZE,
+        .cdw = { ENVME_SANITIZE_SANACT | ENVME_SANITIZE_AUSE |
+                 ENVME_SANITIZE_OWPASS | ENVME_SANITIZE_OIPBP |
+                 ENVME_SANITIZE_NDAS },
+    },
+    [ENVME_ADM_LOCKDOWN] = {
+        .name = "lockdown", .spec = "Base 2.1, 5.1.15",
+        .run = envme_admin_lockdown,
+        .effects = ENVME_EFF_CCC | ENVME_EFF_CSP_SUBSYS,
+        .gate = ENVME_GATE_NO_SGL,
+        .cap = ENVME_OACS_CFLS,
+        .cdw = { ENVME_LOCKDOWN_SCP | ENVME_LOCKDOWN_PRHBT |
+                 ENVME_LOCKDOWN_IFC | ENVME_LOCKDOWN_OFI },
+    },
+    [ENVME_ADM_DIRECTIVE_SEND] = {
+        .name = "dir-send", .spec = "Base 2.1, 5.1.7",
+        .run = envme_admin_directive_send, .len = envme_admin_directive_len,
+        .effects = ENVME_EFF_CSP_NS,
+        .gate = ENVME_GATE_NS_OR_ALL | ENVME_GATE_NO_SGL |
+                ENVME_GATE_NO_DATA,
+        .cap = ENVME_OACS_DIRS,
+    },
+    [ENVME_ADM_DIRECTIVE_RECV] = {
+        .name = "dir-receive", .spec = "Base 2.1, 5.1.6",
+        .run = envme_admin_directive_recv, .len = envme_admin_directive_len,
+        .effects = ENVME_EFF_CSP_NS,
+        .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_NO_SGL,
+        .cap = ENVME_OACS_DIRS,
+    },
+    [ENVME_ADM_SECURITY_SEND] = {
+        .name = "security-send", .spec = "Base 2.1, 5.1.24",
+        .run = envme_admin_security_send, .len = envme_admin_security_len,
+        .effects = ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_NO_SGL | ENVME_GATE_NO_DATA,
+        .cap = ENVME_OACS_SSRS,
+    },
+    [ENVME_ADM_SECURITY_RECV] = {
+        .name = "security-recv", .spec = "Base 2.1, 5.1.23",
+        .run = envme_admin_security_recv, .len = envme_admin_security_len,
+        .effects = ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_NO_SGL,
+        .cap = ENVME_OACS_SSRS,
+    },
+    [ENVME_ADM_NS_MGMT] = {
+        .name = "create-ns", .spec = "Base 2.1, 5.1.21",
+        .run = envme_admin_ns_mgmt, .len = envme_admin_ns_mgmt_len,
+        .effects = ENVME_EFF_NCC | ENVME_EFF_NIC | ENVME_EFF_CSP_NS |
+                   ENVME_EFF_CSP_SUBSYS,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
+        .cap = ENVME_OACS_NMS,
+        .cdw = { ENVME_NSMGMT_SEL, ENVME_NSMGMT_CSI },
+    },
+    [ENVME_ADM_FORMAT] = {
+        .name = "format", .spec = "Base 2.1, 5.1.10",
+        .run = envme_admin_format,
+        .effects = ENVME_EFF_LBCC | ENVME_EFF_NCC | ENVME_EFF_CSE_NS |
+                   ENVME_EFF_CSP_NS,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
+        .cap = ENVME_OACS_FNVMS,
+        .cdw = { ENVME_FORMAT_LBAFL | ENVME_FORMAT_MSET | ENVME_FORMAT_PI |
+                 ENVME_FORMAT_PIL | ENVME_FORMAT_SES | ENVME_FORMAT_LBAFU },
+    },
+    [ENVME_ADM_NS_ATTACH] = {
+        .name = "attach-ns", .spec = "Base 2.1, 5.1.20",
+        .run = envme_admin_ns_attach, .len = envme_admin_ns_attach_len,
+        .effects = ENVME_EFF_NIC | ENVME_EFF_CSP_NS | ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
+        .cap = ENVME_OACS_NMS,
+        .cdw = { ENVME_NSATTACH_SEL },
     },
     [ENVME_ADM_DBBUF] = {
         .name = "doorbell-buffer-config", .spec = "Base 2.1, 5.3.1",
@@ -124,7 +233,9 @@ static void admin_reset(struct envme_ctrl *ctrl)
     a->ts_set = false;
     /* Events are forgotten at a reset, conditions are not. */
     a->warned = 0;
+    envme_sanitize_config_restore(ctrl, NULL, 0, NULL);
     admin_reset_caches(ctrl);
+    envme_fw_reset(ctrl);
 }
 
 static void admin_init(struct envme_ctrl *ctrl)
@@ -134,10 +245,30 @@ static void admin_init(struct envme_ctrl *ctrl)
     ctrl->admin = a;
     a->made_at = a->sampled_at = a->ts_at = envme_now(ctrl);
     envme_admin_keep_init(ctrl);
+    envme_shared_init(ctrl);
+    envme_selftest_init(ctrl);
+    envme_sanitize_join(ctrl);
+    envme_telemetry_init(ctrl);
+}
+
+static void admin_stop(struct envme_ctrl *ctrl)
+{
+    envme_fw_stop(ctrl);
+    envme_selftest_stop(ctrl);
+}
+
+static void admin_leave(struct envme_ctrl *ctrl)
+{
+    envme_selftest_leave(ctrl);
+    envme_sanitize_leave(ctrl);
+    envme_admin_keep_leave(ctrl);
 }
 
 static void admin_fini(struct envme_ctrl *ctrl)
 {
+    envme_fw_fini(ctrl);
+    envme_selftest_fini(ctrl);
+    envme_telemetry_fini(ctrl);
     g_free(ctrl->admin);
     ctrl->admin = NULL;
 }
@@ -153,6 +284,7 @@ static const struct envme_iocs *const admin_iocs[] = {
 
 const struct envme_tables envme_tables = {
     .admin = admin_rows,
+    .admin_gate = envme_lockdown_gate,
     .cns = envme_cns_rows,
     .feat = envme_feat_rows,
     .nfeat = ENVME_ADMIN_FEATS,
@@ -163,8 +295,9 @@ const struct envme_tables envme_tables = {
     .ctrl_init = admin_init,
     .ctrl_reset = admin_reset,
     .ctrl_start = envme_admin_keep_start,
+    .ctrl_stop = admin_stop,
     .ctrl_shutdown = envme_admin_keep_shutdown,
-    .ctrl_leave = envme_admin_keep_leave,
+    .ctrl_leave = admin_leave,
     .ctrl_fini = admin_fini,
 };
 

@@ -127,6 +127,13 @@ static struct envme_status cmd_gates(struct envme_cmd *cmd)
         row = &cmd->ctrl->tables->admin[cmd->sqe.opc];
         cmd->row = row->run ? row : NULL;
         st = cmd->row ? ENVME_ST(SUCCESS) : ENVME_ST(INVALID_OPCODE);
+        if (cmd->row && cmd->ctrl->tables->admin_gate) {
+            struct envme_status gate = cmd->ctrl->tables->admin_gate(cmd);
+
+            if (envme_st_err(gate)) {
+                return gate;
+            }
+        }
     } else {
         st = cmd_find_io_row(cmd);
     }
@@ -317,6 +324,7 @@ static void cmd_begin(struct envme_cmd *cmd)
     cmd->dw0 = cmd->dw1 = 0;
     cmd->err_loc = UINT16_MAX;
     cmd->err_lba = 0;
+    cmd->err_info = 0;
     cmd->moved = cmd->paused = cmd->io_pending = false;
     cmd->cont = NULL;
     cmd->loop = NULL;
@@ -738,7 +746,8 @@ void envme_cmd_cancel(struct envme_cmd *cmd)
     struct envme_backend *be;
 
     if (cmd->moved) {
-        return;                 /* lane 0 has it */
+        /* Lane 0 has it, and what it waits for ends by itself. */
+        return;
     }
     if (cmd->unwait) {
         cmd->unwait(cmd);

@@ -57,9 +57,38 @@ static void ctrl_ns_changed(void *opaque, uint32_t nsid)
     envme_event_ns_changed(opaque, nsid);
 }
 
+static void ctrl_ns_deleted(void *opaque, uint32_t nsid)
+{
+    envme_feature_forget_ns(opaque, nsid);
+}
+
+struct ctrl_drain {
+    void (*done)(void *arg);
+    void *arg;
+};
+
+static void ctrl_drained(struct envme_ctrl *ctrl, void *arg)
+{
+    struct ctrl_drain *d = arg;
+
+    envme_resume(ctrl);
+    d->done(d->arg);
+    g_free(d);
+}
+
+static void ctrl_drain(void *opaque, void (*done)(void *arg), void *arg)
+{
+    struct ctrl_drain *d = g_new(struct ctrl_drain, 1);
+
+    *d = (struct ctrl_drain){ .done = done, .arg = arg };
+    envme_pause(opaque, true, NULL, ctrl_drained, d);
+}
+
 static const struct envme_subsys_ctrl_ops ctrl_subsys_ops = {
     .set_ns = ctrl_set_ns,
     .ns_changed = ctrl_ns_changed,
+    .ns_deleted = ctrl_ns_deleted,
+    .drain = ctrl_drain,
     .nssr = envme_life_subsys_reset,
 };
 
@@ -186,7 +215,8 @@ void envme_ctrl_leave(struct envme_ctrl *ctrl)
 
 void envme_ctrl_free(struct envme_ctrl *ctrl)
 {
-    assert(envme_ctrl_idle(ctrl) && g_queue_is_empty(&ctrl->pauses));
+    assert(envme_ctrl_idle(ctrl) && g_queue_is_empty(&ctrl->pauses) &&
+           !ctrl->waits);
     if (ctrl->tables->ctrl_fini) {
         ctrl->tables->ctrl_fini(ctrl);
     }

@@ -60,6 +60,10 @@ struct envme_ctrl_params {
     uint32_t max_inflight;      /* per lane, commands at once */
     bool wrr;                   /* offer weighted round robin */
     bool ctratt_mem;            /* MDTS leaves metadata out */
+    uint8_t fw_slots;           /* firmware slots, 1 .. 7 */
+    bool fw_slot1_ro;           /* the first one cannot be written */
+    uint8_t fwug;               /* FWUG: 4 KiB; 0, 255: a dword will do */
+    bool sanitize_ndi;          /* SANICAP.NDI: sanitize always deallocates */
 };
 
 /* ---- doorbells ------------------------------------------------------- */
@@ -194,6 +198,7 @@ struct envme_cmd {
     uint32_t dw0, dw1;          /* completion DW0, DW1 */
     uint16_t err_loc;           /* error log: parameter error location */
     uint64_t err_lba;
+    uint64_t err_info;          /* command specific information */
     uint64_t t_start;           /* ns */
     struct envme_bio bio;
     struct envme_ns *io_ns;     /* whose backend has bio */
@@ -338,6 +343,7 @@ struct envme_ctrl {
     _Atomic bool bme;           /* Bus Master Enable */
     GQueue idle_waiters;        /* see envme_ctrl_reset() */
     unsigned flushes;           /* of a shutdown, under way */
+    unsigned background;        /* requests of no command; see life.h */
     _Atomic unsigned nmapped;   /* who holds or touches host memory */
 
     /* Queues: arrays grow with the highest identifier that exists. Lane 0
@@ -362,6 +368,7 @@ struct envme_ctrl {
     GQueue pauses;              /* struct envme_pause, the first is active */
     bool pause_active, pause_granted;
     unsigned pause_nested;      /* granted while disabled: nothing to undo */
+    GSList *waits;              /* struct envme_cmd **: envme_cmd_wait() */
 
     /* Features: [tables->nfeat], and for namespace scope [nfeat * (nn+1)]. */
     struct envme_feat_val *feat;

@@ -112,7 +112,7 @@ void envme_errlog_add(struct envme_ctrl *ctrl, const struct envme_cmd *cmd,
         .sts = le16(st.sf << 1), .pel = le16(cmd->err_loc),
         .lba = le64(cmd->err_lba), .nsid = cmd->sqe.nsid,
         .csi = cmd->ns && !cmd->is_admin ? cmd->ns->params.csi : 0,
-        .opc = cmd->sqe.opc, .lpver = 1,
+        .opc = cmd->sqe.opc, .csinfo = le64(cmd->err_info), .lpver = 1,
     };
 
     errlog_put(ctrl->errlog, &e);

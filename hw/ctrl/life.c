@@ -152,7 +152,8 @@ static void life_enable(struct envme_ctrl *ctrl)
 
 bool envme_ctrl_idle(const struct envme_ctrl *ctrl)
 {
-    return ctrl->life == ENVME_LIFE_DISABLED && !ctrl->flushes;
+    return ctrl->life == ENVME_LIFE_DISABLED && !ctrl->flushes &&
+           !ctrl->background;
 }
 
 static void life_tell_waiters(struct envme_ctrl *ctrl)
@@ -164,6 +165,17 @@ static void life_tell_waiters(struct envme_ctrl *ctrl)
         w->done(w->arg);
         g_free(w);
     }
+}
+
+void envme_life_background(struct envme_ctrl *ctrl, bool begin)
+{
+    if (begin) {
+        ctrl->background++;
+        return;
+    }
+    assert(ctrl->background);
+    ctrl->background--;
+    life_tell_waiters(ctrl);
 }
 
 static void life_disabled(struct envme_ctrl *ctrl)
@@ -215,6 +227,9 @@ static void life_disable(struct envme_ctrl *ctrl)
     envme_lane_drop(&ctrl->lane[0]);
     for (unsigned i = 1; i < ctrl->nlanes; i++) {
         envme_defer(ctrl, i, envme_lane_drop, &ctrl->lane[i]);
+    }
+    if (ctrl->tables->ctrl_stop) {
+        ctrl->tables->ctrl_stop(ctrl);
     }
     envme_pause_reset(ctrl);
 }

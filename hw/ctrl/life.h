@@ -16,6 +16,9 @@ void envme_life_cc(struct envme_ctrl *ctrl, uint32_t cc);
 void envme_life_nssr(struct envme_ctrl *ctrl);
 /* A reset goes on if nothing holds it up any more. */
 void envme_life_check(struct envme_ctrl *ctrl);
+/* A request to a backend that no command stands for begins or ends: the
+ * controller is not idle in between. */
+void envme_life_background(struct envme_ctrl *ctrl, bool begin);
 /* Its subsystem was reset: envme_subsys_ctrl_ops.nssr. */
 void envme_life_subsys_reset(void *ctrl);
 

@@ -113,6 +113,32 @@ void envme_pause_reset(struct envme_ctrl *ctrl)
         }
     }
     ctrl->pauses = keep;
+    while (ctrl->waits) {
+        envme_cmd_done(envme_cmd_wait_over(ctrl->waits->data),
+                       ENVME_ST(ABORT_REQUESTED));
+    }
+}
+
+void envme_cmd_wait(struct envme_cmd **ref)
+{
+    struct envme_cmd *cmd = *ref;
+
+    assert(!cmd->paused && cmd->lane->index == 0);
+    envme_lane_leave(cmd, ENVME_CMD_WAITING);
+    cmd->ctrl->waits = g_slist_prepend(cmd->ctrl->waits, ref);
+}
+
+struct envme_cmd *envme_cmd_wait_over(struct envme_cmd **ref)
+{
+    struct envme_cmd *cmd = *ref;
+
+    if (cmd) {
+        *ref = NULL;
+        cmd->ctrl->waits = g_slist_remove(cmd->ctrl->waits, ref);
+        cmd->state = ENVME_CMD_ENDED;
+        envme_lane_enter(cmd);
+    }
+    return cmd;
 }
 
 /* After a reset: those that no command waits for, at once. */

@@ -188,9 +188,13 @@ struct envme_tables {
      * subsys->state in here is durable before the host hears of it); it leaves
      * its subsystem, for good. Each may be NULL. */
     void (*ctrl_start)(struct envme_ctrl *ctrl);
+    /* A reset begins: commands that wait for a time are to end now. */
+    void (*ctrl_stop)(struct envme_ctrl *ctrl);
     void (*ctrl_shutdown)(struct envme_ctrl *ctrl);
     void (*ctrl_leave)(struct envme_ctrl *ctrl);
     const struct envme_row *admin;      /* [256] by opcode */
+    /* A status other than success refuses an admin command. May be NULL. */
+    struct envme_status (*admin_gate)(struct envme_cmd *cmd);
     const struct envme_cns_row *cns;    /* [256] by CNS */
     const struct envme_feat_row *feat;
     unsigned nfeat;

@@ -328,7 +328,7 @@ void envme_ns_free(struct envme_ns *ns)
     if (!ns) {
         return;
     }
-    g_assert(!ns->subsys);
+    g_assert(!ns->subsys && !ns->erase && !ns->nextents);
     g_assert(!ns->ranges.head && !atomic_load(&ns->loose));
     envme_rangeset_fini(&ns->bad);
     g_mutex_clear(&ns->lock);
@@ -346,6 +346,51 @@ bool envme_ns_refresh(struct envme_ns *ns)
     ns->geo.size = geo.size;
     atomic_store(&ns->nsze, nsze);
     atomic_store(&ns->nuse_hint, nsze);
-    atomic_store(&ns->read_only, geo.read_only);
-    return nsze != old || was_ro != geo.read_only;
+    ns->geo.read_only = geo.read_only;
+    atomic_store(&ns->read_only, geo.read_only || ns->wps);
+    return nsze != old || was_ro != ns->read_only;
+}
+
+/* ---- another format -------------------------------------------------------- */
+
+bool envme_ns_can_format(const struct envme_ns *ns, unsigned index,
+                         uint8_t pi_type)
+{
+    const struct envme_ns_lbaf *f;
+    struct envme_pi pi = { .type = pi_type };
+
+    if (index >= ns->nlbaf || pi_type > 3) {
+        return false;
+    }
+    f = &ns->lbaf[index];
+    pi.ms = f->ms;
+    pi.block = 1u << f->lbads;
+    return envme_layout_fit(ns->geo.size, f->lbads, f->ms).nsze &&
+           (!pi_type || (envme_pi_from_elbaf(&pi, f->elbaf) &&
+                         envme_pi_ok(&pi)));
+}
+
+bool envme_ns_set_format(struct envme_ns *ns, unsigned index, bool extended,
+                         uint8_t pi_type, bool pi_first)
+{
+    const struct envme_ns_lbaf *f;
+    struct envme_layout layout;
+    bool ok;
+
+    if (!envme_ns_can_format(ns, index, pi_type)) {
+        return false;
+    }
+    envme_ns_forget_bad(ns);
+    f = &ns->lbaf[index];
+    layout = envme_layout_fit(ns->geo.size, f->lbads, f->ms);
+    ns->flbas = index;
+    ns->lbads = f->lbads;
+    ns->ms = f->ms;
+    ns->extended = extended && f->ms;
+    ns->moff = layout.moff;
+    atomic_store(&ns->nsze, layout.nsze);
+    atomic_store(&ns->nuse_hint, layout.nsze);
+    ok = envme_ns_set_pi(ns, pi_type, pi_first);
+    g_assert(ok);
+    return true;
 }

@@ -20,6 +20,7 @@
 #include "hw/core/rangelock.h"
 #include "hw/core/rangeset.h"
 #include "hw/ns/backend.h"
+#include "hw/ns/pool.h"
 
 #define ENVME_MAX_LBAF 64
 
@@ -64,6 +65,7 @@ struct envme_ns_params {
 
 struct envme_subsys;
 struct envme_iocs;
+struct envme_ns_erase;          /* erase.c */
 
 struct envme_ns {
     struct envme_subsys *subsys;
@@ -108,6 +110,22 @@ struct envme_ns {
     _Atomic uint32_t nbad;
     /* Which controllers have it attached, by CNTLID. Lane 0. */
     uint64_t attached[4];
+    /* Background requests that use it; lane 0. See subsys.h. */
+    unsigned holds;
+    void (*unheld)(void *arg);
+    void *unheld_arg;
+
+    /* What it has of the subsystem's capacity (capacity.h). Lane 0. */
+    struct envme_extent *extent;
+    unsigned nextents;
+    bool made;                  /* by a host: the subsystem owns it */
+    bool leaving, gone;         /* being deleted; deleted, but not made */
+    GSList *leave_waiters;      /* subsys.c */
+    struct envme_ns_erase *erase;   /* erase.c: under way */
+    void (*erased)(void *arg);  /* subsys.c: when that is over; once */
+    void *erased_arg;
+    uint8_t wps;                /* Namespace Write Protection Config. Lane 0 */
+    bool wps_loaded;
 };
 
 /*
@@ -123,6 +141,18 @@ void envme_ns_free(struct envme_ns *ns);
  * running: what is beyond a new end fails in the backend.
  * Returns whether anything that a host can see has changed. */
 bool envme_ns_refresh(struct envme_ns *ns);
+
+/*
+ * Another of its formats; extended: metadata with the data; protection
+ * information as in envme_ns_set_pi(). What is on the medium means nothing
+ * afterwards. False, and nothing has changed, when there is no such format, it
+ * has no room for protection information, or there is none for a block. Lane
+ * 0; no I/O command uses the namespace.
+ */
+bool envme_ns_set_format(struct envme_ns *ns, unsigned index, bool extended,
+                         uint8_t pi_type, bool pi_first);
+bool envme_ns_can_format(const struct envme_ns *ns, unsigned index,
+                         uint8_t pi_type);
 
 /* Protection information of this type (0: none) for the format in use, in the
  * first or the last bytes of the metadata. False, and nothing has changed,

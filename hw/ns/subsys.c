@@ -3,6 +3,9 @@
 
 #include "hw/ns/subsys.h"
 
+#include "hw/ns/capacity.h"
+#include "hw/ns/erase.h"
+
 #define SUBSYS_NN_DEFAULT 256
 
 static bool subsys_bit(const struct envme_ns *ns, uint16_t cntlid)
@@ -40,6 +43,9 @@ struct envme_subsys *envme_subsys_new(const char *nqn, uint32_t nn,
     s->single = single;
     s->nn = nn ? nn : SUBSYS_NN_DEFAULT;
     s->ns = g_new0(struct envme_ns *, (size_t)s->nn + 1);
+    s->pool = envme_pool_new();
+    s->media = g_ptr_array_new();
+    s->unlisted = g_ptr_array_new();
     return s;
 }
 
@@ -54,6 +60,13 @@ void envme_subsys_free(struct envme_subsys *s)
     for (uint32_t i = 1; i <= s->nn; i++) {
         g_assert(!s->ns[i]);
     }
+    if (s->shared_free) {
+        s->shared_free(s->shared);
+    }
+    g_assert(!s->media->len && !s->unlisted->len);
+    g_ptr_array_free(s->unlisted, TRUE);
+    g_ptr_array_free(s->media, TRUE);
+    envme_pool_free(s->pool);
     g_free(s->ns);
     g_free(s);
 }
@@ -217,9 +230,7 @@ static void subsys_give_uuid(const struct envme_subsys *s,
                              struct envme_ns *ns)
 {
     struct envme_ns_params *p = &ns->params;
-    GChecksum *sum;
-    uint8_t digest[32], id[4];
-    gsize len = sizeof(digest);
+    uint8_t id[4];
 
     if (p->eui64 || !subsys_all_zero(p->uuid, sizeof(p->uuid)) ||
         !subsys_all_zero(p->nguid, sizeof(p->nguid))) {
@@ -228,27 +239,42 @@ static void subsys_give_uuid(const struct envme_subsys *s,
     for (unsigned i = 0; i < sizeof(id); i++) {
         id[i] = ns->nsid >> (8 * i);
     }
-    sum = g_checksum_new(G_CHECKSUM_SHA256);
+    envme_subsys_make_uuid(s, id, sizeof(id), p->uuid);
+}
+
+void envme_subsys_make_uuid(const struct envme_subsys *s, const void *id,
+                            size_t len, uint8_t uuid[16])
+{
+    GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
+    uint8_t digest[32];
+    gsize n = sizeof(digest);
+
     g_checksum_update(sum, (const guchar *)s->nqn, sizeof(s->nqn));
-    g_checksum_update(sum, id, sizeof(id));
-    g_checksum_get_digest(sum, digest, &len);
+    g_checksum_update(sum, id, len);
+    g_checksum_get_digest(sum, digest, &n);
     g_checksum_free(sum);
-    memcpy(p->uuid, digest, sizeof(p->uuid));
-    p->uuid[6] = 0x80 | (p->uuid[6] & 0x0f);
-    p->uuid[8] = 0x80 | (p->uuid[8] & 0x3f);
+    memcpy(uuid, digest, 16);
+    uuid[6] = 0x80 | (uuid[6] & 0x0f);
+    uuid[8] = 0x80 | (uuid[8] & 0x3f);
 }
 
 bool envme_subsys_add_ns(struct envme_subsys *s, struct envme_ns *ns,
                          char **err)
 {
-    g_assert(!ns->subsys);
+    g_assert(ns->made ? ns->subsys == s && !ns->leaving : !ns->subsys);
     if (!subsys_pick_nsid(s, ns, err)) {
         return false;
     }
     ns->subsys = s;
+    ns->gone = false;
     s->ns[ns->nsid] = ns;
     subsys_give_uuid(s, ns);
-    envme_ns_load_bad(ns);
+    if (ns->made) {
+        g_ptr_array_remove(s->unlisted, ns);
+    } else {
+        envme_capacity_join(s, ns);
+        envme_ns_load_bad(ns);
+    }
     for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
         if (s->ctrl[i].ops && subsys_wants(ns)) {
             envme_subsys_attach(s, ns, i, true, NULL, NULL);
@@ -257,58 +283,248 @@ bool envme_subsys_add_ns(struct envme_subsys *s, struct envme_ns *ns,
     return true;
 }
 
-struct subsys_removal {
+/* ---- going ----------------------------------------------------------- */
+
+/* Whatever waits for several things; or one that waits for another. */
+struct subsys_wait {
+    struct envme_subsys *s;
     struct envme_ns *ns;
     unsigned left;
     void (*done)(void *arg);
     void *arg;
 };
 
-static void subsys_removal_step(void *opaque)
+static struct subsys_wait *subsys_wait_new(struct envme_subsys *s,
+                                           struct envme_ns *ns,
+                                           void (*done)(void *arg), void *arg)
 {
-    struct subsys_removal *r = opaque;
-    void (*done)(void *arg) = r->done;
-    void *arg = r->arg;
+    struct subsys_wait *w = g_new(struct subsys_wait, 1);
 
-    if (--r->left) {
-        return;
-    }
-    r->ns->subsys = NULL;
-    g_free(r);
+    *w = (struct subsys_wait){ .s = s, .ns = ns, .left = 1, .done = done,
+                               .arg = arg };
+    return w;
+}
+
+static void subsys_wait_free(struct subsys_wait *w)
+{
+    void (*done)(void *arg) = w->done;
+    void *arg = w->arg;
+
+    g_free(w);
     if (done) {
         done(arg);
     }
 }
 
+/* No controller has it any more. */
+static void subsys_left(struct envme_subsys *s, struct envme_ns *ns)
+{
+    GSList *waiters = g_slist_reverse(ns->leave_waiters);
+
+    g_ptr_array_remove(s->unlisted, ns);
+    ns->leave_waiters = NULL;
+    ns->leaving = false;
+    ns->gone = true;
+    envme_capacity_give(s, ns);         /* may free it */
+    for (GSList *l = waiters; l; l = l->next) {
+        subsys_wait_free(l->data);
+    }
+    g_slist_free(waiters);
+}
+
+static void subsys_leave_step(void *opaque)
+{
+    struct subsys_wait *w = opaque;
+
+    if (--w->left) {
+        return;
+    }
+    subsys_left(w->s, w->ns);
+    g_free(w);
+}
+
 /* It leaves the map first: nobody finds it any more to attach it again. */
+static void subsys_start_leaving(struct envme_subsys *s, struct envme_ns *ns,
+                                 bool is_deleted)
+{
+    struct subsys_wait *w = subsys_wait_new(s, ns, NULL, NULL);
+
+    ns->leaving = true;
+    if (is_deleted) {
+        envme_ns_forget_bad(ns);
+    }
+    if (ns->nsid && s->ns[ns->nsid] == ns) {
+        s->ns[ns->nsid] = NULL;
+        g_ptr_array_add(s->unlisted, ns);
+    }
+    if (ns->erase) {
+        w->left++;
+        ns->erased = subsys_leave_step;
+        ns->erased_arg = w;
+        envme_ns_erase_stop(ns);
+    }
+    if (ns->holds) {
+        w->left++;
+        ns->unheld = subsys_leave_step;
+        ns->unheld_arg = w;
+    }
+    for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
+        struct envme_subsys_slot *c = &s->ctrl[i];
+
+        if (is_deleted && c->ops && c->ops->ns_deleted && ns->nsid) {
+            c->ops->ns_deleted(c->ctrl, ns->nsid);
+        }
+        if (c->ops && subsys_bit(ns, i)) {
+            w->left++;
+            envme_subsys_attach(s, ns, i, false, subsys_leave_step, w);
+        }
+    }
+    subsys_leave_step(w);
+}
+
+/* is_deleted: what controllers have saved of it goes, too. */
+static void subsys_leave(struct envme_subsys *s, struct envme_ns *ns,
+                         bool is_deleted, void (*done)(void *arg), void *arg)
+{
+    g_assert(ns->subsys == s && !ns->gone);
+    ns->leave_waiters = g_slist_prepend(ns->leave_waiters,
+                                        subsys_wait_new(s, ns, done, arg));
+    if (!ns->leaving) {
+        subsys_start_leaving(s, ns, is_deleted);
+    }
+}
+
+void envme_subsys_delete_ns(struct envme_subsys *s, struct envme_ns *ns,
+                            void (*done)(void *arg), void *arg)
+{
+    subsys_leave(s, ns, true, done, arg);
+}
+
+/* The namespaces that were made of the medium of this one. */
+static GPtrArray *subsys_users(struct envme_subsys *s, struct envme_ns *ns)
+{
+    GPtrArray *list = g_ptr_array_new();
+
+    for (uint32_t i = 1; i <= s->nn; i++) {
+        if (s->ns[i] && envme_capacity_uses(s->ns[i], ns)) {
+            g_ptr_array_add(list, s->ns[i]);
+        }
+    }
+    for (unsigned i = 0; i < s->unlisted->len; i++) {
+        if (envme_capacity_uses(s->unlisted->pdata[i], ns)) {
+            g_ptr_array_add(list, s->unlisted->pdata[i]);
+        }
+    }
+    return list;
+}
+
+static void subsys_removal_step(void *opaque)
+{
+    struct subsys_wait *w = opaque;
+
+    if (--w->left) {
+        return;
+    }
+    envme_capacity_leave(w->s, w->ns);
+    w->ns->subsys = NULL;
+    w->ns->gone = false;
+    subsys_wait_free(w);
+}
+
 void envme_subsys_remove_ns(struct envme_subsys *s, struct envme_ns *ns,
                             void (*done)(void *arg), void *arg)
 {
-    struct subsys_removal *r = g_new(struct subsys_removal, 1);
+    struct subsys_wait *w = subsys_wait_new(s, ns, done, arg);
+    g_autoptr(GPtrArray) users = subsys_users(s, ns);
 
-    g_assert(ns->subsys == s && s->ns[ns->nsid] == ns);
-    s->ns[ns->nsid] = NULL;
-    *r = (struct subsys_removal){ .ns = ns, .left = 1, .done = done,
-                                  .arg = arg };
-    for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
-        if (s->ctrl[i].ops && subsys_bit(ns, i)) {
-            r->left++;
-            envme_subsys_attach(s, ns, i, false, subsys_removal_step, r);
-        }
+    g_assert(ns->subsys == s && !ns->made);
+    envme_capacity_close(s, ns);
+    if (!ns->gone) {
+        w->left++;
+        subsys_leave(s, ns, false, subsys_removal_step, w);
     }
-    subsys_removal_step(r);
+    for (unsigned i = 0; i < users->len; i++) {
+        w->left++;
+        envme_subsys_delete_ns(s, users->pdata[i], subsys_removal_step, w);
+    }
+    subsys_removal_step(w);
 }
 
-void envme_subsys_ns_resized(struct envme_subsys *s, struct envme_ns *ns)
+void envme_ns_hold(struct envme_ns *ns)
 {
-    if (!envme_ns_refresh(ns)) {
-        return;
+    g_assert(!ns->unheld);
+    ns->holds++;
+}
+
+void envme_ns_unhold(struct envme_ns *ns)
+{
+    void (*fn)(void *arg) = ns->unheld;
+
+    g_assert(ns->holds);
+    if (!--ns->holds && fn) {
+        ns->unheld = NULL;
+        fn(ns->unheld_arg);
     }
+}
+
+/* ---- others ---------------------------------------------------------- */
+
+static void subsys_drain_step(void *opaque)
+{
+    struct subsys_wait *w = opaque;
+
+    if (!--w->left) {
+        subsys_wait_free(w);
+    }
+}
+
+void envme_subsys_drain_ns(struct envme_subsys *s, struct envme_ns *ns,
+                           void (*done)(void *arg), void *arg)
+{
+    struct subsys_wait *w = subsys_wait_new(s, ns, done, arg);
+
+    for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
+        if (s->ctrl[i].ops && subsys_bit(ns, i)) {
+            w->left++;
+            s->ctrl[i].ops->drain(s->ctrl[i].ctrl, subsys_drain_step, w);
+        }
+    }
+    subsys_drain_step(w);
+}
+
+void envme_subsys_ns_changed(struct envme_subsys *s, struct envme_ns *ns)
+{
     for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
         if (s->ctrl[i].ops && subsys_bit(ns, i)) {
             s->ctrl[i].ops->ns_changed(s->ctrl[i].ctrl, ns->nsid);
         }
     }
+}
+
+void envme_subsys_ns_resized(struct envme_subsys *s, struct envme_ns *ns)
+{
+    g_autoptr(GPtrArray) users = subsys_users(s, ns);
+
+    if (envme_ns_refresh(ns) && !ns->gone) {
+        envme_subsys_ns_changed(s, ns);
+    }
+    envme_capacity_resized(s, ns);
+    for (unsigned i = 0; i < users->len; i++) {
+        if (envme_ns_refresh(users->pdata[i])) {
+            envme_subsys_ns_changed(s, users->pdata[i]);
+        }
+    }
+}
+
+unsigned envme_subsys_count_attached(const struct envme_subsys *s,
+                                     uint16_t cntlid)
+{
+    unsigned n = 0;
+
+    for (uint32_t i = 1; i <= s->nn; i++) {
+        n += s->ns[i] && subsys_bit(s->ns[i], cntlid);
+    }
+    return n;
 }
 
 void envme_subsys_reset(struct envme_subsys *s)

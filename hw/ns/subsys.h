@@ -27,6 +27,11 @@ struct envme_subsys_ctrl_ops {
                    void (*done)(void *arg), void *arg);
     /* Something about an attached namespace changed (size, format). */
     void (*ns_changed)(void *ctrl, uint32_t nsid);
+    /* A namespace is deleted: what is known of it goes. May be NULL. */
+    void (*ns_deleted)(void *ctrl, uint32_t nsid);
+    /* Calls done when no command that is in flight now is so any more; it may
+     * be before this returns. */
+    void (*drain)(void *ctrl, void (*done)(void *arg), void *arg);
     /* NVM Subsystem Reset. */
     void (*nssr)(void *ctrl);
 };
@@ -48,6 +53,19 @@ struct envme_subsys {
     /* What is kept over power cycles. NULL: nothing is. The composition root
      * sets it before the first controller is made, and closes it. */
     struct envme_state *state;
+    /* What the admin commands share between its controllers: hw/admin makes
+     * it with the first one and has it freed with the subsystem. */
+    void *shared;
+    void (*shared_free)(void *shared);
+
+    /* Capacity: capacity.c. */
+    struct envme_pool *pool;
+    GPtrArray *media;           /* struct envme_backend, in the pool */
+    struct envme_ns_params made_like;
+    uint64_t nmade;
+    GPtrArray *unlisted;        /* struct envme_ns without an NSID: being made,
+                                 * or deleted */
+    uint32_t maxcna;            /* namespaces per controller; 0: no limit */
 };
 
 struct envme_subsys *envme_subsys_new(const char *nqn, uint32_t nn,
@@ -66,9 +84,33 @@ void envme_subsys_remove_ctrl(struct envme_subsys *s, uint16_t cntlid);
  */
 bool envme_subsys_add_ns(struct envme_subsys *s, struct envme_ns *ns,
                          char **err);
-/* Detaches it everywhere, then calls done; the namespace may then be freed. */
+/*
+ * A namespace that came with a medium goes, and the medium with it: detaches it
+ * everywhere and deletes all others that were made of its medium, then calls
+ * done; both may then be freed. It may have been deleted already.
+ */
 void envme_subsys_remove_ns(struct envme_subsys *s, struct envme_ns *ns,
                             void (*done)(void *arg), void *arg);
+/*
+ * Background work, which no command in flight stands for, holds a namespace
+ * while it has a request at its backend: removing it waits for the last one.
+ * Lane 0.
+ */
+void envme_ns_hold(struct envme_ns *ns);
+void envme_ns_unhold(struct envme_ns *ns);
+/*
+ * A host deletes it: detaches it everywhere, gives its capacity back, then
+ * calls done; it may be before this returns. One that was made is freed, one
+ * that came with a medium stays its owner's.
+ */
+void envme_subsys_delete_ns(struct envme_subsys *s, struct envme_ns *ns,
+                            void (*done)(void *arg), void *arg);
+/* Calls done when no controller has a command in flight that uses it and was
+ * started before. */
+void envme_subsys_drain_ns(struct envme_subsys *s, struct envme_ns *ns,
+                           void (*done)(void *arg), void *arg);
+/* Tells all who have it attached. */
+void envme_subsys_ns_changed(struct envme_subsys *s, struct envme_ns *ns);
 /* Attaches or detaches at one controller. */
 void envme_subsys_attach(struct envme_subsys *s, struct envme_ns *ns,
                          uint16_t cntlid, bool attach,
@@ -79,6 +121,13 @@ void envme_subsys_attach_all(struct envme_subsys *s, uint16_t cntlid);
 
 /* The backend of this namespace changed its size or state (lane 0). */
 void envme_subsys_ns_resized(struct envme_subsys *s, struct envme_ns *ns);
+
+/* How many namespaces that controller has. */
+unsigned envme_subsys_count_attached(const struct envme_subsys *s,
+                                     uint16_t cntlid);
+/* A UUID of our own making, the same for the same id. */
+void envme_subsys_make_uuid(const struct envme_subsys *s, const void *id,
+                            size_t len, uint8_t uuid[16]);
 
 /* NVM Subsystem Reset: all controllers. */
 void envme_subsys_reset(struct envme_subsys *s);

@@ -91,6 +91,9 @@ struct envme_ctrl_props {
     uint8_t elpe;
     uint8_t mdts, vsl;
     bool ctratt_mem;
+    uint8_t fw_slots, fwug;
+    bool fw_slot1_ro;
+    bool sanitize_ndi;
     bool atomic_dn;
     uint16_t atomic_awun, atomic_awupf;
     bool use_intel_id, qemu_id;

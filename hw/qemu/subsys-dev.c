@@ -7,6 +7,7 @@
 #include "qemu/main-loop.h"
 #include "qemu/module.h"
 
+#include "hw/ns/capacity.h"
 #include "hw/qemu/dev.h"
 
 /* ---- bus ------------------------------------------------------------- */
@@ -31,10 +32,18 @@ static void bus_unplug_request(HotplugHandler *handler, DeviceState *dev,
                                Error **errp)
 {
     EnvmeNsState *s = ENVME_NS_DEV(dev);
+    unsigned users;
 
     (void)handler;
     if (s->medium.removing) {
         error_setg(errp, "%s is already being unplugged", dev->id ?: "it");
+        return;
+    }
+    users = envme_capacity_users(s->medium.subsys, s->medium.ns);
+    if (users) {
+        error_setg(errp, "%s cannot be unplugged: the guest has created "
+                   "%u namespace(s) on its medium; have the guest delete them "
+                   "first", dev->id ?: "it", users);
         return;
     }
     object_ref(OBJECT(dev));

@@ -155,6 +155,7 @@ CASES = [
     Case("hotplug-iothread-6.1", "hotplug.sh", hotplug, kernel="cloud-6.1",
          vars={"HOTPLUG_PROPS": "iothread=io0"}),
     Case("basic-6.1", "basic.sh", one_raw, kernel="cloud-6.1"),
+    Case("ns-manage", "ns-manage.sh", one_raw),
     Case("basic-new", "basic.sh", one_qcow2_iothread, smp=4, stock=True),
     Case("basic-4096-i440fx", "basic.sh", one_4k, machine="pc"),
     Case("basic-iommu-memdev", "basic.sh", behind_iommu(one_memdev_iothread), append=IOMMU),

@@ -222,7 +222,9 @@ static void test_aec(void)
     th_assert_sc(th_identify(h, ENVME_CNS_CTRL, 0, id), SUCCESS);
     oaes = le32_get(id->oaes);
     for (unsigned i = 0; i < 32; i++) {
-        bool there = i < 5 || (i > 7 && oaes >> i & 1);
+        /* Telemetry Log Changed has a bit in LPA instead. */
+        bool there = i < 5 || (i > 7 && oaes >> i & 1) ||
+                     (i == 10 && id->lpa & ENVME_LPA_TS);
         struct envme_cqe c = th_set_feature(h, ENVME_FID_AEC, 0, 1u << i,
                                             false);
 

@@ -63,6 +63,24 @@ static uint64_t odd_address(Fuzz *f)
     }
 }
 
+/*
+ * Legal ones of these delete the namespace, give it another format or forbid
+ * commands, and the I/O that is verified afterwards would fail as it should.
+ */
+static bool changes_the_drive(uint8_t opc)
+{
+    switch (opc) {
+    case ENVME_ADM_NS_MGMT:
+    case ENVME_ADM_NS_ATTACH:
+    case ENVME_ADM_FORMAT:
+    case ENVME_ADM_SANITIZE:
+    case ENVME_ADM_LOCKDOWN:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static struct envme_sqe odd_command(Fuzz *f, bool admin)
 {
     static const uint8_t admin_opcs[] = {
@@ -77,6 +95,9 @@ static struct envme_sqe odd_command(Fuzz *f, bool admin)
     s.opc = pick(f, 10) == 0 ? pick(f, 256) :
             admin ? admin_opcs[pick(f, G_N_ELEMENTS(admin_opcs))] :
             io_opcs[pick(f, G_N_ELEMENTS(io_opcs))];
+    if (admin && changes_the_drive(s.opc)) {
+        s.opc = ENVME_ADM_IDENTIFY;
+    }
     s.flags = pick(f, 4) ? 0 : pick(f, 2) ? 0x40 : pick(f, 256);
     s.nsid = le32(pick(f, 8) ? 1 : odd_value(f));
     s.dptr.prp1 = le64(odd_address(f));

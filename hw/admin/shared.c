@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdlib.h>
+
+#include "hw/admin/shared.h"
+
+static void shared_free(void *arg)
+{
+    struct envme_shared *sh = arg;
+
+    free(sh->san.buf);
+    g_free(sh);
+}
+
+void envme_shared_init(struct envme_ctrl *ctrl)
+{
+    struct envme_subsys *s = ctrl->subsys;
+    struct envme_shared *sh;
+
+    if (s->shared) {
+        return;
+    }
+    sh = g_new0(struct envme_shared, 1);
+    sh->subsys = s;
+    s->shared = sh;
+    s->shared_free = shared_free;
+    envme_fw_load(sh, ctrl);
+    envme_sanitize_load(sh, ctrl);
+}
