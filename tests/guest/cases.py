@@ -17,6 +17,7 @@ class Case:
     kernel: str = "cloud-new"
     machine: str = "q35"
     cpu: str = "max"
+    accel: str = "tcg,thread=multi"
     smp: int = 1
     mem: int = 384
     modules: str = "nvme"
@@ -27,6 +28,12 @@ class Case:
     vars: dict = dataclasses.field(default_factory=dict)    # for the script
 
 
+# With a thread for each processor QEMU's TCG has races of its own when BARs
+# come and go, as at resets: an assertion in iotlb_to_section(), and timers that
+# are lost for ever. QEMU's own nvme shows both. So boots with several processors
+# that reset the function again and again run them on one thread; the lanes
+# of the controller still have theirs.
+ONE_THREAD = "tcg,thread=single"
 IOMMU = "intel_iommu=on iommu.passthrough=0 iommu.strict=1"
 
 
@@ -148,15 +155,17 @@ CASES = [
          vars={"GUEST_NAMESPACES": 9}),
     Case("namespaces", "backends.sh", namespaces, smp=4,
          vars={"GUEST_NAMESPACES": 5, "GUEST_HOT_BUS": "several"}),
-    Case("resets", "resets.sh", one_raw, smp=2),
-    Case("resets-iothread-6.1", "resets.sh", one_qcow2_iothread, smp=4, kernel="cloud-6.1"),
-    Case("resets-lanes", "resets.sh", two_lanes, smp=4),
+    Case("resets", "resets.sh", one_raw, smp=2, accel=ONE_THREAD),
+    Case("resets-iothread-6.1", "resets.sh", one_qcow2_iothread, smp=4,
+         kernel="cloud-6.1", accel=ONE_THREAD),
+    Case("resets-lanes", "resets.sh", two_lanes, smp=4, accel=ONE_THREAD),
     Case("hotplug", "hotplug.sh", hotplug, stock=True, vars={"HOTPLUG_PROPS": ""}),
     Case("hotplug-iothread-6.1", "hotplug.sh", hotplug, kernel="cloud-6.1",
          vars={"HOTPLUG_PROPS": "iothread=io0"}),
     Case("basic-6.1", "basic.sh", one_raw, kernel="cloud-6.1"),
     Case("ns-manage", "ns-manage.sh", one_raw),
-    Case("basic-new", "basic.sh", one_qcow2_iothread, smp=4, stock=True),
+    Case("basic-new", "basic.sh", one_qcow2_iothread, smp=4, stock=True,
+         accel=ONE_THREAD),
     Case("basic-4096-i440fx", "basic.sh", one_4k, machine="pc"),
     Case("basic-iommu-memdev", "basic.sh", behind_iommu(one_memdev_iothread), append=IOMMU),
     Case("aarch64", "basic.sh", one_qcow2_iothread, kernel="arm64", stock=True,
