@@ -66,8 +66,6 @@ extern const struct envme_log_row envme_log_rows[ENVME_ADMIN_LOGS];
 /* Is there such a row in the controller's tables? */
 const struct envme_feat_row *envme_admin_feat(const struct envme_ctrl *ctrl,
                                               uint8_t fid);
-const struct envme_log_row *envme_admin_log(const struct envme_ctrl *ctrl,
-                                            uint8_t lid);
 const struct envme_iocs *envme_admin_iocs(const struct envme_ctrl *ctrl,
                                           uint8_t csi);
 

@@ -7,6 +7,7 @@
 
 #include "envme/id-ctrl.h"
 #include "hw/admin/admin.h"
+#include "hw/ctrl/logpage.h"
 
 #include "hw/ns/capacity.h"
 
@@ -37,23 +38,23 @@ static uint16_t identify_oncs(const struct envme_ctrl *ctrl)
 
 static uint8_t identify_lpa(const struct envme_ctrl *ctrl)
 {
-    const struct envme_log_row *smart = envme_admin_log(ctrl, ENVME_LID_SMART);
+    const struct envme_log_row *smart = envme_logpage_row(ctrl, ENVME_LID_SMART);
     uint8_t lpa = ENVME_LPA_LPEDS;
 
     if (smart && smart->scope == ENVME_LOG_NS) {
         lpa |= ENVME_LPA_SMARTS;
     }
-    if (envme_admin_log(ctrl, ENVME_LID_EFFECTS)) {
+    if (envme_logpage_row(ctrl, ENVME_LID_EFFECTS)) {
         lpa |= ENVME_LPA_CSES;
     }
-    if (envme_admin_log(ctrl, ENVME_LID_SUPPORTED) &&
-        envme_admin_log(ctrl, ENVME_LID_EFFECTS) &&
-        envme_admin_log(ctrl, ENVME_LID_FID_EFFECTS) &&
-        envme_admin_log(ctrl, ENVME_LID_MI_EFFECTS)) {
+    if (envme_logpage_row(ctrl, ENVME_LID_SUPPORTED) &&
+        envme_logpage_row(ctrl, ENVME_LID_EFFECTS) &&
+        envme_logpage_row(ctrl, ENVME_LID_FID_EFFECTS) &&
+        envme_logpage_row(ctrl, ENVME_LID_MI_EFFECTS)) {
         lpa |= ENVME_LPA_MLPS;
     }
-    if (envme_admin_log(ctrl, ENVME_LID_TELEMETRY_HOST) &&
-        envme_admin_log(ctrl, ENVME_LID_TELEMETRY_CTRL)) {
+    if (envme_logpage_row(ctrl, ENVME_LID_TELEMETRY_HOST) &&
+        envme_logpage_row(ctrl, ENVME_LID_TELEMETRY_CTRL)) {
         lpa |= ENVME_LPA_TS;
     }
     return lpa;

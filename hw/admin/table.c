@@ -312,17 +312,6 @@ const struct envme_feat_row *envme_admin_feat(const struct envme_ctrl *ctrl,
     return NULL;
 }
 
-const struct envme_log_row *envme_admin_log(const struct envme_ctrl *ctrl,
-                                            uint8_t lid)
-{
-    for (unsigned i = 0; i < ctrl->tables->nlog; i++) {
-        if (ctrl->tables->log[i].lid == lid) {
-            return &ctrl->tables->log[i];
-        }
-    }
-    return NULL;
-}
-
 const struct envme_iocs *envme_admin_iocs(const struct envme_ctrl *ctrl,
                                           uint8_t csi)
 {

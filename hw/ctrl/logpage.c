@@ -25,8 +25,8 @@ struct envme_status envme_logpage_len(struct envme_cmd *cmd, uint64_t *len)
     return ENVME_ST(SUCCESS);
 }
 
-static const struct envme_log_row *logpage_row(const struct envme_ctrl *ctrl,
-                                               uint8_t lid)
+const struct envme_log_row *envme_logpage_row(const struct envme_ctrl *ctrl,
+                                              uint8_t lid)
 {
     for (unsigned i = 0; i < ctrl->tables->nlog; i++) {
         if (ctrl->tables->log[i].lid == lid) {
@@ -79,7 +79,7 @@ struct envme_status envme_logpage_get(struct envme_cmd *cmd)
         .csi = FIELD_GET(ENVME_GETLOG_CSI, cdw14),
         .uuid = FIELD_GET(ENVME_GETLOG_UIDX, cdw14),
     };
-    const struct envme_log_row *row = logpage_row(cmd->ctrl, req.lid);
+    const struct envme_log_row *row = envme_logpage_row(cmd->ctrl, req.lid);
     struct envme_status st;
     uint8_t *buf;
     size_t size;

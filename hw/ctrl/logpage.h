@@ -8,6 +8,9 @@
 
 #include "hw/ctrl/ctrl.h"
 
+/* The row of a log page that is there, or NULL. */
+const struct envme_log_row *envme_logpage_row(const struct envme_ctrl *ctrl,
+                                              uint8_t lid);
 struct envme_status envme_logpage_get(struct envme_cmd *cmd);
 struct envme_status envme_logpage_len(struct envme_cmd *cmd, uint64_t *len);
 struct envme_status envme_identify(struct envme_cmd *cmd);
