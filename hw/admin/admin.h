@@ -58,10 +58,8 @@ static inline struct envme_admin *envme_admin(const struct envme_ctrl *ctrl)
 
 /* rows-cns.c, rows-feature.c, rows-log.c */
 extern const struct envme_cns_row envme_cns_rows[256];
-#define ENVME_ADMIN_FEATS 14
-#define ENVME_ADMIN_LOGS  13
-extern const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS];
-extern const struct envme_log_row envme_log_rows[ENVME_ADMIN_LOGS];
+extern const struct envme_feat_table envme_feats;
+extern const struct envme_log_table envme_logs;
 
 /* Is there such a row in the controller's tables? */
 const struct envme_feat_row *envme_admin_feat(const struct envme_ctrl *ctrl,

@@ -19,10 +19,10 @@ struct envme_status envme_log_supported(const struct envme_log_req *req,
     const struct envme_tables *t = req->cmd->ctrl->tables;
     struct envme_log_supported *log = buf;
 
-    for (unsigned i = 0; i < t->nlog; i++) {
-        log->lids[t->log[i].lid] =
+    for (unsigned i = 0; i < t->logs->n; i++) {
+        log->lids[t->logs->row[i].lid] =
             le32(ENVME_LIDS_LSUPP |
-                 FIELD_SET(ENVME_LIDS_LIDSP, t->log[i].lid_support));
+                 FIELD_SET(ENVME_LIDS_LIDSP, t->logs->row[i].lid_support));
     }
     return ENVME_ST(SUCCESS);
 }
@@ -74,8 +74,8 @@ struct envme_status envme_log_fid(const struct envme_log_req *req, void *buf)
     const struct envme_tables *t = req->cmd->ctrl->tables;
     struct envme_log_fid_effects *log = buf;
 
-    for (unsigned i = 0; i < t->nfeat; i++) {
-        const struct envme_feat_row *row = &t->feat[i];
+    for (unsigned i = 0; i < t->feats->n; i++) {
+        const struct envme_feat_row *row = &t->feats->row[i];
 
         log->fid[row->fid] = le32(ENVME_FIDEFF_FSUPP | scope[row->scope]);
     }

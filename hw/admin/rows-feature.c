@@ -419,7 +419,7 @@ static struct envme_status feat_get_behavior(struct envme_cmd *cmd,
 
 /* ---- the rows --------------------------------------------------------------------------- */
 
-const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS] = {
+static const struct envme_feat_row feat_rows[] = {
     {
         .name = "arbitration", .spec = "Base 2.1, 5.1.25.1.1",
         .fid = ENVME_FID_ARBITRATION, .scope = ENVME_FEAT_CTRL,
@@ -502,4 +502,8 @@ const struct envme_feat_row envme_feat_rows[ENVME_ADMIN_FEATS] = {
         .changeable = true, .reset = envme_feat_reset_protect,
         .set = envme_feat_set_protect, .get = envme_feat_get_protect,
     },
+};
+
+const struct envme_feat_table envme_feats = {
+    .row = feat_rows, .n = ENVME_ARRAY_SIZE(feat_rows),
 };

@@ -58,7 +58,7 @@ static void log_changed_ns_read(const struct envme_log_req *req)
 
 /* ---- the rows --------------------------------------------------------------------- */
 
-const struct envme_log_row envme_log_rows[ENVME_ADMIN_LOGS] = {
+static const struct envme_log_row log_rows[] = {
     {
         .name = "supported-log-pages", .spec = "Base 2.1, 5.1.12.1.1",
         .lid = ENVME_LID_SUPPORTED, .scope = ENVME_LOG_CTRL,
@@ -133,4 +133,8 @@ const struct envme_log_row envme_log_rows[ENVME_ADMIN_LOGS] = {
         .lid = ENVME_LID_MI_EFFECTS, .scope = ENVME_LOG_CTRL,
         .size = envme_log_mi_size, .fill = envme_log_mi,
     },
+};
+
+const struct envme_log_table envme_logs = {
+    .row = log_rows, .n = ENVME_ARRAY_SIZE(log_rows),
 };

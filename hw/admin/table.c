@@ -286,10 +286,8 @@ const struct envme_tables envme_tables = {
     .admin = admin_rows,
     .admin_gate = envme_lockdown_gate,
     .cns = envme_cns_rows,
-    .feat = envme_feat_rows,
-    .nfeat = ENVME_ADMIN_FEATS,
-    .log = envme_log_rows,
-    .nlog = ENVME_ADMIN_LOGS,
+    .feats = &envme_feats,
+    .logs = &envme_logs,
     .iocs = admin_iocs,
     .niocs = ENVME_ARRAY_SIZE(admin_iocs),
     .ctrl_init = admin_init,
@@ -304,9 +302,9 @@ const struct envme_tables envme_tables = {
 const struct envme_feat_row *envme_admin_feat(const struct envme_ctrl *ctrl,
                                               uint8_t fid)
 {
-    for (unsigned i = 0; i < ctrl->tables->nfeat; i++) {
-        if (ctrl->tables->feat[i].fid == fid) {
-            return &ctrl->tables->feat[i];
+    for (unsigned i = 0; i < ctrl->tables->feats->n; i++) {
+        if (ctrl->tables->feats->row[i].fid == fid) {
+            return &ctrl->tables->feats->row[i];
         }
     }
     return NULL;

@@ -167,8 +167,8 @@ static void tele_namespaces(GString *s, struct envme_ctrl *ctrl)
         }
     }
     g_string_append(s, "null],\n\"features\":[\n");
-    for (unsigned i = 0; i < ctrl->tables->nfeat; i++) {
-        const struct envme_feat_row *row = &ctrl->tables->feat[i];
+    for (unsigned i = 0; i < ctrl->tables->feats->n; i++) {
+        const struct envme_feat_row *row = &ctrl->tables->feats->row[i];
 
         if (row->scope != ENVME_FEAT_NS) {
             g_string_append_printf(s, "{\"fid\":%u,\"value\":%u},\n", row->fid,

@@ -370,7 +370,8 @@ struct envme_ctrl {
     unsigned pause_nested;      /* granted while disabled: nothing to undo */
     GSList *waits;              /* struct envme_cmd **: envme_cmd_wait() */
 
-    /* Features: [tables->nfeat], and for namespace scope [nfeat * (nn+1)]. */
+    /* Features: [feats->n], and for namespace scope
+     * [feats->n * (nn + 1)]. */
     struct envme_feat_val *feat;
     /* Feature 01h as the lanes take it up. */
     _Atomic uint32_t arbitration;

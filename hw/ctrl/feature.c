@@ -13,8 +13,8 @@
 
 static int feature_find(const struct envme_ctrl *ctrl, uint8_t fid)
 {
-    for (unsigned i = 0; i < ctrl->tables->nfeat; i++) {
-        if (ctrl->tables->feat[i].fid == fid) {
+    for (unsigned i = 0; i < ctrl->tables->feats->n; i++) {
+        if (ctrl->tables->feats->row[i].fid == fid) {
             return i;
         }
     }
@@ -26,16 +26,16 @@ static struct envme_feat_val *feature_slot(const struct envme_ctrl *ctrl,
                                            unsigned i,
                                            const struct envme_ns *ns)
 {
-    uint32_t nsid = ctrl->tables->feat[i].scope == ENVME_FEAT_NS && ns ?
+    uint32_t nsid = ctrl->tables->feats->row[i].scope == ENVME_FEAT_NS && ns ?
                     ns->nsid : 0;
 
-    return &ctrl->feat[(size_t)nsid * ctrl->tables->nfeat + i];
+    return &ctrl->feat[(size_t)nsid * ctrl->tables->feats->n + i];
 }
 
 static uint32_t feature_default(struct envme_ctrl *ctrl, unsigned i,
                                 struct envme_ns *ns)
 {
-    const struct envme_feat_row *row = &ctrl->tables->feat[i];
+    const struct envme_feat_row *row = &ctrl->tables->feats->row[i];
 
     return row->reset ? row->reset(ctrl, ns) : row->dflt;
 }
@@ -72,9 +72,9 @@ static void feature_keep_data(struct envme_feat_val *v, const void *data,
 static void feature_save(struct envme_ctrl *ctrl, unsigned i, uint32_t nsid,
                          uint32_t value, const void *data)
 {
-    const struct envme_feat_row *row = &ctrl->tables->feat[i];
+    const struct envme_feat_row *row = &ctrl->tables->feats->row[i];
     struct envme_feat_val *v =
-        &ctrl->feat[(size_t)nsid * ctrl->tables->nfeat + i];
+        &ctrl->feat[(size_t)nsid * ctrl->tables->feats->n + i];
     char name[ENVME_KEEP_NAME];
     struct feature_record r = {
         .version = le32(FEATURE_RECORD_VERSION), .value = le32(value),
@@ -94,9 +94,9 @@ static void feature_save(struct envme_ctrl *ctrl, unsigned i, uint32_t nsid,
 /* What another version has saved, in another form, counts as not saved. */
 static void feature_load(struct envme_ctrl *ctrl, unsigned i, uint32_t nsid)
 {
-    const struct envme_feat_row *row = &ctrl->tables->feat[i];
+    const struct envme_feat_row *row = &ctrl->tables->feats->row[i];
     struct envme_feat_val *v =
-        &ctrl->feat[(size_t)nsid * ctrl->tables->nfeat + i];
+        &ctrl->feat[(size_t)nsid * ctrl->tables->feats->n + i];
     char name[ENVME_KEEP_NAME];
     struct feature_record r;
     size_t len;
@@ -120,8 +120,8 @@ static void feature_load(struct envme_ctrl *ctrl, unsigned i, uint32_t nsid)
 static void feature_restore(struct envme_ctrl *ctrl, struct envme_ns *ns,
                             bool is_ns_scope)
 {
-    for (unsigned i = 0; i < ctrl->tables->nfeat; i++) {
-        const struct envme_feat_row *row = &ctrl->tables->feat[i];
+    for (unsigned i = 0; i < ctrl->tables->feats->n; i++) {
+        const struct envme_feat_row *row = &ctrl->tables->feats->row[i];
         struct envme_feat_val *v = feature_slot(ctrl, i, ns);
 
         if (row->restore && v->has_saved &&
@@ -142,11 +142,11 @@ void envme_feature_forget_ns(struct envme_ctrl *ctrl, uint32_t nsid)
 {
     char name[ENVME_KEEP_NAME];
 
-    for (unsigned i = 0; i < ctrl->tables->nfeat; i++) {
-        if (ctrl->tables->feat[i].scope == ENVME_FEAT_NS) {
-            feature_forget(&ctrl->feat[(size_t)nsid * ctrl->tables->nfeat +
+    for (unsigned i = 0; i < ctrl->tables->feats->n; i++) {
+        if (ctrl->tables->feats->row[i].scope == ENVME_FEAT_NS) {
+            feature_forget(&ctrl->feat[(size_t)nsid * ctrl->tables->feats->n +
                                        i]);
-            feature_name(name, ctrl, ctrl->tables->feat[i].fid, nsid);
+            feature_name(name, ctrl, ctrl->tables->feats->row[i].fid, nsid);
             envme_state_remove(ctrl->subsys->state, name);
         }
     }
@@ -157,13 +157,13 @@ void envme_feature_forget_ns(struct envme_ctrl *ctrl, uint32_t nsid)
 void envme_feature_init(struct envme_ctrl *ctrl)
 {
     ctrl->feat = g_new0(struct envme_feat_val,
-                        (size_t)ctrl->tables->nfeat * (ctrl->subsys->nn + 1));
+                        (size_t)ctrl->tables->feats->n * (ctrl->subsys->nn + 1));
     envme_feature_reset_ns(ctrl, NULL);
 }
 
 void envme_feature_fini(struct envme_ctrl *ctrl)
 {
-    size_t n = (size_t)ctrl->tables->nfeat * (ctrl->subsys->nn + 1);
+    size_t n = (size_t)ctrl->tables->feats->n * (ctrl->subsys->nn + 1);
 
     for (size_t i = 0; i < n; i++) {
         g_free(ctrl->feat[i].saved_data);
@@ -187,10 +187,10 @@ void envme_feature_restore(struct envme_ctrl *ctrl, struct envme_ns *ns)
 
 void envme_feature_reset_ns(struct envme_ctrl *ctrl, struct envme_ns *ns)
 {
-    for (unsigned i = 0; i < ctrl->tables->nfeat; i++) {
+    for (unsigned i = 0; i < ctrl->tables->feats->n; i++) {
         struct envme_feat_val *v = feature_slot(ctrl, i, ns);
 
-        if ((ctrl->tables->feat[i].scope == ENVME_FEAT_NS) == (ns != NULL)) {
+        if ((ctrl->tables->feats->row[i].scope == ENVME_FEAT_NS) == (ns != NULL)) {
             feature_load(ctrl, i, ns ? ns->nsid : 0);
             v->cur = v->has_saved ? v->saved : feature_default(ctrl, i, ns);
         }
@@ -235,7 +235,7 @@ static const struct envme_feat_row *feature_row(const struct envme_cmd *cmd)
     int i = feature_find(cmd->ctrl, FIELD_GET(ENVME_FEAT_FID,
                                               envme_cmd_cdw(cmd, 10)));
 
-    return i < 0 ? NULL : &cmd->ctrl->tables->feat[i];
+    return i < 0 ? NULL : &cmd->ctrl->tables->feats->row[i];
 }
 
 static unsigned feature_sel(const struct envme_cmd *cmd)
@@ -268,7 +268,7 @@ struct envme_status envme_feature_get(struct envme_cmd *cmd)
 {
     struct envme_ctrl *ctrl = cmd->ctrl;
     const struct envme_feat_row *row = feature_row(cmd);
-    unsigned i = row - ctrl->tables->feat;
+    unsigned i = row - ctrl->tables->feats->row;
     uint8_t data[FEATURE_MAX_DATA] = { 0 };
     struct envme_status st = ENVME_ST(SUCCESS);
     struct envme_feat_val *v;
@@ -328,7 +328,7 @@ static void feature_store(struct envme_cmd *cmd,
                           const void *data)
 {
     struct envme_ctrl *ctrl = cmd->ctrl;
-    unsigned i = row - ctrl->tables->feat;
+    unsigned i = row - ctrl->tables->feats->row;
     struct envme_feat_val *v = feature_slot(ctrl, i, ns);
 
     v->cur = value;

@@ -28,9 +28,9 @@ struct envme_status envme_logpage_len(struct envme_cmd *cmd, uint64_t *len)
 const struct envme_log_row *envme_logpage_row(const struct envme_ctrl *ctrl,
                                               uint8_t lid)
 {
-    for (unsigned i = 0; i < ctrl->tables->nlog; i++) {
-        if (ctrl->tables->log[i].lid == lid) {
-            return &ctrl->tables->log[i];
+    for (unsigned i = 0; i < ctrl->tables->logs->n; i++) {
+        if (ctrl->tables->logs->row[i].lid == lid) {
+            return &ctrl->tables->logs->row[i];
         }
     }
     return NULL;

@@ -178,6 +178,16 @@ struct envme_iocs {
     void (*identify_ctrl)(struct envme_ctrl *ctrl, void *buf);  /* CNS 06h */
 };
 
+struct envme_feat_table {
+    const struct envme_feat_row *row;
+    unsigned n;
+};
+
+struct envme_log_table {
+    const struct envme_log_row *row;
+    unsigned n;
+};
+
 struct envme_tables {
     /* hw/admin's own state, ctrl->admin. May be NULL. */
     void (*ctrl_init)(struct envme_ctrl *ctrl);
@@ -196,10 +206,8 @@ struct envme_tables {
     /* A status other than success refuses an admin command. May be NULL. */
     struct envme_status (*admin_gate)(struct envme_cmd *cmd);
     const struct envme_cns_row *cns;    /* [256] by CNS */
-    const struct envme_feat_row *feat;
-    unsigned nfeat;
-    const struct envme_log_row *log;
-    unsigned nlog;
+    const struct envme_feat_table *feats;
+    const struct envme_log_table *logs;
     const struct envme_iocs *const *iocs;
     unsigned niocs;
 };

@@ -8,6 +8,7 @@
 
 static struct envme_row rows[256];
 static struct envme_feat_row *feats;
+static struct envme_feat_table table;
 static struct envme_iocs iocs;
 static const struct envme_iocs *list[1] = { &iocs };
 static struct envme_tables tables;
@@ -22,12 +23,14 @@ static void make_tables(void)
     iocs.rows = rows;
     tables.iocs = list;
     tables.niocs = 1;
-    feats = g_memdup2(envme_tables.feat,
-                      envme_tables.nfeat * sizeof(*feats));
-    for (i = 0; i < tables.nfeat; i++) {
+    feats = g_memdup2(envme_tables.feats->row,
+                      envme_tables.feats->n * sizeof(*feats));
+    for (i = 0; i < tables.feats->n; i++) {
         feats[i].saveable = feats[i].changeable;
     }
-    tables.feat = feats;
+    table.row = feats;
+    table.n = tables.feats->n;
+    tables.feats = &table;
 }
 
 /* A fused pair may be as long as an atomic write. */

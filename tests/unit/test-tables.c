@@ -145,13 +145,13 @@ static void test_cns(void)
 
 static void test_features(void)
 {
-    for (unsigned i = 0; i < envme_tables.nfeat; i++) {
-        const struct envme_feat_row *row = &envme_tables.feat[i];
+    for (unsigned i = 0; i < envme_tables.feats->n; i++) {
+        const struct envme_feat_row *row = &envme_tables.feats->row[i];
 
         check_text(row->name, row->spec);
         g_assert_cmpuint(row->fid, !=, 0);
         for (unsigned k = 0; k < i; k++) {
-            g_assert_cmpuint(envme_tables.feat[k].fid, !=, row->fid);
+            g_assert_cmpuint(envme_tables.feats->row[k].fid, !=, row->fid);
         }
         /* Nothing is only stored: whoever may change it tells somebody. */
         g_assert_cmpint(row->changeable, ==, row->set != NULL);
@@ -165,14 +165,14 @@ static void test_features(void)
 
 static void test_logs(void)
 {
-    for (unsigned i = 0; i < envme_tables.nlog; i++) {
-        const struct envme_log_row *row = &envme_tables.log[i];
+    for (unsigned i = 0; i < envme_tables.logs->n; i++) {
+        const struct envme_log_row *row = &envme_tables.logs->row[i];
 
         check_text(row->name, row->spec);
         g_assert_nonnull(row->size);
         g_assert_nonnull(row->fill);
         for (unsigned k = 0; k < i; k++) {
-            g_assert_cmpuint(envme_tables.log[k].lid, !=, row->lid);
+            g_assert_cmpuint(envme_tables.logs->row[k].lid, !=, row->lid);
         }
     }
 }
