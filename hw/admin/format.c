@@ -14,7 +14,7 @@
  */
 #include <errno.h>
 
-#include "hw/admin/admin.h"
+#include "hw/admin/pel.h"
 
 #include "hw/ctrl/keep.h"
 #include "hw/ctrl/pause.h"
@@ -27,6 +27,10 @@ struct format_op {
     struct envme_cmd *cmd;      /* NULL when a reset has forgotten it */
     struct envme_subsys *subsys;
     unsigned left, index;
+    uint16_t cntlid;            /* of the command */
+    uint32_t nsid;
+    uint8_t ns_left;            /* percent, of the last that ended */
+    bool modified;
     bool extended, may_unmap, pi_first;
     uint8_t pi_type;
     struct envme_status st;
@@ -48,6 +52,8 @@ static void format_step(struct format_op *op, struct envme_status st)
         return;
     }
     cmd = envme_cmd_wait_over(&op->cmd);
+    envme_pel_format_done(op->subsys, op->cntlid, op->nsid, op->ns_left,
+                          op->modified, op->st);
     if (cmd) {
         envme_cmd_keep_done(cmd, op->st);
     }
@@ -84,6 +90,9 @@ static void format_erased(void *arg, int err)
     bool extended = ns->extended;
 
     g_free(f);
+    if (op->modified) {
+        op->ns_left = ns->erase_left;
+    }
     if (!err && !envme_ns_set_format(ns, op->index, op->extended, op->pi_type,
                                      op->pi_first)) {
         st = ENVME_ST(FORMAT_INVALID);      /* it has shrunk meanwhile */
@@ -101,8 +110,10 @@ static void format_drained(void *arg)
     struct format_ns *f = arg;
 
     if (f->ns->leaving) {
+        f->op->ns_left = 100;
         format_erased(f, -ENODEV);
     } else {
+        f->op->modified = true;
         envme_ns_erase(f->ns, f->op->may_unmap, format_erased, f);
     }
 }
@@ -186,12 +197,14 @@ struct envme_status envme_admin_format(struct envme_cmd *cmd)
     op = g_new0(struct format_op, 1);
     *op = (struct format_op){
         .cmd = cmd, .subsys = ctrl->subsys, .left = 1,
+        .cntlid = ctrl->cntlid, .nsid = envme_cmd_nsid(cmd),
         .index = format_index(cdw10),
         .extended = FIELD_GET(ENVME_FORMAT_MSET, cdw10),
         .may_unmap = ses != ENVME_FORMAT_SES_USER,
         .pi_type = FIELD_GET(ENVME_FORMAT_PI, cdw10),
         .pi_first = FIELD_GET(ENVME_FORMAT_PIL, cdw10),
     };
+    envme_pel_format_start(cmd);
     envme_cmd_wait(&op->cmd);
     for (uint32_t i = first; i <= last; i++) {
         /* One that is on its way out is left alone. */

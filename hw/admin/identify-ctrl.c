@@ -7,6 +7,8 @@
 
 #include "envme/id-ctrl.h"
 #include "hw/admin/admin.h"
+#include "hw/admin/endgrp.h"
+#include "hw/admin/pel.h"
 #include "hw/ctrl/logpage.h"
 
 #include "hw/ns/capacity.h"
@@ -57,6 +59,9 @@ static uint8_t identify_lpa(const struct envme_ctrl *ctrl)
         envme_logpage_row(ctrl, ENVME_LID_TELEMETRY_CTRL)) {
         lpa |= ENVME_LPA_TS;
     }
+    if (envme_logpage_row(ctrl, ENVME_LID_PERSISTENT_EVENT)) {
+        lpa |= ENVME_LPA_PES;
+    }
     return lpa;
 }
 
@@ -99,7 +104,9 @@ static void identify_capacity(const struct envme_ctrl *ctrl,
     for (unsigned i = 0; i < 8; i++) {
         id->tnvmcap[i] = total >> (8 * i);
         id->unvmcap[i] = unused >> (8 * i);
+        id->megcap[i] = envme_endgrp(ctrl) ? total >> (8 * i) : 0;
     }
+    id->endgidmax = le16(envme_endgrp(ctrl));
 }
 
 /* CNS 01h. A field that is not set is 0: not there, or not told. */
@@ -120,11 +127,12 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
     id->ver = le32(ctrl->vs);
     /* Of those that a host turns on one by one; SMART's and telemetry's
      * have no bit here. */
-    id->oaes = le32(ENVME_ADMIN_AEC & ~(ENVME_FEAT_AEC_SHCW |
+    id->oaes = le32(envme_admin_aec(ctrl) & ~(ENVME_FEAT_AEC_SHCW |
                                          ENVME_FEAT_AEC_TLN));
     id->ctratt = le32((p->ctratt_mem ? ENVME_CTRATT_MEM : 0) |
                       (ctrl->tables->cns[ENVME_CNS_NS_GRANULARITY].there ?
-                       ENVME_CTRATT_NG : 0) | ENVME_CTRATT_ELBAS);
+                       ENVME_CTRATT_NG : 0) | ENVME_CTRATT_ELBAS |
+                      (envme_endgrp(ctrl) ? ENVME_CTRATT_EGS : 0));
     id->cntrltype = ENVME_CNTRLTYPE_IO;
     id->oacs = le16(envme_admin_caps(ctrl->tables->admin));
     id->frmw = envme_fw_frmw(ctrl);
@@ -133,10 +141,10 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
     id->sanicap = le32(envme_sanitize_cap(ctrl));
     id->mtfa = le16(1);         /* 100 ms */
     if (ctrl->tables->admin[ENVME_ADM_FORMAT].run) {
-        /* Each namespace by itself, and all by FFFFFFFFh. */
-        id->fna = ENVME_FNA_CRYES;
+        id->fna = ENVME_ADMIN_FNA;
     }
     id->lpa = identify_lpa(ctrl);
+    id->pels = le32(ENVME_PEL_PELS);
     id->oncs = le16(identify_oncs(ctrl));
     /* Flush takes NSID FFFFFFFFh. Whether there is a volatile cache is for
      * each namespace's backend to know, and one may be added at any time. */

@@ -25,8 +25,9 @@ struct keep_smart {
     le64_t reads, writes, read_bytes, written_bytes;
     le64_t power_cycles, unsafe_shutdowns, media_errors;
     le64_t on_ms, warm_ns, hot_ns;
+    le64_t busy_us;
 };
-_Static_assert(sizeof(struct keep_smart) == 88, "on disk");
+_Static_assert(sizeof(struct keep_smart) == 96, "on disk");
 
 #define KEEP_CLEAN 1u           /* flags: shut down since it was enabled */
 
@@ -46,7 +47,7 @@ static struct keep_smart keep_make(struct envme_ctrl *ctrl)
         .unsafe_shutdowns = le64(ctrl->unsafe_shutdowns),
         .media_errors = le64(atomic_load(&ctrl->media_errors)),
         .on_ms = le64(t.on_ms), .warm_ns = le64(a->warm_ns),
-        .hot_ns = le64(a->hot_ns),
+        .hot_ns = le64(a->hot_ns), .busy_us = le64(t.busy_us),
     };
 }
 
@@ -58,6 +59,7 @@ static bool keep_only_time(const struct keep_smart *a,
     c.on_ms = b->on_ms;
     c.warm_ns = b->warm_ns;
     c.hot_ns = b->hot_ns;
+    c.busy_us = b->busy_us;
     return !memcmp(&c, b, sizeof(c));
 }
 
@@ -120,14 +122,15 @@ static void keep_load(struct envme_ctrl *ctrl)
         .reads = le64_get(smart.reads), .writes = le64_get(smart.writes),
         .read_bytes = le64_get(smart.read_bytes),
         .written_bytes = le64_get(smart.written_bytes),
-        .on_ms = le64_get(smart.on_ms),
+        .on_ms = le64_get(smart.on_ms), .busy_us = le64_get(smart.busy_us),
     };
     a->warm_ns = le64_get(smart.warm_ns);
     a->hot_ns = le64_get(smart.hot_ns);
     atomic_store(&ctrl->media_errors, le64_get(smart.media_errors));
     ctrl->power_cycles = le64_get(smart.power_cycles) + 1;
+    a->keep.unsafe = !(le32_get(smart.flags) & KEEP_CLEAN);
     ctrl->unsafe_shutdowns = le64_get(smart.unsafe_shutdowns) +
-                             !(le32_get(smart.flags) & KEEP_CLEAN);
+                             a->keep.unsafe;
 }
 
 void envme_admin_keep_init(struct envme_ctrl *ctrl)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The Admin opcodes, and the table of tables. */
 #include "hw/admin/admin.h"
+#include "hw/admin/endgrp.h"
+#include "hw/admin/pel.h"
 #include "hw/admin/shared.h"
 
 #include "hw/ctrl/event.h"
@@ -234,6 +236,7 @@ static void admin_reset(struct envme_ctrl *ctrl)
     /* Events are forgotten at a reset, conditions are not. */
     a->warned = 0;
     envme_sanitize_config_restore(ctrl, NULL, 0, NULL);
+    envme_endgrp_config_restore(ctrl, NULL, 0, NULL);
     admin_reset_caches(ctrl);
     envme_fw_reset(ctrl);
 }
@@ -246,6 +249,8 @@ static void admin_init(struct envme_ctrl *ctrl)
     a->made_at = a->sampled_at = a->ts_at = envme_now(ctrl);
     envme_admin_keep_init(ctrl);
     envme_shared_init(ctrl);
+    envme_pel_init(ctrl);
+    envme_endgrp_join(ctrl);
     envme_selftest_init(ctrl);
     envme_sanitize_join(ctrl);
     envme_telemetry_init(ctrl);
@@ -253,14 +258,24 @@ static void admin_init(struct envme_ctrl *ctrl)
 
 static void admin_stop(struct envme_ctrl *ctrl)
 {
+    envme_pel_reset(ctrl);
     envme_fw_stop(ctrl);
     envme_selftest_stop(ctrl);
+}
+
+static void admin_start(struct envme_ctrl *ctrl)
+{
+    envme_admin_keep_start(ctrl);
+    envme_pel_start(ctrl);
+    envme_fw_start(ctrl);
 }
 
 static void admin_leave(struct envme_ctrl *ctrl)
 {
     envme_selftest_leave(ctrl);
     envme_sanitize_leave(ctrl);
+    envme_endgrp_leave(ctrl);
+    envme_pel_leave(ctrl);
     envme_admin_keep_leave(ctrl);
 }
 
@@ -292,7 +307,10 @@ const struct envme_tables envme_tables = {
     .niocs = ENVME_ARRAY_SIZE(admin_iocs),
     .ctrl_init = admin_init,
     .ctrl_reset = admin_reset,
-    .ctrl_start = envme_admin_keep_start,
+    .ctrl_start = admin_start,
+    .ctrl_fatal = envme_pel_fatal,
+    .feature_changed = envme_pel_feature,
+    .media_error = envme_pel_media_error,
     .ctrl_stop = admin_stop,
     .ctrl_shutdown = envme_admin_keep_shutdown,
     .ctrl_leave = admin_leave,
@@ -303,8 +321,10 @@ const struct envme_feat_row *envme_admin_feat(const struct envme_ctrl *ctrl,
                                               uint8_t fid)
 {
     for (unsigned i = 0; i < ctrl->tables->feats->n; i++) {
-        if (ctrl->tables->feats->row[i].fid == fid) {
-            return &ctrl->tables->feats->row[i];
+        const struct envme_feat_row *row = &ctrl->tables->feats->row[i];
+
+        if (row->fid == fid) {
+            return !row->there || row->there(ctrl) ? row : NULL;
         }
     }
     return NULL;

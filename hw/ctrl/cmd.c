@@ -543,6 +543,10 @@ static void cmd_finish(struct envme_cmd *cmd)
     if (envme_st_err(st) && !drop) {
         st.sf |= ENVME_SF_M;    /* more in the error log */
         envme_errlog_add(ctrl, cmd, st);
+        if (FIELD_GET(ENVME_SF_SCT, st.sf) == ENVME_SCT_MEDIA &&
+            ctrl->tables->media_error) {
+            ctrl->tables->media_error(cmd, st);
+        }
         cmd_note(cmd, st);
     }
     cmd->status = st;

@@ -57,6 +57,11 @@ static void ctrl_ns_changed(void *opaque, uint32_t nsid)
     envme_event_ns_changed(opaque, nsid);
 }
 
+static void ctrl_alloc_changed(void *opaque, uint32_t nsid)
+{
+    envme_event_alloc_changed(opaque, nsid);
+}
+
 static void ctrl_ns_deleted(void *opaque, uint32_t nsid)
 {
     envme_feature_forget_ns(opaque, nsid);
@@ -87,6 +92,7 @@ static void ctrl_drain(void *opaque, void (*done)(void *arg), void *arg)
 static const struct envme_subsys_ctrl_ops ctrl_subsys_ops = {
     .set_ns = ctrl_set_ns,
     .ns_changed = ctrl_ns_changed,
+    .alloc_changed = ctrl_alloc_changed,
     .ns_deleted = ctrl_ns_deleted,
     .drain = ctrl_drain,
     .nssr = envme_life_subsys_reset,

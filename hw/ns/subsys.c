@@ -176,6 +176,17 @@ void envme_subsys_attach_all(struct envme_subsys *s, uint16_t cntlid)
 
 /* ---- namespaces ------------------------------------------------------ */
 
+static void subsys_alloc_changed(const struct envme_subsys *s, uint32_t nsid)
+{
+    for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
+        const struct envme_subsys_slot *c = &s->ctrl[i];
+
+        if (c->ops && c->ops->alloc_changed) {
+            c->ops->alloc_changed(c->ctrl, nsid);
+        }
+    }
+}
+
 static uint32_t subsys_free_nsid(const struct envme_subsys *s)
 {
     for (uint32_t i = 1; i <= s->nn; i++) {
@@ -275,6 +286,7 @@ bool envme_subsys_add_ns(struct envme_subsys *s, struct envme_ns *ns,
         envme_capacity_join(s, ns);
         envme_ns_load_bad(ns);
     }
+    subsys_alloc_changed(s, ns->nsid);
     for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
         if (s->ctrl[i].ops && subsys_wants(ns)) {
             envme_subsys_attach(s, ns, i, true, NULL, NULL);
@@ -356,6 +368,7 @@ static void subsys_start_leaving(struct envme_subsys *s, struct envme_ns *ns,
     if (ns->nsid && s->ns[ns->nsid] == ns) {
         s->ns[ns->nsid] = NULL;
         g_ptr_array_add(s->unlisted, ns);
+        subsys_alloc_changed(s, ns->nsid);
     }
     if (ns->erase) {
         w->left++;
@@ -494,6 +507,7 @@ void envme_subsys_drain_ns(struct envme_subsys *s, struct envme_ns *ns,
 
 void envme_subsys_ns_changed(struct envme_subsys *s, struct envme_ns *ns)
 {
+    subsys_alloc_changed(s, ns->nsid);
     for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
         if (s->ctrl[i].ops && subsys_bit(ns, i)) {
             s->ctrl[i].ops->ns_changed(s->ctrl[i].ctrl, ns->nsid);

@@ -27,6 +27,9 @@ struct envme_subsys_ctrl_ops {
                    void (*done)(void *arg), void *arg);
     /* Something about an attached namespace changed (size, format). */
     void (*ns_changed)(void *ctrl, uint32_t nsid);
+    /* Something about a namespace of the subsystem changed, or it was created
+     * or deleted. May be NULL. */
+    void (*alloc_changed)(void *ctrl, uint32_t nsid);
     /* A namespace is deleted: what is known of it goes. May be NULL. */
     void (*ns_deleted)(void *ctrl, uint32_t nsid);
     /* Calls done when no command that is in flight now is so any more; it may
