@@ -11,6 +11,7 @@
  * captured: so no access comes after the completion that disabled it, after a
  * reset or a shutdown, or with Bus Master off (the port refuses then).
  */
+#include <errno.h>
 #include <string.h>
 
 #include "hw/admin/admin.h"
@@ -155,9 +156,15 @@ static uint64_t hmb_scan(struct envme_ctrl *ctrl, uint64_t most, GString *out)
         uint32_t len, i = seq % h->cap;
         uint64_t addr = hmb_at(h, i, &len);
 
+        int err;
+
         len = ENVME_MIN(ENVME_MIN(len, HMB_CHUNK), h->seq - seq);
-        if (ctrl->ports.dma.read(ctrl->ports.dma.opaque, addr, r,
-                                 len * sizeof(r[0]))) {
+        err = ctrl->ports.dma.read(ctrl->ports.dma.opaque, addr, r,
+                                   len * sizeof(r[0]));
+        if (err == -EBUSY) {
+            break;              /* Bus Master is off: not to be had now */
+        }
+        if (err) {
             memset(r, 0, sizeof(r));
         }
         for (uint32_t k = 0; k < len; k++, seq++) {
