@@ -433,6 +433,12 @@ static void test_lost(void)
     char *t;
 
     th_enable(h);
+    /* No memory for the CRCs. */
+    th_fail_nth(h, TH_AT_ALLOC, 1, -ENOMEM);
+    th_assert_sc(enable(h, &l), INTERNAL);
+    g_assert_cmpuint(atomic_load(&h->failed[TH_AT_ALLOC]), ==, 1);
+    th_fail_clear(h);
+    check_off(h);
     th_assert_sc(enable(h, &l), SUCCESS);
     th_fail_nth(h, TH_AT_WRITE, 1, -EIO);
     th_assert_sc(th_get_feature(h, ENVME_FID_ARBITRATION, 0, 0, &v), SUCCESS);
