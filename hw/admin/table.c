@@ -236,6 +236,7 @@ static void admin_reset(struct envme_ctrl *ctrl)
     envme_sanitize_config_restore(ctrl, NULL, 0, NULL);
     admin_reset_caches(ctrl);
     envme_fw_reset(ctrl);
+    envme_hmb_stop(ctrl);
     envme_host_id_reset(ctrl);
 }
 

@@ -33,6 +33,7 @@ static void boot_piece(struct envme_ctrl *ctrl)
     uint64_t from = FIELD_GET(ENVME_BPRSEL_BPROF, sel) * (uint64_t)BOOT_PAGE;
     uint64_t size = FIELD_GET(ENVME_BPRSEL_BPRSZ, sel) * (uint64_t)BOOT_PAGE;
     size_t len = ENVME_MIN(size - ctrl->boot.done, (uint64_t)BOOT_PIECE);
+    unsigned seq = ctrl->boot.seq;
     int err = 0;
 
     if (from + size > bp->size || ctrl->boot.addr + size < ctrl->boot.addr) {
@@ -43,6 +44,11 @@ static void boot_piece(struct envme_ctrl *ctrl)
                                     bp->data[FIELD_GET(ENVME_BPRSEL_BPID,
                                                        sel)] +
                                     from + ctrl->boot.done, len);
+    }
+    /* The write may have come to our own registers, by way of another device:
+     * this is no longer the read that is wanted. */
+    if (seq != ctrl->boot.seq) {
+        return;
     }
     if (err == -EBUSY) {
         ctrl->boot.held = true;
@@ -78,6 +84,7 @@ void envme_bootread_select(struct envme_ctrl *ctrl, uint32_t bprsel)
     ctrl->bprsel = bprsel;
     ctrl->boot.on = true;
     ctrl->boot.held = false;
+    ctrl->boot.seq++;
     ctrl->boot.sel = bprsel;
     ctrl->boot.addr = ctrl->bpmbl[0] | (uint64_t)ctrl->bpmbl[1] << 32;
     ctrl->boot.done = 0;
@@ -115,6 +122,7 @@ void envme_bootread_refresh(struct envme_ctrl *ctrl)
 void envme_bootread_reset(struct envme_ctrl *ctrl)
 {
     ctrl->boot.on = ctrl->boot.held = false;
+    ctrl->boot.seq++;
     ctrl->bprsel = ctrl->bpmbl[0] = ctrl->bpmbl[1] = 0;
     boot_set_status(ctrl, ENVME_BPINFO_BRS_NONE);
 }

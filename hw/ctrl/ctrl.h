@@ -344,6 +344,7 @@ struct envme_ctrl {
         bool on;                /* BRS is 01b */
         bool due;               /* a call is deferred */
         bool held;              /* Bus Master is off */
+        unsigned seq;           /* which one it is */
         uint32_t sel;           /* BPRSEL as it began */
         uint64_t addr, done;    /* bus address; bytes */
     } boot;

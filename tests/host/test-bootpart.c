@@ -355,6 +355,60 @@ static void test_again(void)
     th_free(h);
 }
 
+/* Another device passes the write on to our registers. */
+static struct {
+    struct th *h;
+    int (*write)(void *opaque, uint64_t addr, const void *buf, size_t len);
+    unsigned calls, at;
+    bool reset;
+    uint64_t to;
+} nested;
+
+static int nested_write(void *opaque, uint64_t addr, const void *buf,
+                        size_t len)
+{
+    int err = nested.write(opaque, addr, buf, len);
+
+    if (++nested.calls == nested.at && nested.reset) {
+        envme_ctrl_reset(nested.h->ctrl, ENVME_RESET_FUNCTION, NULL, NULL);
+    } else if (nested.calls == nested.at) {
+        th_w64(nested.h, ENVME_REG_BPMBL, nested.to);
+        th_w32(nested.h, ENVME_REG_BPRSEL, sel(1, 1, 1));
+    }
+    return err;
+}
+
+static void test_nested(void)
+{
+    struct th *h = host();
+    uint64_t a = th_alloc(h, SIZE), b = th_alloc(h, 8192);
+    uint8_t *m = th_mem(h, b, 8192);
+
+    nested.h = h;
+    nested.write = h->ctrl->ports.dma.write;
+    nested.to = b;
+    h->ctrl->ports.dma.write = nested_write;
+    for (unsigned at = 1; at <= SIZE / (64 * KIB); at++) {
+        memset(m, 0xee, 8192);
+        nested.calls = 0;
+        nested.at = at;
+        start(h, a, sel(0, 0, SIZE / 4096));
+        g_assert_cmpuint(finish(h), ==, ENVME_BPINFO_BRS_DONE);
+        g_assert_cmpuint(nested.calls, ==, at + 1);
+        g_assert_cmpmem(m, 904, second + 4096, 904);
+        g_assert_cmphex(m[904], ==, 0);
+        g_assert_cmphex(m[4096], ==, 0xee);
+    }
+    nested.calls = 0;
+    nested.at = 2;
+    nested.reset = true;
+    start(h, a, sel(0, 0, SIZE / 4096));
+    g_assert_cmpuint(finish(h), ==, ENVME_BPINFO_BRS_NONE);
+    g_assert_cmpuint(nested.calls, ==, 2);
+    h->ctrl->ports.dma.write = nested.write;
+    th_free(h);
+}
+
 /* ---- replacing ------------------------------------------------------------------- */
 
 static void test_replace(void)
@@ -669,6 +723,7 @@ int main(int argc, char **argv)
     g_test_add_func("/bootpart/bus-master", test_bme);
     g_test_add_func("/bootpart/reset", test_reset);
     g_test_add_func("/bootpart/again", test_again);
+    g_test_add_func("/bootpart/nested", test_nested);
     g_test_add_func("/bootpart/replace", test_replace);
     g_test_add_func("/bootpart/active", test_active);
     g_test_add_func("/bootpart/protect", test_protect);
