@@ -130,6 +130,16 @@ static char *telemetry(struct th *h, uint8_t lid)
     return g_string_free(s, FALSE);
 }
 
+/* The next report is captured, for the last one has been read. */
+static void ready_to_report(struct th *h)
+{
+    struct envme_sqe s = th_sqe(ENVME_ADM_GET_LOG, 0);
+    uint8_t buf[512];
+
+    s.cdw10 = le32(ENVME_LID_TELEMETRY_CTRL | 127u << 16);
+    th_assert_sc(th_cmd_data(h, 0, &s, buf, 512, TH_PRP), SUCCESS);
+}
+
 static uint64_t number(const char *text, const char *name)
 {
     g_autofree char *key = g_strdup_printf("\"%s\":", name);
@@ -275,6 +285,7 @@ static void check_untouched(struct th *h, uint64_t addr, uint64_t len)
     }
     t = telemetry(h, ENVME_LID_TELEMETRY_HOST);
     g_free(t);
+    ready_to_report(h);
     envme_telemetry_report(h->ctrl, "a test");
     for (uint64_t i = 0; i < len; i++) {
         g_assert_cmphex(m[i], ==, 0x5a);
@@ -473,6 +484,7 @@ static void test_let_go(void)
     check_untouched(h, m, 16 * PAGE);
     /* A reset; the host of the tests looks at the time in between. */
     th_assert_sc(enable(h, &l), SUCCESS);
+    ready_to_report(h);
     th_disable(h);
     envme_telemetry_report(h->ctrl, "a test");
     th_enable(h);
@@ -485,10 +497,14 @@ static void test_let_go(void)
     check_untouched(h, m, 16 * PAGE);
     /* Bus Master off: what is captured meanwhile does without. */
     th_assert_sc(enable(h, &l), SUCCESS);
+    ready_to_report(h);
     th_bme(h, false);
+    g_assert_cmpuint(atomic_load(&h->refused), ==, 0);
     envme_telemetry_report(h->ctrl, "a test");
+    g_assert_cmpuint(atomic_load(&h->refused), ==, 1);
     th_bme(h, true);
     check(h, 0, 1);
+    ready_to_report(h);
     /* Shut down. */
     th_w32(h, ENVME_REG_CC, TH_CC_DEFAULT |
            FIELD_SET(ENVME_CC_SHN, ENVME_CC_SHN_NORMAL));
