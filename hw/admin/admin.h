@@ -189,7 +189,7 @@ uint8_t envme_fw_frmw(const struct envme_ctrl *ctrl);
 bool envme_fw_is_pending(const struct envme_ctrl *ctrl);
 struct envme_status envme_fw_log(const struct envme_log_req *req, void *buf);
 
-/* ---- bootpart.c --------------------------------------------------------------- */
+/* ---- bootpart.c --------------------------------------------------------- */
 
 bool envme_bootpart_there(const struct envme_ctrl *ctrl);
 /* The rest only where they are. */
@@ -213,7 +213,7 @@ size_t envme_bootpart_log_size(const struct envme_log_req *req);
 struct envme_status envme_bootpart_log(const struct envme_log_req *req,
                                        uint64_t off, void *buf, size_t len);
 
-/* ---- hmb.c, hostmeta.c, nsdata.c: features, see row.h --------------------------- */
+/* ---- hmb.c, hostmeta.c, nsdata.c: features, see row.h ------------------- */
 
 #define ENVME_ADMIN_FEATURE(name)                                             \
     struct envme_status envme_feat_set_##name(struct envme_cmd *cmd,          \
