@@ -5,6 +5,8 @@
  */
 #include "th-int.h"
 
+#include "hw/ns/roster.h"
+
 static void host_default_params(struct envme_ctrl_params *p)
 {
     *p = (struct envme_ctrl_params){
@@ -132,6 +134,9 @@ struct th *th_new_(const struct th_opts *opts)
                                      opts->nn ? opts->nn : 16, !opts->multi);
         h->owns_subsys = true;
         h->subsys->state = host_open_state(h);
+        if (!envme_roster_open(h->subsys, &err)) {
+            g_error("%s", err);
+        }
     }
     h->ports.note = (struct envme_note){ .opaque = h, .say = host_say };
     h->ctrl = envme_ctrl_new(&h->params, h->subsys, &h->ports,
