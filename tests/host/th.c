@@ -74,6 +74,14 @@ static void host_add_ns(struct th *h, const struct th_ns_opts *o)
 
     memset(p.uuid, 0x40 + h->nns, sizeof(p.uuid));
     memset(p.nguid, 0x80 + h->nns, sizeof(p.nguid));
+    if (o->nguid_auto) {
+        memset(p.uuid, 0, sizeof(p.uuid));
+        p.eui64 = 0;
+        p.nguid_auto = true;
+        for (unsigned i = 0; i < sizeof(p.nguid); i++) {
+            p.nguid[i] = g_random_int();
+        }
+    }
     ns = envme_ns_new(&p, &be->be, &err);
     if (!ns) {
         g_error("namespace: %s", err);
