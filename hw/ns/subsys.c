@@ -166,6 +166,11 @@ bool envme_subsys_is_attached(const struct envme_ns *ns, uint16_t cntlid)
 /* A private namespace goes to one controller at most. */
 static bool subsys_wants(const struct envme_ns *ns, uint16_t cntlid)
 {
+    const struct envme_subsys *s = ns->subsys;
+
+    if (s->maxcna && envme_subsys_count_attached(s, cntlid) >= s->maxcna) {
+        return false;
+    }
     if (ns->chosen) {
         return ns->want[cntlid / 64] >> (cntlid % 64) & 1;
     }
