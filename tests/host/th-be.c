@@ -185,6 +185,7 @@ struct th_be *th_be_new(struct th *h, const struct th_ns_opts *o)
     be->h = h;
     be->inner->ops->geometry(be->inner, &be->geo);
     be->geo.size = o->size;
+    be->hold = o->hold;
     /* Metadata is smaller than a block. */
     be->geo.align = o->align ? o->align : o->ms ? 1 : 512;
     be->geo.max_transfer = o->max_transfer;

@@ -134,6 +134,7 @@ struct th_ns_opts {
     void *mem;                  /* that many bytes; NULL: its own, which may
                                  * grow */
     bool nguid_auto;            /* no identifiers but a made up NGUID */
+    bool hold;                  /* th_be.hold from the start */
 };
 
 struct th_opts {
