@@ -1,541 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Namespaces over power cycles: what a host has made, deleted, attached,
- * formatted and protected is there again, to the byte, and a power cut at any
- * moment leaves what was before a command or what is after it. A power cut is
- * a new subsystem with copies of the state file and of the media.
+ * formatted and protected is there again, whatever comes in between; and what
+ * is sanitized. Any sequence: test-powercut.c.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <glib/gstdio.h>
-#include <unistd.h>
-
 #include "hw/ns/roster.h"
-#include "nsm.h"
-
-#define NMEDIA 3
-#define MEDIUM (256 * KIB)
-#define NN 16
-#define BLOCKS 8                /* of each namespace that are written */
-
-static char *folder;
-static unsigned serial;
-
-struct rig {
-    struct th *h[2];            /* controllers 0 and 1 */
-    uint8_t *mem[NMEDIA];
-    char *path;
-    bool coarse;                /* one medium addresses sectors only */
-    bool hold;                  /* the media are slow from the start */
-    bool nguid_auto;
-    const struct envme_state_ops *ops;
-};
-
-static void rig_start(struct rig *r)
-{
-    struct th_opts o = { .multi = true, .state = r->path, .nn = NN,
-                         .state_ops = r->ops };
-
-    for (unsigned i = 0; i < NMEDIA; i++) {
-        o.ns[i] = (struct th_ns_opts){ .size = MEDIUM, .mem = r->mem[i],
-                                       .hold = r->hold,
-                                       .nguid_auto = r->nguid_auto,
-                                       .align = i == 2 && r->coarse ?
-                                                512 : 1 };
-    }
-    r->h[0] = th_new_(&o);
-    r->h[1] = th_new(.peer = r->h[0]);
-    for (unsigned i = 0; i < 2; i++) {
-        th_enable(r->h[i]);
-        th_queues(r->h[i], 1, 16);
-    }
-}
-
-static void rig_stop(struct rig *r)
-{
-    th_free(r->h[1]);
-    th_free(r->h[0]);
-}
-
-static void rig_new(struct rig *r)
-{
-    r->path = g_strdup_printf("%s/r%u", folder, serial++);
-    for (unsigned i = 0; i < NMEDIA; i++) {
-        r->mem[i] = g_malloc0(MEDIUM);
-    }
-    rig_start(r);
-}
-
-static void rig_drop(struct rig *r)
-{
-    g_assert_cmpint(g_remove(r->path), ==, 0);
-    g_free(r->path);
-    for (unsigned i = 0; i < NMEDIA; i++) {
-        g_free(r->mem[i]);
-    }
-}
-
-/* The power goes now: what was on its way is gone. */
-static void rig_cut(struct rig *r)
-{
-    struct rig old = *r;
-    gsize len;
-    char *data;
-
-    g_assert(g_file_get_contents(old.path, &data, &len, NULL));
-    r->path = g_strdup_printf("%s/r%u", folder, serial++);
-    g_assert(g_file_set_contents(r->path, data, len, NULL));
-    g_free(data);
-    for (unsigned i = 0; i < NMEDIA; i++) {
-        r->mem[i] = g_memdup2(old.mem[i], MEDIUM);
-    }
-    rig_stop(&old);
-    rig_drop(&old);
-    rig_start(r);
-}
-
-/* ---- what there ought to be ------------------------------------------------- */
-
-struct model {
-    struct {
-        bool there;
-        uint64_t nsze, bytes;   /* 0: not known yet */
-        uint8_t flbas, dps, wps;
-        uint32_t attached;      /* a bit for each controller */
-        uint64_t seed;          /* of its first blocks; 0: zeroes */
-        uint8_t uuid[16];
-        bool has_uuid;
-    } ns[NN + 1];
-};
-
-static struct model fresh(void)
-{
-    struct model m = { 0 };
-
-    for (unsigned i = 1; i <= NMEDIA; i++) {
-        m.ns[i].there = true;
-        m.ns[i].nsze = MEDIUM / 512;
-        m.ns[i].bytes = MEDIUM;
-        m.ns[i].attached = 3;
-    }
-    return m;
-}
-
-static struct envme_id_ns id_alloc(struct th *h, uint32_t nsid)
-{
-    struct envme_id_ns id;
-
-    th_assert_sc(th_identify(h, ENVME_CNS_ALLOC_NS, nsid, &id), SUCCESS);
-    return id;
-}
-
-static uint32_t attached(struct th *h, uint32_t nsid)
-{
-    struct envme_ctrl_list *list = g_malloc(4096);
-    uint32_t bits = 0;
-
-    th_assert_sc(th_identify(h, ENVME_CNS_NS_CTRL_LIST, nsid, list), SUCCESS);
-    for (unsigned i = 0; i < le16_get(list->num); i++) {
-        bits |= 1u << le16_get(list->cntlid[i]);
-    }
-    g_free(list);
-    return bits;
-}
-
-static void pattern(void *buf, size_t len, uint64_t seed)
-{
-    if (seed) {
-        th_pattern(buf, len, seed);
-    } else {
-        memset(buf, 0, len);
-    }
-}
-
-/* Where the metadata is not told apart, it is part of a block. */
-static bool data_ok(struct th *h, uint32_t nsid, uint64_t seed)
-{
-    struct envme_ns *ns = envme_subsys_ns(h->subsys, nsid);
-    size_t len = (size_t)BLOCKS * envme_ns_host_block(ns);
-    size_t mlen = ns->extended ? 0 : (size_t)BLOCKS * ns->ms;
-    uint8_t *data = g_malloc0(len), *md = g_malloc0(mlen + 1);
-    uint8_t *want = g_malloc(MAX(len, mlen) + 1);
-    bool ok;
-
-    th_assert_sc(th_read(h, .nsid = nsid, .nlb = BLOCKS, .data = data,
-                         .md = mlen ? md : NULL), SUCCESS);
-    pattern(want, len, seed);
-    ok = !memcmp(data, want, len);
-    pattern(want, mlen, seed + !!seed);
-    ok = ok && !memcmp(md, want, mlen);
-    g_free(data);
-    g_free(md);
-    g_free(want);
-    return ok;
-}
-
-static void data_write(struct th *h, uint32_t nsid, uint64_t seed)
-{
-    struct envme_ns *ns = envme_subsys_ns(h->subsys, nsid);
-    size_t len = (size_t)BLOCKS * envme_ns_host_block(ns);
-    size_t mlen = ns->extended ? 0 : (size_t)BLOCKS * ns->ms;
-    uint8_t *data = g_malloc(len), *md = g_malloc(mlen + 1);
-
-    pattern(data, len, seed);
-    pattern(md, mlen, seed + 1);
-    th_assert_sc(th_write(h, .nsid = nsid, .nlb = BLOCKS, .data = data,
-                          .md = mlen ? md : NULL), SUCCESS);
-    g_free(data);
-    g_free(md);
-}
-
-/* NULL, or what is different. */
-static const char *differs_ns(struct rig *r, struct model *m, uint32_t nsid)
-{
-    struct envme_id_ns id = id_alloc(r->h[0], nsid);
-    struct envme_ns *ns = envme_subsys_ns(r->h[0]->subsys, nsid);
-    uint32_t v;
-
-    if (le64_get(id.nsze) != m->ns[nsid].nsze ||
-        nsm_le(id.nvmcap) != m->ns[nsid].bytes) {
-        g_test_message("NSID %u: %lu blocks, %lu bytes for %lu, %lu", nsid,
-                       le64_get(id.nsze), nsm_le(id.nvmcap), m->ns[nsid].nsze,
-                       m->ns[nsid].bytes);
-        return "size";
-    }
-    if (id.flbas != m->ns[nsid].flbas || id.dps != m->ns[nsid].dps) {
-        return "format";
-    }
-    if (attached(r->h[0], nsid) != m->ns[nsid].attached) {
-        return "attachment";
-    }
-    if (m->ns[nsid].has_uuid &&
-        memcmp(m->ns[nsid].uuid, ns->params.uuid, 16)) {
-        return "UUID";
-    }
-    memcpy(m->ns[nsid].uuid, ns->params.uuid, 16);
-    m->ns[nsid].has_uuid = true;
-    for (unsigned i = 0; i < 2; i++) {
-        if (!(m->ns[nsid].attached >> i & 1)) {
-            continue;
-        }
-        if (!data_ok(r->h[i], nsid, m->ns[nsid].seed)) {
-            return "data";
-        }
-        th_assert_sc(th_get_feature(r->h[i], ENVME_FID_WRITE_PROTECT, nsid, 0,
-                                    &v), SUCCESS);
-        if (v != m->ns[nsid].wps) {
-            return "protection";
-        }
-    }
-    return NULL;
-}
-
-static const char *differs(struct rig *r, struct model *m)
-{
-    uint64_t total, unused, sum = 0;
-
-    for (uint32_t i = 1; i <= NN; i++) {
-        const char *what;
-
-        if (!envme_subsys_ns(r->h[0]->subsys, i) != !m->ns[i].there) {
-            return "namespaces";
-        }
-        sum += m->ns[i].there ? m->ns[i].bytes : 0;
-        what = m->ns[i].there ? differs_ns(r, m, i) : NULL;
-        if (what) {
-            return what;
-        }
-    }
-    nsm_capacity(r->h[1], &total, &unused);
-    return total != NMEDIA * MEDIUM || unused != total - sum ? "capacity"
-                                                             : NULL;
-}
-
-static void check(struct rig *r, struct model *m)
-{
-    const char *what = differs(r, m);
-
-    if (what) {
-        g_error("not the same: %s", what);
-    }
-}
-
-/* ---- doing something --------------------------------------------------------- */
-
-/* A command, and what is there when it has succeeded. */
-struct step {
-    struct envme_sqe sqe;
-    struct th_buf *buf;
-    unsigned at;                /* which controller */
-    struct model after;
-};
-
-static void step_data(struct step *s, struct th *h, const void *data,
-                      size_t len)
-{
-    s->buf = th_buf_new(h, 4096, 0);
-    th_buf_fill(s->buf, 0);
-    if (len < 4096) {
-        uint8_t all[4096] = { 0 };
-
-        memcpy(all, data, len);
-        th_buf_put(s->buf, all);
-    } else {
-        th_buf_put(s->buf, data);
-    }
-    th_buf_attach(s->buf, &s->sqe);
-}
-
-static uint32_t lowest(const struct model *m)
-{
-    for (uint32_t i = 1; i <= NN; i++) {
-        if (!m->ns[i].there) {
-            return i;
-        }
-    }
-    return 0;
-}
-
-static unsigned some_format(struct rig *r, const struct envme_id_ns *id,
-                            uint32_t *block)
-{
-    unsigned f = th_random(r->h[0], id->nlbaf + 1);
-
-    *block = (1u << id->lbaf[f].ds) + le16_get(id->lbaf[f].ms);
-    return f;
-}
-
-static bool plan_create(struct step *s, struct rig *r)
-{
-    struct envme_id_ns all = nsm_id(r->h[0], UINT32_MAX);
-    struct envme_ns_mgmt_create c = { 0 };
-    uint32_t block, nsid = lowest(&s->after);
-    unsigned f = some_format(r, &all, &block);
-    uint64_t nsze = BLOCKS + th_random(r->h[0], MEDIUM / 2 / block);
-    bool ext = th_random(r->h[0], 2) && block & (block - 1);
-
-    if (!nsid || nsze * block > nsm_unused(r->h[0])) {
-        return false;
-    }
-    s->sqe = th_sqe(ENVME_ADM_NS_MGMT, 0);
-    s->sqe.cdw10 = le32(ENVME_NSMGMT_CREATE);
-    c.nsze = c.ncap = le64(nsze);
-    c.flbas = (f & 15) | ext << 4;
-    c.nmic = ENVME_NMIC_SHRNS;
-    step_data(s, r->h[s->at], &c, sizeof(c));
-    s->after.ns[nsid] = (typeof(s->after.ns[nsid])){
-        .there = true, .nsze = nsze, .bytes = nsze * block, .flbas = c.flbas,
-    };
-    return true;
-}
-
-static bool plan_delete(struct step *s, struct rig *r, uint32_t nsid)
-{
-    if (th_random(r->h[0], 8) == 0) {
-        nsid = UINT32_MAX;
-    }
-    for (uint32_t i = 1; i <= NN; i++) {
-        if ((i == nsid || nsid == UINT32_MAX) && s->after.ns[i].wps) {
-            return false;
-        }
-    }
-    s->sqe = nsm_sqe_delete(nsid);
-    for (uint32_t i = 1; i <= NN; i++) {
-        if (i == nsid || nsid == UINT32_MAX) {
-            memset(&s->after.ns[i], 0, sizeof(s->after.ns[i]));
-        }
-    }
-    return true;
-}
-
-static bool plan_attach(struct step *s, struct rig *r, uint32_t nsid)
-{
-    struct envme_ctrl_list *list = g_new0(struct envme_ctrl_list, 1);
-    uint32_t now = s->after.ns[nsid].attached, pick;
-    bool on = th_random(r->h[0], 2);
-    unsigned n = 0;
-
-    pick = 1 + th_random(r->h[0], 3);
-    pick &= on ? ~now : now;
-    for (unsigned i = 0; i < 2; i++) {
-        if (pick >> i & 1) {
-            list->cntlid[n++] = le16(i);
-        }
-    }
-    list->num = le16(n);
-    s->sqe = th_sqe(ENVME_ADM_NS_ATTACH, nsid);
-    s->sqe.cdw10 = le32(on ? ENVME_NSATTACH_ATTACH : ENVME_NSATTACH_DETACH);
-    if (n) {
-        step_data(s, r->h[s->at], list, sizeof(*list));
-    }
-    g_free(list);
-    s->after.ns[nsid].attached ^= pick;
-    return n;
-}
-
-static bool plan_format(struct step *s, struct rig *r, uint32_t nsid)
-{
-    uint32_t block, now = s->after.ns[nsid].attached;
-    struct envme_id_ns id = id_alloc(r->h[0], nsid);
-    unsigned f = some_format(r, &id, &block);
-    uint64_t nsze = s->after.ns[nsid].bytes / block;
-    bool ext = th_random(r->h[0], 2) && block & (block - 1);
-
-    if (!(now >> s->at & 1) || nsze < BLOCKS || s->after.ns[nsid].wps) {
-        return false;
-    }
-    s->sqe = th_sqe(ENVME_ADM_FORMAT, nsid);
-    s->sqe.cdw10 = le32((f & 15) | ext << 4 | th_random(r->h[0], 3) << 9);
-    s->after.ns[nsid].nsze = nsze;
-    s->after.ns[nsid].flbas = (f & 15) | ext << 4;
-    s->after.ns[nsid].seed = 0;
-    return true;
-}
-
-static bool plan_protect(struct step *s, struct rig *r, uint32_t nsid)
-{
-    uint32_t v = th_random(r->h[0], 3) == 0;
-
-    if (!(s->after.ns[nsid].attached >> s->at & 1)) {
-        return false;
-    }
-    s->sqe = th_sqe(ENVME_ADM_SET_FEATURES, nsid);
-    s->sqe.cdw10 = le32(ENVME_FID_WRITE_PROTECT);
-    s->sqe.cdw11 = le32(v);
-    s->after.ns[nsid].wps = v;
-    return true;
-}
-
-static bool plan(struct step *s, struct rig *r, const struct model *m)
-{
-    uint32_t nsid = 1 + th_random(r->h[0], 6);
-
-    *s = (struct step){ .at = th_random(r->h[0], 2), .after = *m };
-    if (!m->ns[nsid].there) {
-        return plan_create(s, r);
-    }
-    switch (th_random(r->h[0], 8)) {
-    case 0:
-        return plan_create(s, r);
-    case 1:
-        return plan_delete(s, r, nsid);
-    case 2:
-    case 3:
-        return plan_attach(s, r, nsid);
-    case 4:
-        return plan_protect(s, r, nsid);
-    default:
-        return plan_format(s, r, nsid);
-    }
-}
-
-static void fill_some(struct rig *r, struct model *m, uint64_t seed)
-{
-    for (uint32_t i = 1; i <= NN; i++) {
-        for (unsigned k = 0; k < 2; k++) {
-            if (m->ns[i].there && m->ns[i].attached >> k & 1 &&
-                !m->ns[i].wps && th_random(r->h[0], 2)) {
-                data_write(r->h[k], i, seed + i * 16);
-                m->ns[i].seed = seed + i * 16;
-            }
-        }
-    }
-}
-
-/* Goes on without a power cut: it succeeds. */
-static void step_finish(struct rig *r, struct step *s, struct model *m)
-{
-    uint16_t cid = th_submit(r->h[s->at], 0, &s->sqe);
-    struct envme_cqe c = th_wait(r->h[s->at], 0, cid);
-
-    /* Capacity may be left in pieces that are too odd for one. */
-    if (cqe_sc(&c) != ENVME_SC_NS_INSUFFICIENT_CAP) {
-        th_assert_sc(c, SUCCESS);
-        *m = s->after;
-    }
-}
-
-/* The power goes a while after the command was given. */
-static void step_cut(struct rig *r, struct step *s, struct model *m)
-{
-    struct th *h = r->h[s->at];
-    struct model before = *m;
-    bool done = false;
-    struct envme_cqe c;
-    uint16_t cid;
-
-    for (unsigned i = 0; i < NMEDIA; i++) {
-        r->h[0]->be[i]->later = true;
-    }
-    cid = th_submit(h, 0, &s->sqe);
-    for (unsigned i = th_random(r->h[0], 24); i && th_step(h); i--) {
-    }
-    th_reap(h, 0);
-    if (th_done(h, 0, cid, &c)) {
-        done = cqe_sc(&c) == 0;
-    } else {
-        th_abandon(h, 0, cid);
-    }
-    if (s->buf) {
-        th_buf_free(s->buf);
-        s->buf = NULL;
-    }
-    rig_cut(r);
-    if (!differs(r, &s->after)) {
-        *m = s->after;
-    } else {
-        g_assert_false(done);
-        check(r, &before);
-    }
-}
-
-static void test_random(void)
-{
-    for (unsigned seed = 1; seed <= 6; seed++) {
-        struct model m = fresh();
-        struct rig r = { .coarse = seed % 2 };
-        unsigned before = 0, cuts = 0;
-
-        rig_new(&r);
-        g_rand_set_seed(r.h[0]->rand, seed);
-        for (unsigned n = 1; n <= 150; n++) {
-            struct step s;
-            uint32_t go_on;
-
-            while (!plan(&s, &r, &m)) {
-            }
-            if (n % 2) {
-                struct model old = m;
-
-                step_cut(&r, &s, &m);
-                cuts++;
-                before += !memcmp(&m, &old, sizeof(m));
-            } else {
-                step_finish(&r, &s, &m);
-            }
-            if (s.buf) {
-                th_buf_free(s.buf);
-            }
-            check(&r, &m);
-            fill_some(&r, &m, (uint64_t)seed << 32 | n << 16);
-            go_on = g_rand_int(r.h[0]->rand);
-            if (n % 10 == 0) {
-                rig_stop(&r);
-                rig_start(&r);
-            }
-            check(&r, &m);
-            g_rand_set_seed(r.h[0]->rand, go_on ^ n);
-        }
-        /* Both kinds of end have been seen. */
-        g_assert_cmpuint(cuts, >, 20);
-        g_assert_cmpuint(before, >, 0);
-        g_assert_cmpuint(before, <, cuts);
-        rig_stop(&r);
-        rig_drop(&r);
-    }
-}
-
-/* ---- one thing at a time ------------------------------------------------------ */
+#include "rig.h"
 
 static void restart(struct rig *r)
 {
@@ -741,6 +211,55 @@ static void test_controller(void)
         restart(&r);
     }
     finish(&r);
+}
+
+/* With the state's own thread, and I/O under way. */
+static void test_threads(void)
+{
+    char *path = g_strdup_printf("%s/r%u", folder, serial++);
+    uint8_t *mem = g_malloc0(MEDIUM);
+    uint32_t nsid;
+
+    for (unsigned i = 0; i < 6; i++) {
+        struct th *h = th_new(.threads = true, .lanes = 2, .state = path,
+                              .ns = { { .size = MEDIUM, .mem = mem } });
+        struct envme_sqe s = th_sqe(ENVME_ADM_FORMAT, 1);
+        struct th_buf *b;
+        struct envme_sqe w = th_sqe_rw(ENVME_NVM_WRITE, 2, 0, 8);
+        uint16_t cid[16];
+
+        th_enable(h);
+        th_queues(h, 2, 32);
+        if (i) {
+            g_assert_cmpuint(nsm_unused(h), ==, MEDIUM - 2 * 51200);
+            g_assert_true(data_ok(h, 1, 4));
+            g_assert_true(data_ok(h, 2, 6 + i));
+        }
+        b = th_buf_new(h, 4096, 0);
+        th_buf_attach(b, &w);
+        for (unsigned k = 0; i && k < 16; k++) {
+            cid[k] = th_submit(h, 1 + k % 2, &w);
+        }
+        th_assert_sc(i ? th_admin(h, &s) : nsm_delete(h, 1), SUCCESS);
+        for (unsigned k = 0; i && k < 16; k++) {
+            th_assert_sc(th_wait(h, 1 + k % 2, cid[k]), SUCCESS);
+        }
+        for (unsigned k = 1; k <= 2; k++) {
+            if (i) {
+                th_assert_sc(nsm_delete(h, k), SUCCESS);
+            }
+            th_assert_sc(nsm_create(h, 100, 0, true, &nsid), SUCCESS);
+            g_assert_cmpuint(nsid, ==, k);
+            th_assert_sc(nsm_attach(h, k, true), SUCCESS);
+        }
+        data_write(h, 1, 4);
+        data_write(h, 2, 7 + i);
+        th_buf_free(b);
+        th_free(h);
+    }
+    g_free(mem);
+    g_assert_cmpint(g_remove(path), ==, 0);
+    g_free(path);
 }
 
 /* ---- formats ---------------------------------------------------------------------- */
@@ -1016,25 +535,18 @@ static void test_limits(void)
 
 int main(int argc, char **argv)
 {
-    int ret;
-
     g_test_init(&argc, &argv, NULL);
-    folder = g_dir_make_tmp("envme-XXXXXX", NULL);
-    g_assert_nonnull(folder);
-    g_test_add_func("/roster/random", test_random);
     g_test_add_func("/roster/belongings", test_belongings);
     g_test_add_func("/roster/command-line", test_command_line);
     g_test_add_func("/roster/deleted", test_deleted);
     g_test_add_func("/roster/unplugged", test_unplugged);
     g_test_add_func("/roster/controller", test_controller);
+    g_test_add_func("/roster/threads", test_threads);
     g_test_add_func("/roster/format-goes-on", test_format_goes_on);
     g_test_add_func("/roster/cannot-write", test_cannot_write);
     g_test_add_func("/roster/sanitize", test_sanitize);
     g_test_add_func("/roster/sanitize-unplugged", test_sanitize_unplugged);
     g_test_add_func("/roster/nothing", test_nothing);
     g_test_add_func("/roster/limits", test_limits);
-    ret = g_test_run();
-    g_rmdir(folder);
-    g_free(folder);
-    return ret;
+    return rig_main();
 }
