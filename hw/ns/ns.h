@@ -77,7 +77,8 @@ enum envme_ns_formatting {
     ENVME_NS_FORMAT_NONE,
     ENVME_NS_FORMAT_BEGUN,      /* no I/O any more; nothing is erased yet */
     ENVME_NS_FORMAT_ERASING,
-    ENVME_NS_FORMAT_ERASED,     /* the state is told before I/O goes on */
+    ENVME_NS_FORMAT_ERASED,     /* it has it; before I/O goes on, what the
+                                 * state says of that is written */
 };
 
 struct envme_subsys;

@@ -45,19 +45,15 @@ static void reformat_end(struct reformat *f, int err)
 {
     struct envme_ns *ns = f->ns;
 
+    ns->formatting = err ? ENVME_NS_FORMAT_NONE : ENVME_NS_FORMAT_ERASED;
     if (!ns->leaving) {
-        enum envme_ns_formatting was = ns->formatting;
-
-        ns->formatting = ENVME_NS_FORMAT_NONE;
         envme_roster_put(ns);
-        ns->formatting = was;
     }
     envme_state_release(f->s->state);
     if (err || ns->leaving) {
         envme_state_commit_async(f->s->state);
         reformat_over(f, err ? err : -ENODEV);
     } else {
-        ns->formatting = ENVME_NS_FORMAT_ERASED;
         envme_subsys_flush(f->s, reformat_told, f);
     }
 }

@@ -133,6 +133,8 @@ void envme_roster_put(struct envme_ns *ns)
         .extended = ns->extended, .pi_type = ns->pi.type,
         .pi_first = ns->pi.first,
     };
+    bool formatting = ns->formatting == ENVME_NS_FORMAT_BEGUN ||
+                      ns->formatting == ENVME_NS_FORMAT_ERASING;
     g_autofree struct record_ns *r = NULL;
     char name[ROSTER_NAME];
 
@@ -144,10 +146,10 @@ void envme_roster_put(struct envme_ns *ns)
     r->flags = (ns->made ? RECORD_MADE : 0) |
                (ns->params.shared ? RECORD_SHARED : 0) |
                (ns->chosen ? RECORD_CHOSEN : 0) |
-               (ns->formatting ? RECORD_FORMATTING : 0);
+               (formatting ? RECORD_FORMATTING : 0);
     r->csi = ns->params.csi;
     r->now = roster_format(&ns->lbaf[ns->flbas], &now);
-    if (ns->formatting) {
+    if (formatting) {
         r->next = roster_format(&ns->lbaf[ns->format.index], &ns->format);
     }
     r->nsze = le64(atomic_load(&ns->nsze));

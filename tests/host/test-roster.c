@@ -96,6 +96,37 @@ static void test_belongings(void)
     finish(&r);
 }
 
+/* Which bits of the storage tag are compared. */
+static void test_tags(void)
+{
+    struct rig r = { 0 };
+    struct envme_ns_mgmt_create c = { 0 };
+    struct envme_ns *ns;
+    unsigned f = 0;
+
+    rig_new(&r);
+    nsm_all_formats(r.h[0]);
+    ns = envme_subsys_ns(r.h[0]->subsys, 1);
+    while (FIELD_GET(ENVME_ELBAF_STS, ns->lbaf[f].elbaf) != 16) {
+        f++;
+    }
+    th_assert_sc(nsm_delete(r.h[0], 1), SUCCESS);
+    c.nsze = c.ncap = le64(100);
+    c.flbas = (f & 15) | f >> 4 << 5;
+    c.dps = 1;
+    c.lbstm = le64(0x00ff);
+    th_assert_sc(nsm_create_raw(r.h[0], &c), SUCCESS);
+    for (unsigned i = 0; i < 2; i++) {
+        ns = envme_subsys_ns(r.h[0]->subsys, 1);
+        g_assert_cmpuint(ns->flbas, ==, f);
+        g_assert_cmpuint(ns->pi.sts, ==, 16);
+        g_assert_cmphex(ns->pi.lbstm, ==, 0xff);
+        g_assert_false(ns->params.shared);
+        restart(&r);
+    }
+    finish(&r);
+}
+
 /* The command line has the format of the factory, the host has chosen another;
  * a made up identifier stays. */
 static void test_command_line(void)
@@ -537,6 +568,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/roster/belongings", test_belongings);
+    g_test_add_func("/roster/tags", test_tags);
     g_test_add_func("/roster/command-line", test_command_line);
     g_test_add_func("/roster/deleted", test_deleted);
     g_test_add_func("/roster/unplugged", test_unplugged);
