@@ -105,11 +105,12 @@ struct envme_status envme_feat_get_protect(struct envme_cmd *cmd,
                                            void *data);
 uint32_t envme_feat_reset_protect(struct envme_ctrl *ctrl,
                                   struct envme_ns *ns);
+/* What the state says of it, once; before anybody asks whether it is
+ * protected. */
+void envme_protect_load(struct envme_ns *ns);
 uint8_t envme_admin_nwpc(const struct envme_ctrl *ctrl);
 /* format.c */
 envme_run_fn envme_admin_format;
-/* Percent of a format of this namespace that are left; 0: there is none. */
-unsigned envme_admin_format_left(const struct envme_ns *ns);
 /* abort.c */
 envme_run_fn envme_admin_abort;
 /* firmware.c */

@@ -2,7 +2,8 @@
 /*
  * Sanitize: Base 2.1, 5.1.22, 8.1.24, log page 81h and feature 17h. An
  * operation is the subsystem's: it goes on through resets, with another
- * controller's clock when its own goes, and anew after a power cycle.
+ * controller's clock when its own goes, and anew after a power cycle. It goes
+ * through the media, whole: through what is a namespace and what is free.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "hw/ctrl/lane.h"
 #include "hw/ctrl/life.h"
 #include "hw/ctrl/pause.h"
+#include "hw/ns/capacity.h"
 
 #define SAN_FIRST_NS (20ull * 1000 * 1000)
 #define SAN_STEP_NS  (1ull * 1000 * 1000)
@@ -182,6 +184,19 @@ static uint64_t san_size(const struct envme_ns *ns)
     return ns->geo.size & ~(uint64_t)(ns->geo.align - 1);
 }
 
+/* A namespace that stands for its medium. One whose medium is on its way out
+ * is left alone. */
+static struct envme_ns *san_next(const struct envme_shared *sh,
+                                 uint32_t medium)
+{
+    struct envme_ns *ns = envme_capacity_next_medium(sh->subsys, medium);
+
+    while (ns && ns->closing) {
+        ns = envme_capacity_next_medium(sh->subsys, ns->medium + 1);
+    }
+    return ns;
+}
+
 /* Bytes that all passes write. Namespaces come after controllers, when the
  * power comes on: not before the first step. */
 static uint64_t san_total(const struct envme_shared *sh)
@@ -190,8 +205,9 @@ static uint64_t san_total(const struct envme_shared *sh)
     unsigned passes = san_passes(&san->st);
     uint64_t n = 0;
 
-    for (uint32_t i = 1; i <= sh->subsys->nn; i++) {
-        n += sh->subsys->ns[i] ? san_size(sh->subsys->ns[i]) : 0;
+    for (struct envme_ns *m = san_next(sh, 1); m;
+         m = san_next(sh, m->medium + 1)) {
+        n += san_size(m);
     }
     return passes ? n * (passes + !san_keeps_blocks(san)) : n;
 }
@@ -214,7 +230,7 @@ static void san_begin(struct envme_shared *sh)
     struct envme_sanitize *san = &sh->san;
 
     san->pass = 0;
-    san->at_nsid = 1;
+    san->at_medium = 1;
     san->at = 0;
     san->done = 0;
     san->phase = SAN_ERASE;
@@ -231,12 +247,12 @@ static void san_begin(struct envme_shared *sh)
     san_again(san, SAN_FIRST_NS);
 }
 
-/* All namespaces have been through a pass. */
+/* All media have been through a pass. */
 static void san_pass_over(struct envme_shared *sh)
 {
     struct envme_sanitize *san = &sh->san;
 
-    san->at_nsid = 1;
+    san->at_medium = 1;
     san->at = 0;
     switch (san->phase) {
     case SAN_OVERWRITE:
@@ -276,7 +292,7 @@ static void san_io_over(struct envme_bgio *io, int err)
     san->at += io->bio.bytes;
     san->done += io->bio.bytes;
     if (san->phase == SAN_FLUSH || san->at >= san_size(io->ns)) {
-        san->at_nsid++;
+        san->at_medium++;
         san->at = 0;
     }
     san_again(san, SAN_STEP_NS);
@@ -316,19 +332,21 @@ static void san_due(struct envme_deadline *d)
 {
     struct envme_sanitize *san = (struct envme_sanitize *)d;
     struct envme_shared *sh = san_shared(san);
-    struct envme_subsys *s = sh->subsys;
+    struct envme_ns *ns;
 
     if (!san->done) {
         san->total = san_total(sh);
     }
-    while (san->at_nsid <= s->nn) {
-        struct envme_ns *ns = s->ns[san->at_nsid];
-
-        if (ns && (san->phase == SAN_FLUSH || san->at < san_size(ns))) {
+    while ((ns = san_next(sh, san->at_medium))) {
+        if (ns->medium != san->at_medium) {
+            san->at_medium = ns->medium;
+            san->at = 0;
+        }
+        if (san->phase == SAN_FLUSH || san->at < san_size(ns)) {
             san_step(sh, ns);
             return;
         }
-        san->at_nsid++;
+        san->at_medium++;
         san->at = 0;
     }
     san_pass_over(sh);
@@ -394,6 +412,7 @@ static void san_start(struct envme_cmd *cmd)
 static struct envme_status san_check_media(struct envme_cmd *cmd)
 {
     const struct envme_subsys *s = cmd->ctrl->subsys;
+    const struct envme_shared *sh = envme_shared(cmd->ctrl);
 
     for (uint32_t i = 1; i <= s->nn; i++) {
         uint16_t sf = s->ns[i] ? atomic_load(&s->ns[i]->gate_sf) : 0;
@@ -401,7 +420,16 @@ static struct envme_status san_check_media(struct envme_cmd *cmd)
         if (sf) {
             return (struct envme_status){ sf };
         }
+        if (s->ns[i]) {
+            envme_protect_load(s->ns[i]);
+        }
         if (s->ns[i] && s->ns[i]->read_only) {
+            return ENVME_ST(NS_WRITE_PROTECTED);
+        }
+    }
+    for (struct envme_ns *m = san_next(sh, 1); m;
+         m = san_next(sh, m->medium + 1)) {
+        if (m->geo.read_only) {
             return ENVME_ST(NS_WRITE_PROTECTED);
         }
     }

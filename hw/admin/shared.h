@@ -60,7 +60,7 @@ struct envme_sanitize {
     uint64_t writes;
     unsigned draining;          /* controllers not drained yet */
     unsigned phase, pass;
-    uint32_t at_nsid;
+    uint32_t at_medium;
     uint64_t at, done, total;   /* bytes */
 };
 

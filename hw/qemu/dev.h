@@ -37,7 +37,9 @@ DECLARE_INSTANCE_CHECKER(EnvmeNsState, ENVME_NS_DEV, TYPE_ENVME_NS)
 DECLARE_INSTANCE_CHECKER(EnvmeSubsysState, ENVME_SUBSYS_DEV, TYPE_ENVME_SUBSYS)
 
 #define ENVME_NQN_PREFIX "nqn.2019-08.org.qemu:"
-#define ENVME_NSIDS 256         /* highest NSID of a subsystem */
+/* Namespaces of a subsystem, unless it is told otherwise; the most. */
+#define ENVME_NSIDS     256
+#define ENVME_NSIDS_MAX 4096
 
 /* Under each controller and subsystem; namespaces sit on it. */
 struct EnvmeBus {
@@ -104,6 +106,13 @@ struct envme_ctrl_props {
     uint32_t vid, did, ssvid, ssid;     /* UINT32_MAX: not given */
 };
 
+/* Properties of a subsystem, of its own device or of its only controller. 0:
+ * not given. */
+struct envme_subsys_props {
+    uint32_t max_namespaces;
+    uint32_t max_attached;      /* to one controller */
+};
+
 struct EnvmeState {
     PCIDevice parent_obj;
     EnvmeBus bus;
@@ -112,6 +121,7 @@ struct EnvmeState {
     struct envme_ctrl_props props;
     EnvmeSubsysState *subsys_dev;       /* property */
     struct envme_qstate state;          /* of a subsystem of its own */
+    struct envme_subsys_props subsys_props;     /* the same */
     struct envme_medium medium;         /* namespace 1, when there is one */
 
     struct envme_ports ports;
@@ -145,10 +155,15 @@ struct EnvmeSubsysState {
     char *nqn;                          /* property */
     char *serial;                       /* of its controllers, once known */
     struct envme_qstate state;
+    struct envme_subsys_props props;
     struct envme_subsys *subsys;
 };
 
 /* props.c */
+/* NULL and errp: a property is wrong. */
+struct envme_subsys *envme_props_subsys(const struct envme_subsys_props *p,
+                                        const char *nqn, bool single,
+                                        Error **errp);
 void envme_props_class_init(ObjectClass *oc);
 void envme_props_instance_init(EnvmeState *s);
 void envme_props_finalize(EnvmeState *s);

@@ -229,7 +229,10 @@ static bool pci_init_subsys(EnvmeState *s, Error **errp)
         g_autofree char *nqn = g_strconcat(ENVME_NQN_PREFIX, s->props.serial,
                                            NULL);
 
-        s->subsys = envme_subsys_new(nqn, ENVME_NSIDS, true);
+        s->subsys = envme_props_subsys(&s->subsys_props, nqn, true, errp);
+        if (!s->subsys) {
+            return false;
+        }
         s->own_subsys = true;
         return envme_qstate_open(&s->state, s->subsys, errp);
     }

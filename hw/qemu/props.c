@@ -37,6 +37,10 @@ static const Property props[] = {
     DEFINE_PROP_LINK("iothread", EnvmeState, props.iothread, TYPE_IOTHREAD,
                      IOThread *),
     DEFINE_PROP_STRING("state", EnvmeState, state.path),
+    DEFINE_PROP_UINT32("max-namespaces", EnvmeState,
+                       subsys_props.max_namespaces, 0),
+    DEFINE_PROP_UINT32("max-attached", EnvmeState, subsys_props.max_attached,
+                       0),
     DEFINE_PROP_STRING("serial", EnvmeState, props.serial),
     DEFINE_PROP_STRING("model", EnvmeState, props.model),
     DEFINE_PROP_STRING("firmware", EnvmeState, props.firmware),
@@ -288,7 +292,36 @@ bool envme_props_check(const EnvmeState *s, Error **errp)
                    "the envme-subsys", s->state.path);
         return false;
     }
+    if (s->subsys_dev && (s->subsys_props.max_namespaces ||
+                          s->subsys_props.max_attached)) {
+        error_setg(errp, "%s= and subsys= exclude each other: give it to the "
+                   "envme-subsys", s->subsys_props.max_namespaces ?
+                   "max-namespaces" : "max-attached");
+        return false;
+    }
     return true;
+}
+
+struct envme_subsys *envme_props_subsys(const struct envme_subsys_props *p,
+                                        const char *nqn, bool single,
+                                        Error **errp)
+{
+    uint32_t nn = p->max_namespaces ?: ENVME_NSIDS;
+    const struct props_range ranges[] = {
+        { "max-namespaces", nn, 1, ENVME_NSIDS_MAX },
+        { "max-attached", p->max_attached, 0, nn },
+    };
+    struct envme_subsys *s;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(ranges); i++) {
+        if (!props_check_range(&ranges[i], errp)) {
+            return NULL;
+        }
+    }
+    s = envme_subsys_new(nqn, nn, single);
+    s->mnan = nn;
+    s->maxcna = p->max_attached;
+    return s;
 }
 
 static uint16_t props_id(uint32_t given, uint16_t dflt)

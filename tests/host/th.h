@@ -131,6 +131,10 @@ struct th_ns_opts {
     uint32_t align;             /* backend's, 0: 512 */
     uint32_t max_transfer, max_iov;
     uint8_t csi;
+    void *mem;                  /* that many bytes; NULL: its own, which may
+                                 * grow */
+    bool nguid_auto;            /* no identifiers but a made up NGUID */
+    bool hold;                  /* th_be.hold from the start */
 };
 
 struct th_opts {
