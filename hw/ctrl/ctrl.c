@@ -2,6 +2,7 @@
 
 #include "hw/ctrl/ctrl.h"
 
+#include "hw/ctrl/cmem.h"
 #include "hw/ctrl/doorbell.h"
 #include "hw/ctrl/errlog.h"
 #include "hw/ctrl/event.h"
@@ -129,7 +130,7 @@ static char *ctrl_check_params(const struct envme_ctrl_params *p,
     if (ports->exec.nlanes < 1) {
         return g_strdup("a controller has at least one lane");
     }
-    return NULL;
+    return envme_cmem_check_params(p, ports);
 }
 
 /* Does any command set fuse commands? */
@@ -170,6 +171,7 @@ struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
     }
     ctrl->params = *params;
     ctrl->ports = *ports;
+    envme_cmem_init(ctrl);
     ctrl->tables = tables;
     ctrl->subsys = subsys;
     ctrl->cntlid = cntlid;
@@ -227,6 +229,7 @@ void envme_ctrl_free(struct envme_ctrl *ctrl)
         envme_lane_fini(&ctrl->lane[i]);
     }
     envme_doorbell_fini(ctrl);
+    envme_cmem_fini(ctrl);
     g_free(ctrl->vector_cd);
     g_free(ctrl->lane);
     g_free(ctrl->ns);

@@ -17,6 +17,7 @@
 #include "system/hostmem.h"
 
 #include "hw/ctrl/ctrl.h"
+#include "hw/qemu/cmem.h"
 #include "hw/qemu/dma.h"
 #include "hw/qemu/exec.h"
 #include "hw/qemu/irq.h"
@@ -94,6 +95,11 @@ struct envme_ctrl_props {
     uint8_t fw_slots, fwug;
     bool fw_slot1_ro;
     bool sanitize_ndi;
+    uint64_t cmb_size;
+    uint32_t cmb_size_mb;
+    uint32_t cmbloc, cmbsz, pmrcap;     /* bits of the registers */
+    bool legacy_cmb;
+    HostMemoryBackend *pmrdev;
     bool atomic_dn;
     uint16_t atomic_awun, atomic_awupf;
     bool use_intel_id, qemu_id;
@@ -104,6 +110,7 @@ struct EnvmeState {
     PCIDevice parent_obj;
     EnvmeBus bus;
     MemoryRegion bar0, regs, doorbells;
+    struct envme_qregion cmb, pmr;
 
     struct envme_ctrl_props props;
     EnvmeSubsysState *subsys_dev;       /* property */
@@ -119,6 +126,7 @@ struct EnvmeState {
     struct envme_ctrl *ctrl;
     bool bme;                           /* as the controller has been told */
     bool in_config;                     /* envme_config_write() is at work */
+    bool in_flr;                        /* what resets is an FLR */
     bool vm_stopped;                    /* see config_vm_state() */
     VMChangeStateEntry *vm_state;
     MemoryListener bus_listener;        /* see config_bus_changed() */
