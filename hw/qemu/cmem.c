@@ -32,7 +32,7 @@ static void qcmem_written(void *opaque, uint64_t off, uint64_t len)
     RCU_READ_LOCK_GUARD();
     if (!envme_compat_is_told(r->mr, off, len)) {
         memory_region_ref(r->mr);
-        address_space_unmap(&address_space_memory, host, len, true, len);
+        address_space_unmap(r->as, host, len, true, len);
     }
 }
 
@@ -140,6 +140,7 @@ static void qcmem_add_bar(EnvmeState *s, struct envme_qregion *r,
     memory_region_add_subregion_overlap(&r->bar, 0, &r->off, -1);
     memory_region_add_subregion(&r->bar, 0, &r->own);
     r->bir = bir;
+    r->as = pci_get_address_space(&s->parent_obj);
     pci_register_bar(&s->parent_obj, bir,
                      PCI_BASE_ADDRESS_SPACE_MEMORY |
                      PCI_BASE_ADDRESS_MEM_TYPE_64 |

@@ -22,6 +22,7 @@ struct envme_qregion {
     MemoryRegion *mr;           /* the memory; NULL: there is none */
     HostMemoryBackend *backend;
     unsigned bir;
+    AddressSpace *as;           /* any will do: see qcmem_written() */
     bool is_shared_file;        /* there is something to sync */
 };
 

@@ -46,6 +46,13 @@ def one_qcow2_iothread(lab):
             lab.ctrl("c0", drive="d0", iothread="io0"))
 
 
+def one_cmb(**props):
+    def build(lab):
+        return (lab.iothread("io0") + lab.drive("d0", lab.raw(64)) +
+                lab.ctrl("c0", drive="d0", cmb_size_mb=16, **props))
+    return build
+
+
 def one_4k(lab):
     return lab.drive("d0", lab.raw(64)) + lab.ctrl(
         "c0", drive="d0", logical_block_size=4096, physical_block_size=4096)
@@ -163,6 +170,10 @@ CASES = [
     Case("hotplug-iothread-6.1", "hotplug.sh", hotplug, kernel="cloud-6.1",
          vars={"HOTPLUG_PROPS": "iothread=io0"}),
     Case("basic-6.1", "basic.sh", one_raw, kernel="cloud-6.1"),
+    Case("cmb-6.1", "cmb.sh", one_cmb(iothread="io0"), kernel="cloud-6.1", smp=2,
+         accel=ONE_THREAD, vars={"GUEST_CMB_BYTES": 16 << 20}),
+    Case("cmb-legacy", "cmb.sh", one_cmb(**{"legacy-cmb": "on"}), smp=2,
+         accel=ONE_THREAD, vars={"GUEST_CMB_BYTES": 16 << 20}),
     Case("ns-manage", "ns-manage.sh", one_raw),
     Case("basic-new", "basic.sh", one_qcow2_iothread, smp=4, stock=True,
          accel=ONE_THREAD),
