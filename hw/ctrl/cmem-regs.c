@@ -96,7 +96,7 @@ void envme_cmem_regs_init(struct envme_ctrl *ctrl)
     }
 }
 
-/* ---- windows ----------------------------------------------------------------- */
+/* ---- windows --------------------------------------------------------------- */
 
 static bool cmem_fits(uint64_t base, uint64_t size)
 {
@@ -148,7 +148,8 @@ static void cmem_set_cmb(struct envme_ctrl *ctrl)
 
 static bool pmr_is_ready(const struct envme_ctrl *ctrl)
 {
-    return ctrl->pmrctl & ENVME_PMRCTL_EN && !(ctrl->pmrsts & ENVME_PMRSTS_NRDY);
+    return ctrl->pmrctl & ENVME_PMRCTL_EN &&
+           !(ctrl->pmrsts & ENVME_PMRSTS_NRDY);
 }
 
 static void cmem_set_pmr(struct envme_ctrl *ctrl)
@@ -224,7 +225,7 @@ void envme_cmem_write_pmrmscu(struct envme_ctrl *ctrl, uint64_t val)
     }
 }
 
-/* ---- the PMR ------------------------------------------------------------------ */
+/* ---- the PMR --------------------------------------------------------------- */
 
 static void pmr_show(struct envme_ctrl *ctrl, bool on)
 {
@@ -393,7 +394,7 @@ void envme_pmr_flush(struct envme_ctrl *ctrl,
     }
 }
 
-/* ---- resets --------------------------------------------------------------------- */
+/* ---- resets ---------------------------------------------------------------- */
 
 void envme_cmem_reset(struct envme_ctrl *ctrl, enum envme_reset kind)
 {

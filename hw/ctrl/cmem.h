@@ -45,7 +45,7 @@ struct envme_cmem {
     struct envme_window win[ENVME_NCMEM];
     /* Lane 0. */
     uint64_t bar;                   /* envme_ctrl_cmb_bar() */
-    bool flushing;                  /* the PMR, before it may be enabled again */
+    bool flushing;                  /* the PMR, which has been disabled */
     bool starting;                  /* envme_pmr_update() is on its way */
     bool stale;                     /* windows do not follow registers yet */
 };

@@ -355,8 +355,8 @@ static void pci_realize(PCIDevice *dev, Error **errp)
     envme_props_to_params(s, &p);
     pci_set_ids(s, &p);
     if (!pci_init_caps(s, errp) || !pci_init_bar(s, &p, errp) ||
-        !envme_qcmem_init(s, errp) || !pci_init_ports(s, errp) || !pci_init_subsys(s, errp) ||
-        !pci_init_ctrl(s, &p, errp)) {
+        !envme_qcmem_init(s, errp) || !pci_init_ports(s, errp) ||
+        !pci_init_subsys(s, errp) || !pci_init_ctrl(s, &p, errp)) {
         pci_teardown(s);
         return;
     }

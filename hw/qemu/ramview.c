@@ -47,7 +47,8 @@ static void ramview_add(MemoryListener *listener, MemoryRegionSection *section)
     struct envme_ram *r;
 
     v->changed = true;
-    if (envme_ramview_is_own(v, mr) || !memory_region_is_ram(mr) || memory_region_is_ram_device(mr) ||
+    if (envme_ramview_is_own(v, mr) || !memory_region_is_ram(mr) ||
+        memory_region_is_ram_device(mr) ||
         memory_region_is_rom(mr) || section->readonly || mr->rom_device ||
         !int128_nz(section->size)) {
         return;

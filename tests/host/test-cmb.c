@@ -41,6 +41,10 @@ static struct th *cmb_host_at(unsigned lanes, uint64_t at)
                           .ns = { { .size = 4 * MIB },
                                   { .size = 1 * MIB, .ms = 8 } });
 
+    if (at < TH_RAM_SIZE) {
+        /* In front of memory of the host, which it hides. */
+        memset(h->used + at / 4096, 2, CMB / 4096);
+    }
     h->cmb_at = at;
     h->own_at = at;
     th_w64(h, ENVME_REG_CMBMSC, at | ON);
@@ -213,6 +217,38 @@ static void test_reset(void)
             }
             th_free(h);
         }
+    }
+}
+
+/* Lanes that have not heard of the reset yet find their queues. */
+static void test_reset_loaded(void)
+{
+    unsigned seed, i;
+
+    all();
+    for (seed = 1; seed < 40; seed++) {
+        struct th *h = th_new(.cmb = CMB, .tweak = tweak, .lanes = 2,
+                              .seed = seed);
+
+        h->own_at = TH_CMB_BASE;
+        th_w64(h, ENVME_REG_CMBMSC, TH_CMB_BASE | ON);
+        th_enable(h);
+        for (i = 1; i < 3; i++) {
+            th_assert_code(th_create_cq(h, .qid = i, .size = 8, .own = true),
+                           SUCCESS);
+            th_assert_code(th_create_sq(h, .qid = i, .size = 8, .own = true),
+                           SUCCESS);
+        }
+        for (i = 0; i < 6; i++) {
+            struct envme_sqe s = th_sqe_rw(ENVME_NVM_READ, 1, 0, 1);
+
+            s.dptr.prp1 = le64(TH_CMB_BASE + 0x80000);
+            th_submit(h, 1 + (i & 1), &s);
+        }
+        th_reset(h, seed & 1 ? ENVME_RESET_NSSR : ENVME_RESET_FUNCTION);
+        g_assert_cmpuint(h->notes, ==, 0);
+        g_assert_cmpuint(h->self_dma, ==, 0);
+        th_free(h);
     }
 }
 
@@ -567,21 +603,21 @@ static void test_locations(void)
 }
 
 /* Its edges, with memory of the host around it: each byte where it belongs. */
-static void test_edges(void)
+static void check_edges(uint64_t base)
 {
     uint8_t data[16 * 512], got[16 * 512];
-    uint64_t at[2] = { TH_HOLE_BASE - 4096 - 2048,
-                       TH_HOLE_BASE + CMB - 4096 - 2048 };
+    uint64_t at[2] = { base - 4096 - 2048, base + CMB - 4096 - 2048 };
     struct envme_sqe s;
     struct th *h;
     unsigned i, sgl;
 
-    all();
-    h = cmb_host_at(1, TH_HOLE_BASE);
+    h = cmb_host_at(1, base);
+    memset(h->used + base / 4096 - 2, 2, 2);
+    memset(h->used + (base + CMB) / 4096, 2, 2);
     th_queues(h, 1, 8);
     for (i = 0; i < 2; i++) {
         for (sgl = 0; sgl < 2; sgl++) {
-            uint64_t edge = i ? TH_HOLE_BASE + CMB : TH_HOLE_BASE;
+            uint64_t edge = i ? base + CMB : base;
             size_t before = edge - at[i];
             uint64_t list = th_alloc(h, 4096);
 
@@ -618,6 +654,16 @@ static void test_edges(void)
         }
     }
     th_free(h);
+}
+
+static void test_edges(void)
+{
+    struct envme_sqe s;
+    struct th *h;
+
+    all();
+    check_edges(TH_HOLE_BASE);
+    check_edges(40 * MIB);
 
     /* With nothing after it. */
     h = cmb_host_at(1, 0x0000700000000000ull);
@@ -718,6 +764,7 @@ int main(int argc, char **argv)
     g_test_add_func("/cmb/registers", test_registers);
     g_test_add_func("/cmb/sizes", test_sizes);
     g_test_add_func("/cmb/reset", test_reset);
+    g_test_add_func("/cmb/reset-loaded", test_reset_loaded);
     g_test_add_func("/cmb/reset-status", test_reset_status);
     g_test_add_func("/cmb/all-in-it", test_all_in_it);
     g_test_add_func("/cmb/elsewhere", test_elsewhere);
