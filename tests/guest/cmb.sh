@@ -11,7 +11,6 @@ in_use() { [ "$(cat $p2p/available)" -lt "$(cat $p2p/size)" ]; }
 t "in which submission queues lie" in_use
 verify "fio: 4 KiB random writes verified" $ns
 verify "fio: mixed sizes to 1 MiB, verified" $ns --bsrange=512-1m --blockalign=512 --size=24m
-verify "fio: vectored, two jobs, verified" $ns --ioengine=pvsync2 --numjobs=2 --offset_increment=16m
 t "controller reset" nvme reset /dev/nvme0
 t "queues lie in it after that" in_use
 verify "fio verify after the controller reset" $ns
