@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "hw/ctrl/bootread.h"
 #include "hw/ctrl/cmem.h"
 #include "hw/ctrl/life.h"
 
@@ -52,6 +53,21 @@ static void reg_write_nssr(struct envme_ctrl *ctrl, uint64_t val)
     }
 }
 
+static void reg_write_bprsel(struct envme_ctrl *ctrl, uint64_t val)
+{
+    envme_bootread_select(ctrl, val);
+}
+
+static void reg_write_bpmbl_low(struct envme_ctrl *ctrl, uint64_t val)
+{
+    envme_bootread_buffer(ctrl, 0, val);
+}
+
+static void reg_write_bpmbl_high(struct envme_ctrl *ctrl, uint64_t val)
+{
+    envme_bootread_buffer(ctrl, 1, val);
+}
+
 #define FIELD(f) offsetof(struct envme_ctrl, f)
 
 static const struct reg_row reg_rows[] = {
@@ -75,6 +91,15 @@ static const struct reg_row reg_rows[] = {
       NULL, NULL },
     { "CMBLOC", ENVME_REG_CMBLOC, 4, FIELD(cmbloc), 0, 0, false, NULL, NULL },
     { "CMBSZ", ENVME_REG_CMBSZ, 4, FIELD(cmbsz), 0, 0, false, NULL, NULL },
+    { "BPINFO", ENVME_REG_BPINFO, 4, FIELD(bpinfo), 0, 0, false, NULL, NULL },
+    { "BPRSEL", ENVME_REG_BPRSEL, 4, FIELD(bprsel),
+      ENVME_BPRSEL_BPID | ENVME_BPRSEL_BPROF | ENVME_BPRSEL_BPRSZ, 0, false,
+      reg_write_bprsel, NULL },
+    /* 64 bits, as two halves: a function cannot tell what of it is new. */
+    { "BPMBL", ENVME_REG_BPMBL, 4, FIELD(bpmbl[0]),
+      (uint32_t)ENVME_BPMBL_BMBBA, 0, false, reg_write_bpmbl_low, NULL },
+    { "BPMBL", ENVME_REG_BPMBL + 4, 4, FIELD(bpmbl[1]), UINT32_MAX, 0, false,
+      reg_write_bpmbl_high, NULL },
     { "CMBMSC", ENVME_REG_CMBMSC, 8, FIELD(cmbmsc),
       ENVME_CMBMSC_CRE | ENVME_CMBMSC_CMSE | ENVME_CMBMSC_CBA, 0, false,
       envme_cmem_write_cmbmsc, NULL },
@@ -225,6 +250,7 @@ void envme_regs_init(struct envme_ctrl *ctrl)
                 FIELD_SET(ENVME_CAP_DSTRD, p->dstrd) |
                 FIELD_SET(ENVME_CAP_NSSRS, 1) |
                 FIELD_SET(ENVME_CAP_CSS, css) |
+                FIELD_SET(ENVME_CAP_BPS, p->bp_units ? 1 : 0) |
                 FIELD_SET(ENVME_CAP_MPSMIN, 0) |
                 FIELD_SET(ENVME_CAP_MPSMAX, p->mpsmax) |
                 /* Ready with media, and (which is the same here, as there is
