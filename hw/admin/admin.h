@@ -81,6 +81,12 @@ const struct envme_iocs *envme_admin_iocs(const struct envme_ctrl *ctrl,
                          ENVME_SMART_CW_NDR | ENVME_SMART_CW_AMRO | \
                          ENVME_SMART_CW_VMBF | ENVME_FEAT_AEC_NSAN | ENVME_FEAT_AEC_FAN | \
                          ENVME_FEAT_AEC_TLN)
+/* And with what this controller has. */
+static inline uint32_t envme_admin_aec(const struct envme_ctrl *ctrl)
+{
+    return ENVME_ADMIN_AEC |
+           (ctrl->ports.pmr.base ? ENVME_SMART_CW_PMRRO : 0);
+}
 
 /* ---- command families --------------------------------------------------- */
 

@@ -331,7 +331,7 @@ static struct envme_status feat_set_atomicity(FEAT_SET_ARGS)
 static struct envme_status feat_set_aec(FEAT_SET_ARGS)
 {
     struct envme_ctrl *ctrl = cmd->ctrl;
-    struct envme_status st = feat_check(cmd, *value, ENVME_ADMIN_AEC);
+    struct envme_status st = feat_check(cmd, *value, envme_admin_aec(ctrl));
     uint32_t old = envme_feature_value(ctrl, ENVME_FID_AEC, NULL);
 
     FEAT_UNUSED();

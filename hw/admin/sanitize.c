@@ -10,6 +10,7 @@
 
 #include "hw/admin/shared.h"
 
+#include "hw/ctrl/cmem.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/keep.h"
 #include "hw/ctrl/lane.h"
@@ -21,10 +22,11 @@
 #define SAN_STEP_NS  (1ull * 1000 * 1000)
 #define SAN_BUF      (1u << 20)
 #define SAN_ZERO     (64u << 20)
+#define SAN_PMR_ZERO (4u << 20)     /* of our own memory, at once */
 #define SAN_RECORD_VERSION 1
 #define SAN_RECORD "sanitize"
 
-enum { SAN_OVERWRITE, SAN_ERASE, SAN_FLUSH };
+enum { SAN_OVERWRITE, SAN_ERASE, SAN_FLUSH, SAN_PMR };
 
 static unsigned san_action(const struct envme_sanitize_state *st)
 {
@@ -91,6 +93,13 @@ static void san_gate(struct envme_shared *sh)
         break;
     }
     atomic_store(&sh->subsys->gate_sf, sf);
+    for (unsigned i = 0; !sf && i < ENVME_MAX_CTRLS; i++) {
+        struct envme_ctrl *c = envme_shared_ctrl(sh->subsys, i);
+
+        if (c) {
+            envme_pmr_update(c);
+        }
+    }
 }
 
 /* ---- the end ---------------------------------------------------------------------- */
@@ -267,8 +276,9 @@ static void san_pass_over(struct envme_shared *sh)
         san->phase = SAN_FLUSH;
         break;
     default:
-        san_finish(sh, true);
-        return;
+        san->phase = SAN_PMR;
+        san->at_ctrl = 0;
+        break;
     }
     san_again(san, SAN_STEP_NS);
 }
@@ -328,12 +338,55 @@ static void san_step(struct envme_shared *sh, struct envme_ns *ns)
     envme_bgio_start(&san->io, san->ctrl, ns, san_io_over);
 }
 
+static void san_pmr_flushed(void *arg, int err)
+{
+    struct envme_shared *sh = arg;
+    struct envme_sanitize *san = &sh->san;
+    struct envme_ctrl *ctrl = envme_shared_ctrl(sh->subsys, san->at_ctrl);
+
+    if (err) {
+        san_finish(sh, false);
+    } else {
+        san->at_ctrl++;
+        san->at = 0;
+        san_again(san, SAN_STEP_NS);
+    }
+    envme_life_background(ctrl, false);
+}
+
+/* A Persistent Memory Region, which nobody can enable meanwhile, has user data
+ * too. */
+static void san_pmr_step(struct envme_shared *sh)
+{
+    struct envme_sanitize *san = &sh->san;
+
+    for (; san->at_ctrl < ENVME_MAX_CTRLS; san->at_ctrl++) {
+        struct envme_ctrl *c = envme_shared_ctrl(sh->subsys, san->at_ctrl);
+
+        if (c && envme_pmr_erase(c, &san->at, SAN_PMR_ZERO)) {
+            san_again(san, SAN_STEP_NS);
+            return;
+        }
+        if (c && san->at) {
+            envme_life_background(c, true);
+            envme_pmr_flush(c, san_pmr_flushed, sh);
+            return;
+        }
+        san->at = 0;
+    }
+    san_finish(sh, true);
+}
+
 static void san_due(struct envme_deadline *d)
 {
     struct envme_sanitize *san = (struct envme_sanitize *)d;
     struct envme_shared *sh = san_shared(san);
     struct envme_ns *ns;
 
+    if (san->phase == SAN_PMR) {
+        san_pmr_step(sh);
+        return;
+    }
     if (!san->done) {
         san->total = san_total(sh);
     }
@@ -433,7 +486,27 @@ static struct envme_status san_check_media(struct envme_cmd *cmd)
             return ENVME_ST(NS_WRITE_PROTECTED);
         }
     }
+    for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
+        struct envme_ctrl *c = envme_shared_ctrl(s, i);
+
+        if (c && c->ports.pmr.base && c->ports.pmr.read_only) {
+            /* The nearest there is: it cannot be erased. */
+            return ENVME_ST(NS_WRITE_PROTECTED);
+        }
+    }
     return ENVME_ST(SUCCESS);
+}
+
+static bool san_pmr_is_enabled(const struct envme_subsys *s)
+{
+    for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
+        struct envme_ctrl *c = envme_shared_ctrl(s, i);
+
+        if (c && envme_pmr_is_enabled(c)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static struct envme_status san_exit_failure(struct envme_cmd *cmd)
@@ -468,6 +541,9 @@ struct envme_status envme_admin_sanitize(struct envme_cmd *cmd)
     }
     if (san_is_running(san)) {
         return ENVME_ST(SANITIZE_IN_PROGRESS);
+    }
+    if (san_pmr_is_enabled(cmd->ctrl->subsys)) {
+        return ENVME_ST(SANITIZE_PMR);
     }
     if (act == ENVME_SANITIZE_EXIT_FAILURE) {
         return san_exit_failure(cmd);

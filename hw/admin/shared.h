@@ -61,6 +61,7 @@ struct envme_sanitize {
     unsigned draining;          /* controllers not drained yet */
     unsigned phase, pass;
     uint32_t at_medium;
+    unsigned at_ctrl;           /* whose PMR is being erased */
     uint64_t at, done, total;   /* bytes */
 };
 

@@ -3,6 +3,7 @@
 #include "hw/ctrl/ctrl.h"
 
 #include "hw/ctrl/bootread.h"
+#include "hw/ctrl/cmem.h"
 #include "hw/ctrl/doorbell.h"
 #include "hw/ctrl/errlog.h"
 #include "hw/ctrl/event.h"
@@ -206,7 +207,7 @@ static char *ctrl_check_params(const struct envme_ctrl_params *p,
     if (ports->exec.nlanes < 1) {
         return g_strdup("a controller has at least one lane");
     }
-    return NULL;
+    return envme_cmem_check_params(p, ports);
 }
 
 /* Does any command set fuse commands? */
@@ -250,6 +251,7 @@ struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
     }
     ctrl->params = *params;
     ctrl->ports = *ports;
+    envme_cmem_init(ctrl);
     ctrl->tables = tables;
     ctrl->subsys = subsys;
     subsys->find_iocs = ctrl_find_iocs;
@@ -310,6 +312,7 @@ void envme_ctrl_free(struct envme_ctrl *ctrl)
         envme_lane_fini(&ctrl->lane[i]);
     }
     envme_doorbell_fini(ctrl);
+    envme_cmem_fini(ctrl);
     g_free(ctrl->vector_cd);
     g_free(ctrl->lane);
     g_free(ctrl->ns);

@@ -17,6 +17,7 @@
 #include "system/hostmem.h"
 
 #include "hw/ctrl/ctrl.h"
+#include "hw/qemu/cmem.h"
 #include "hw/qemu/dma.h"
 #include "hw/qemu/exec.h"
 #include "hw/qemu/irq.h"
@@ -96,6 +97,11 @@ struct envme_ctrl_props {
     uint8_t fw_slots, fwug;
     bool fw_slot1_ro;
     bool sanitize_ndi;
+    uint64_t cmb_size;
+    uint32_t cmb_size_mb;
+    uint32_t cmbloc, cmbsz, pmrcap;     /* bits of the registers */
+    bool legacy_cmb;
+    HostMemoryBackend *pmrdev;
     uint32_t bp_size;           /* 128 KiB */
     char *bp[2];                /* files */
     uint32_t hmpre, hmmin;      /* 4 KiB */
@@ -117,6 +123,7 @@ struct EnvmeState {
     PCIDevice parent_obj;
     EnvmeBus bus;
     MemoryRegion bar0, regs, doorbells;
+    struct envme_qregion cmb, pmr;
 
     struct envme_ctrl_props props;
     EnvmeSubsysState *subsys_dev;       /* property */
@@ -133,6 +140,7 @@ struct EnvmeState {
     struct envme_ctrl *ctrl;
     bool bme;                           /* as the controller has been told */
     bool in_config;                     /* envme_config_write() is at work */
+    bool in_flr;                        /* what resets is an FLR */
     bool vm_stopped;                    /* see config_vm_state() */
     VMChangeStateEntry *vm_state;
     MemoryListener bus_listener;        /* see config_bus_changed() */

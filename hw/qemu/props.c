@@ -72,6 +72,26 @@ static const Property props[] = {
     DEFINE_PROP_BOOL("atomic.dn", EnvmeState, props.atomic_dn, false),
     DEFINE_PROP_UINT16("atomic.awun", EnvmeState, props.atomic_awun, 0),
     DEFINE_PROP_UINT16("atomic.awupf", EnvmeState, props.atomic_awupf, 0),
+    DEFINE_PROP_UINT32("cmb_size_mb", EnvmeState, props.cmb_size_mb, 0),
+    DEFINE_PROP_SIZE("cmb-size", EnvmeState, props.cmb_size, 0),
+    DEFINE_PROP_BOOL("legacy-cmb", EnvmeState, props.legacy_cmb, false),
+    /* By the bits of CMBSZ, CMBLOC, PMRCAP. */
+    DEFINE_PROP_BIT("cmb.sqs", EnvmeState, props.cmbsz, 0, true),
+    DEFINE_PROP_BIT("cmb.cqs", EnvmeState, props.cmbsz, 1, true),
+    DEFINE_PROP_BIT("cmb.lists", EnvmeState, props.cmbsz, 2, true),
+    DEFINE_PROP_BIT("cmb.rds", EnvmeState, props.cmbsz, 3, true),
+    DEFINE_PROP_BIT("cmb.wds", EnvmeState, props.cmbsz, 4, true),
+    DEFINE_PROP_BIT("cmb.cqmms", EnvmeState, props.cmbloc, 3, true),
+    DEFINE_PROP_BIT("cmb.cqpds", EnvmeState, props.cmbloc, 4, true),
+    DEFINE_PROP_BIT("cmb.cdpmls", EnvmeState, props.cmbloc, 5, true),
+    DEFINE_PROP_BIT("cmb.cdpcils", EnvmeState, props.cmbloc, 6, true),
+    DEFINE_PROP_BIT("cmb.cdmmms", EnvmeState, props.cmbloc, 7, true),
+    DEFINE_PROP_BIT("cmb.cqda", EnvmeState, props.cmbloc, 8, false),
+    DEFINE_PROP_LINK("pmrdev", EnvmeState, props.pmrdev, TYPE_MEMORY_BACKEND,
+                     HostMemoryBackend *),
+    DEFINE_PROP_BIT("pmr.rds", EnvmeState, props.pmrcap, 3, true),
+    DEFINE_PROP_BIT("pmr.wds", EnvmeState, props.pmrcap, 4, true),
+    DEFINE_PROP_BIT("pmr.cmss", EnvmeState, props.pmrcap, 24, true),
     DEFINE_PROP_BOOL("use-intel-id", EnvmeState, props.use_intel_id, false),
     DEFINE_PROP_BOOL("qemu-id", EnvmeState, props.qemu_id, false),
     DEFINE_PROP_UINT32("pci-vendor-id", EnvmeState, props.vid,
@@ -281,6 +301,10 @@ bool envme_props_check(const EnvmeState *s, Error **errp)
         !props_check_ids(p, errp)) {
         return false;
     }
+    if (p->cmb_size && p->cmb_size_mb) {
+        error_setg(errp, "cmb-size= and cmb_size_mb= exclude each other");
+        return false;
+    }
     if (s->subsys_dev && envme_medium_given(&s->medium)) {
         error_setg(errp, "%s= and subsys= exclude each other: give the "
                    "namespace with -device envme-ns",
@@ -368,6 +392,8 @@ void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p)
         .fw_slot1_ro = pr->fw_slot1_ro,
         .fwug = pr->fwug,
         .sanitize_ndi = pr->sanitize_ndi,
+        .cmbloc = pr->cmbloc, .cmbsz = pr->cmbsz, .pmrcap = pr->pmrcap,
+        .cmb_legacy = pr->legacy_cmb,
         .bp_units = pr->bp_size,
         .hmpre = pr->hmpre, .hmmin = pr->hmmin,
         .dn = pr->atomic_dn, .awun = pr->atomic_awun,

@@ -329,9 +329,11 @@ bool th_enable_as(struct th *h, uint32_t cc, uint32_t asqs, uint32_t acqs)
         h->page = 4096;         /* it will be refused */
     }
     *cq = (struct th_cq){ .size = acqs, .phase = true, .live = true,
-                          .base = th_alloc(h, acqs * 16) };
+                          .base = h->own_admin ? th_own(h, acqs * 16)
+                                               : th_alloc(h, acqs * 16) };
     *sq = (struct th_sq){ .size = asqs, .live = true,
-                          .base = th_alloc(h, asqs * 64) };
+                          .base = h->own_admin ? th_own(h, asqs * 64)
+                                               : th_alloc(h, asqs * 64) };
     sq->cmds = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     h->cq[0] = cq;
     h->sq[0] = sq;
