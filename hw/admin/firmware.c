@@ -355,6 +355,34 @@ static struct envme_status fw_replace(struct envme_cmd *cmd, unsigned *slot)
     return ENVME_ST(SUCCESS);
 }
 
+/* 110b and 111b. What was downloaded is kept if the partition is locked: it
+ * may be unlocked after the download. */
+static struct envme_status fw_bootpart(struct envme_cmd *cmd, unsigned ca)
+{
+    struct envme_ctrl *ctrl = cmd->ctrl;
+    const struct envme_fw_image *im = envme_admin(ctrl)->fw;
+    uint32_t cdw10 = envme_cmd_cdw(cmd, 10);
+    unsigned id = FIELD_GET(ENVME_FWCOMMIT_BPID, cdw10);
+    unsigned loc = offsetof(struct envme_sqe, cdw10);
+    struct envme_status st;
+
+    if (ca == ENVME_FWCOMMIT_BP_ACTIVATE) {
+        return envme_bootpart_make_active(cmd, id);
+    }
+    if (envme_bootpart_is_locked(ctrl, id)) {
+        return envme_cmd_fail_bit(cmd, ENVME_ST(BP_WRITE_PROHIBITED), loc + 3,
+                                  7);
+    }
+    if (!im || im->len > envme_bootpart_size(ctrl) ||
+        memchr(im->have, 0, im->len / fw_unit(ctrl))) {
+        fw_discard(ctrl);
+        return envme_cmd_fail(cmd, ENVME_ST(FW_IMAGE_INVALID), loc);
+    }
+    st = envme_bootpart_replace(cmd, id, im->buf, im->len);
+    fw_discard(ctrl);
+    return st;
+}
+
 static struct envme_status fw_activate_now(struct envme_cmd *cmd,
                                            unsigned slot);
 
@@ -378,9 +406,13 @@ static struct envme_status fw_commit(struct envme_cmd *cmd, unsigned *about)
     unsigned loc = offsetof(struct envme_sqe, cdw10);
     struct envme_status st;
 
-    if (ca > ENVME_FWCOMMIT_ACTIVATE_NOW) {
+    if (ca > ENVME_FWCOMMIT_ACTIVATE_NOW &&
+        (ca < ENVME_FWCOMMIT_BP_REPLACE || !envme_bootpart_there(cmd->ctrl))) {
         /* Reserved, or of a boot partition, which is not there. */
         return envme_cmd_fail_bit(cmd, ENVME_ST(INVALID_FIELD), loc, 3);
+    }
+    if (ca >= ENVME_FWCOMMIT_BP_REPLACE) {
+        return fw->act.on ? ENVME_ST(FW_PROHIBITED) : fw_bootpart(cmd, ca);
     }
     if (slot > fw->nslots) {
         return envme_cmd_fail(cmd, ENVME_ST(FW_SLOT_INVALID), loc);
@@ -412,8 +444,18 @@ static struct envme_status fw_commit(struct envme_cmd *cmd, unsigned *about)
     return ENVME_ST(SUCCESS);
 }
 
+/* The end of one that waits until a boot partition is kept. */
+static void fw_bootpart_over(struct envme_cmd *cmd, struct envme_status st)
+{
+    char old[8];
+
+    envme_fw_revision(cmd->ctrl, old);
+    fw_tell(cmd, old, 0, st);
+}
+
 struct envme_status envme_admin_fw_commit(struct envme_cmd *cmd)
 {
+    unsigned ca = FIELD_GET(ENVME_FWCOMMIT_CA, envme_cmd_cdw(cmd, 10));
     struct envme_status st;
     unsigned slot = 0;
     char old[8];
@@ -421,6 +463,9 @@ struct envme_status envme_admin_fw_commit(struct envme_cmd *cmd)
     envme_fw_revision(cmd->ctrl, old);
     st = fw_commit(cmd, &slot);
     if (envme_st_pending(st)) {
+        if (ca != ENVME_FWCOMMIT_ACTIVATE_NOW) {
+            cmd->over = fw_bootpart_over;
+        }
         return st;
     }
     fw_tell(cmd, old, slot, st);

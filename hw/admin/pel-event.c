@@ -274,18 +274,18 @@ void envme_pel_feature(struct envme_cmd *cmd,
     while (ndw > 2 && !envme_cmd_cdw(cmd, 9 + ndw)) {
         ndw--;
     }
-    buf = g_malloc(len + 4 * ndw + row->data_len + 4);
+    buf = g_malloc(len + 4 * ndw + cmd->len + 4);
     v = le32((uint32_t)(FIELD_SET(ENVME_PEL_SFEL_DWC, ndw) |
                         FIELD_SET(ENVME_PEL_SFEL_LCCDW0, has_dw0) |
-                        FIELD_SET(ENVME_PEL_SFEL_MBC, row->data_len)));
+                        FIELD_SET(ENVME_PEL_SFEL_MBC, cmd->len)));
     memcpy(buf, &v, sizeof(v));
     for (unsigned i = 0; i < ndw; i++, len += 4) {
         v = le32(envme_cmd_cdw(cmd, 10 + i));
         memcpy(buf + len, &v, sizeof(v));
     }
-    if (row->data_len) {
-        memcpy(buf + len, data, row->data_len);
-        len += row->data_len;
+    if (cmd->len) {
+        memcpy(buf + len, data, cmd->len);
+        len += cmd->len;
     }
     if (has_dw0) {
         v = le32(cmd->dw0);

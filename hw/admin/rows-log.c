@@ -139,6 +139,12 @@ static const struct envme_log_row log_rows[] = {
         .size = envme_lockdown_log_size, .fill = envme_lockdown_log,
     },
     {
+        .name = "boot-part-log", .spec = "Base 2.1, 5.1.12.1.21",
+        .lid = ENVME_LID_BOOT_PARTITION, .scope = ENVME_LOG_SUBSYS,
+        .there = envme_bootpart_there,
+        .size = envme_bootpart_log_size, .part = envme_bootpart_log,
+    },
+    {
         .name = "changed-alloc-ns-list-log", .spec = "Base 2.1, 5.1.12.1",
         .lid = ENVME_LID_CHANGED_ALLOC_NS, .scope = ENVME_LOG_CTRL,
         .size = log_changed_ns_size, .fill = log_changed_ns,

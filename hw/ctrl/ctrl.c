@@ -2,10 +2,13 @@
 
 #include "hw/ctrl/ctrl.h"
 
+#include "hw/ctrl/bootread.h"
+#include "hw/ctrl/cmem.h"
 #include "hw/ctrl/doorbell.h"
 #include "hw/ctrl/errlog.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/feature.h"
+#include "hw/ctrl/keep.h"
 #include "hw/ctrl/lane.h"
 #include "hw/ctrl/life.h"
 #include "hw/ctrl/pause.h"
@@ -13,6 +16,7 @@
 
 /* 29 C, what a drive has that does nothing. */
 #define CTRL_TEMPERATURE_K 302
+#define CTRL_HMPRE_MAX 65536u   /* 4 KiB */
 
 /* ---- namespaces ---------------------------------------------------------- */
 
@@ -89,16 +93,82 @@ static void ctrl_drain(void *opaque, void (*done)(void *arg), void *arg)
     envme_pause(opaque, true, NULL, ctrl_drained, d);
 }
 
+struct ctrl_flush {
+    struct envme_ctrl *ctrl;
+    void (*done)(void *arg, int err);
+    void *arg;
+};
+
+static void ctrl_flushed(void *arg, int err)
+{
+    struct ctrl_flush *f = arg;
+    struct envme_ctrl *ctrl = f->ctrl;
+
+    f->done(f->arg, err);
+    g_free(f);
+    envme_life_background(ctrl, false);
+}
+
+static void ctrl_flush(void *opaque, void (*done)(void *arg, int err),
+                       void *arg)
+{
+    struct ctrl_flush *f = g_new(struct ctrl_flush, 1);
+
+    *f = (struct ctrl_flush){ .ctrl = opaque, .done = done, .arg = arg };
+    envme_life_background(f->ctrl, true);
+    envme_keep_flush(f->ctrl, ctrl_flushed, f);
+}
+
+static const struct envme_iocs *ctrl_find_iocs(const void *arg, uint8_t csi)
+{
+    const struct envme_tables *t = arg;
+
+    for (unsigned i = 0; i < t->niocs; i++) {
+        if (t->iocs[i]->csi == csi) {
+            return t->iocs[i];
+        }
+    }
+    return NULL;
+}
+
 static const struct envme_subsys_ctrl_ops ctrl_subsys_ops = {
     .set_ns = ctrl_set_ns,
     .ns_changed = ctrl_ns_changed,
     .alloc_changed = ctrl_alloc_changed,
     .ns_deleted = ctrl_ns_deleted,
     .drain = ctrl_drain,
+    .flush = ctrl_flush,
     .nssr = envme_life_subsys_reset,
 };
 
 /* ---- parameters ---------------------------------------------------------- */
+
+static char *ctrl_check_bp(const struct envme_ctrl_params *p,
+                           const struct envme_subsys *subsys)
+{
+    const struct envme_bootpart *bp = subsys->bp;
+
+    if (p->bp_units > ENVME_BOOTPART_MAX) {
+        return g_strdup_printf("bp-size=%u: the most is %u (128 KiB each)",
+                               p->bp_units, ENVME_BOOTPART_MAX);
+    }
+    if (p->bp_units && bp && bp->units != p->bp_units) {
+        return g_strdup_printf("bp-size=%u: the controllers of a subsystem "
+                               "share their boot partitions, which are "
+                               "bp-size=%u", p->bp_units, bp->units);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        size_t units = (p->bp_init_len[i] + ENVME_BOOTPART_UNIT - 1) /
+                       ENVME_BOOTPART_UNIT;
+
+        if (units > p->bp_units) {
+            return g_strdup_printf("bp%u: %zu bytes do not fit into bp-size=%u"
+                                   "; they need bp-size=%zu", i,
+                                   p->bp_init_len[i], p->bp_units, units);
+        }
+    }
+    return NULL;
+}
 
 static char *ctrl_check_params(const struct envme_ctrl_params *p,
                                const struct envme_ports *ports)
@@ -132,10 +202,18 @@ static char *ctrl_check_params(const struct envme_ctrl_params *p,
                                "nearest valid value is %u", p->awupf, p->awun,
                                p->awun);
     }
+    if (p->hmpre > CTRL_HMPRE_MAX) {
+        return g_strdup_printf("hmpre=%u: the most is %u (256 MiB)", p->hmpre,
+                               CTRL_HMPRE_MAX);
+    }
+    if (p->hmmin > p->hmpre) {
+        return g_strdup_printf("hmmin=%u is above hmpre=%u; the nearest valid "
+                               "value is %u", p->hmmin, p->hmpre, p->hmpre);
+    }
     if (ports->exec.nlanes < 1) {
         return g_strdup("a controller has at least one lane");
     }
-    return NULL;
+    return envme_cmem_check_params(p, ports);
 }
 
 /* Does any command set fuse commands? */
@@ -163,6 +241,9 @@ struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
     int cntlid;
 
     *err = ctrl_check_params(params, ports);
+    if (!*err) {
+        *err = ctrl_check_bp(params, subsys);
+    }
     if (*err) {
         return NULL;
     }
@@ -176,8 +257,11 @@ struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
     }
     ctrl->params = *params;
     ctrl->ports = *ports;
+    envme_cmem_init(ctrl);
     ctrl->tables = tables;
     ctrl->subsys = subsys;
+    subsys->find_iocs = ctrl_find_iocs;
+    subsys->find_iocs_arg = tables;
     ctrl->cntlid = cntlid;
     ctrl->fuses = ctrl_fuses(tables);
     ctrl->temperature = CTRL_TEMPERATURE_K;
@@ -196,6 +280,7 @@ struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
     g_queue_init(&ctrl->idle_waiters);
     envme_doorbell_init(ctrl);
     envme_regs_init(ctrl);
+    envme_bootread_init(ctrl);
     envme_errlog_init(ctrl);
     envme_event_init(ctrl);
     envme_feature_init(ctrl);
@@ -233,6 +318,7 @@ void envme_ctrl_free(struct envme_ctrl *ctrl)
         envme_lane_fini(&ctrl->lane[i]);
     }
     envme_doorbell_fini(ctrl);
+    envme_cmem_fini(ctrl);
     g_free(ctrl->vector_cd);
     g_free(ctrl->lane);
     g_free(ctrl->ns);
@@ -244,6 +330,9 @@ void envme_ctrl_free(struct envme_ctrl *ctrl)
 void envme_ctrl_set_bme(struct envme_ctrl *ctrl, bool on)
 {
     atomic_store(&ctrl->bme, on);
+    if (on) {
+        envme_bootread_resume(ctrl);
+    }
     for (unsigned i = 0; on && i < ctrl->nlanes; i++) {
         atomic_store(&ctrl->lane[i].look, true);
         envme_kick(ctrl, i);

@@ -14,10 +14,9 @@
 static int feature_find(const struct envme_ctrl *ctrl, uint8_t fid)
 {
     for (unsigned i = 0; i < ctrl->tables->feats->n; i++) {
-        const struct envme_feat_row *row = &ctrl->tables->feats->row[i];
-
-        if (row->fid == fid) {
-            return !row->there || row->there(ctrl) ? (int)i : -1;
+        if (ctrl->tables->feats->row[i].fid == fid) {
+            return envme_feat_there(&ctrl->tables->feats->row[i], ctrl)
+                       ? (int)i : -1;
         }
     }
     return -1;
@@ -103,7 +102,7 @@ static void feature_load(struct envme_ctrl *ctrl, unsigned i, uint32_t nsid)
     struct feature_record r;
     size_t len;
 
-    if (!row->saveable || v->has_saved || !ctrl->subsys->state) {
+    if (!row->saveable || row->own || v->has_saved || !ctrl->subsys->state) {
         return;
     }
     feature_name(name, ctrl, row->fid, nsid);
@@ -140,18 +139,34 @@ static void feature_forget(struct envme_feat_val *v)
     v->saved_data = NULL;
 }
 
+struct feature_gone {
+    struct envme_state *state;
+    char end[16];
+};
+
+/* Controllers that are not there now have records, too. */
+static void feature_drop(void *arg, const char *name, GBytes *data)
+{
+    const struct feature_gone *g = arg;
+
+    (void)data;
+    if (strstr(name, "/feature/") && g_str_has_suffix(name, g->end)) {
+        envme_state_remove(g->state, name);
+    }
+}
+
 void envme_feature_forget_ns(struct envme_ctrl *ctrl, uint32_t nsid)
 {
-    char name[ENVME_KEEP_NAME];
+    struct feature_gone g = { .state = ctrl->subsys->state };
 
     for (unsigned i = 0; i < ctrl->tables->feats->n; i++) {
         if (ctrl->tables->feats->row[i].scope == ENVME_FEAT_NS) {
             feature_forget(&ctrl->feat[(size_t)nsid * ctrl->tables->feats->n +
                                        i]);
-            feature_name(name, ctrl, ctrl->tables->feats->row[i].fid, nsid);
-            envme_state_remove(ctrl->subsys->state, name);
         }
     }
+    snprintf(g.end, sizeof(g.end), "/%u", nsid);
+    envme_state_foreach(g.state, "ctrl/", feature_drop, &g);
 }
 
 /* ---- values ------------------------------------------------------------- */
@@ -169,6 +184,7 @@ void envme_feature_fini(struct envme_ctrl *ctrl)
 
     for (size_t i = 0; i < n; i++) {
         g_free(ctrl->feat[i].saved_data);
+        g_free(ctrl->feat[i].data);
     }
     g_free(ctrl->feat);
 }
@@ -194,6 +210,7 @@ void envme_feature_reset_ns(struct envme_ctrl *ctrl, struct envme_ns *ns)
 
         if ((ctrl->tables->feats->row[i].scope == ENVME_FEAT_NS) == (ns != NULL)) {
             feature_load(ctrl, i, ns ? ns->nsid : 0);
+            g_clear_pointer(&v->data, g_free);
             v->cur = v->has_saved ? v->saved : feature_default(ctrl, i, ns);
         }
     }
@@ -231,6 +248,31 @@ void envme_feature_set_value(struct envme_ctrl *ctrl, uint8_t fid,
     }
 }
 
+const void *envme_feature_data(const struct envme_ctrl *ctrl, uint8_t fid,
+                               const struct envme_ns *ns)
+{
+    int i = feature_find(ctrl, fid);
+    const struct envme_feat_val *v = i < 0 ? NULL : feature_slot(ctrl, i, ns);
+
+    if (!v) {
+        return NULL;
+    }
+    return v->data ? v->data : v->has_saved ? v->saved_data : NULL;
+}
+
+void envme_feature_set_data(struct envme_ctrl *ctrl, uint8_t fid,
+                            const struct envme_ns *ns, const void *data)
+{
+    int i = feature_find(ctrl, fid);
+
+    if (i >= 0) {
+        struct envme_feat_val *v = feature_slot(ctrl, i, ns);
+
+        g_free(v->data);
+        v->data = g_memdup2(data, ctrl->tables->feats->row[i].data_len);
+    }
+}
+
 /* The row of a Get or Set Features command, or NULL. */
 static const struct envme_feat_row *feature_row(const struct envme_cmd *cmd)
 {
@@ -255,7 +297,9 @@ struct envme_status envme_feature_len(struct envme_cmd *cmd, uint64_t *len)
                               offsetof(struct envme_sqe, cdw10));
     }
     assert(row->data_len <= FEATURE_MAX_DATA);
-    *len = feature_sel(cmd) == ENVME_FEAT_SEL_CAPS ? 0 : row->data_len;
+    *len = feature_sel(cmd) == ENVME_FEAT_SEL_CAPS ? 0 :
+           row->len ? row->len(cmd) : row->data_len;
+    assert(*len <= row->data_len);
     return ENVME_ST(SUCCESS);
 }
 
@@ -273,12 +317,13 @@ struct envme_status envme_feature_get(struct envme_cmd *cmd)
     unsigned i = row - ctrl->tables->feats->row;
     uint8_t data[FEATURE_MAX_DATA] = { 0 };
     struct envme_status st = ENVME_ST(SUCCESS);
+    unsigned sel = feature_sel(cmd);
     struct envme_feat_val *v;
     struct envme_ns *ns = NULL;
 
     if (row->scope == ENVME_FEAT_NS) {
         ns = envme_ctrl_ns(ctrl, envme_cmd_nsid(cmd));
-        if (!ns && feature_sel(cmd) != ENVME_FEAT_SEL_CAPS) {
+        if (!ns && sel != ENVME_FEAT_SEL_CAPS) {
             return envme_cmd_fail(cmd, envme_cmd_nsid(cmd) - 1 <
                                   ctrl->subsys->nn ? ENVME_ST(INVALID_FIELD)
                                                    : ENVME_ST(INVALID_NS),
@@ -286,7 +331,12 @@ struct envme_status envme_feature_get(struct envme_cmd *cmd)
         }
     }
     v = feature_slot(ctrl, i, ns);
-    switch (feature_sel(cmd)) {
+    if (sel == ENVME_FEAT_SEL_SAVED && row->own && row->saveable) {
+        sel = ENVME_FEAT_SEL_CURRENT;
+    } else if (sel == ENVME_FEAT_SEL_SAVED && !v->has_saved) {
+        sel = ENVME_FEAT_SEL_DEFAULT;
+    }
+    switch (sel) {
     case ENVME_FEAT_SEL_CURRENT:
         cmd->dw0 = v->cur;
         if (row->get) {
@@ -295,9 +345,12 @@ struct envme_status envme_feature_get(struct envme_cmd *cmd)
         break;
     case ENVME_FEAT_SEL_DEFAULT:
         cmd->dw0 = feature_default(ctrl, i, ns);
+        if (row->reset_data) {
+            row->reset_data(ctrl, ns, data);
+        }
         break;
     case ENVME_FEAT_SEL_SAVED:
-        cmd->dw0 = v->has_saved ? v->saved : feature_default(ctrl, i, ns);
+        cmd->dw0 = v->saved;
         if (v->saved_data) {
             memcpy(data, v->saved_data, row->data_len);
         }
@@ -333,6 +386,9 @@ static void feature_store(struct envme_cmd *cmd,
     unsigned i = row - ctrl->tables->feats->row;
     struct envme_feat_val *v = feature_slot(ctrl, i, ns);
 
+    if (row->own) {
+        return;
+    }
     v->cur = value;
     if (!feature_is_save(cmd)) {
         return;
@@ -383,7 +439,8 @@ static struct envme_status feature_set_one(struct envme_cmd *cmd,
     }
     if (envme_st_ok(st)) {
         feature_store(cmd, row, ns, value, data);
-        *changed |= old != value;
+        /* Data, and values that the row keeps, are not compared. */
+        *changed |= old != value || row->data_len || row->own;
     }
     return st;
 }

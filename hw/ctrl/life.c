@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "envme/feat.h"
+#include "hw/ctrl/bootread.h"
+#include "hw/ctrl/cmem.h"
 #include "hw/ctrl/errlog.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/feature.h"
@@ -203,6 +205,7 @@ static void life_disabled(struct envme_ctrl *ctrl)
     ctrl->life = ENVME_LIFE_DISABLED;
     ctrl->csts &= ENVME_CSTS_NSSRO;
     atomic_store(&ctrl->stopped, false);
+    envme_cmem_settle(ctrl);
     envme_pause_flush(ctrl);
     if (ctrl->starting) {
         ctrl->starting = false;
@@ -266,11 +269,13 @@ void envme_ctrl_reset(struct envme_ctrl *ctrl, enum envme_reset kind,
 {
     if (kind != ENVME_RESET_CC) {
         envme_regs_reset(ctrl);
+        envme_cmem_reset(ctrl, kind);
         ctrl->starting = false;
         if (kind == ENVME_RESET_NSSR) {
             ctrl->csts |= ENVME_CSTS_NSSRO;
         }
     }
+    envme_bootread_reset(ctrl);
     if (ctrl->life == ENVME_LIFE_READY) {
         life_disable(ctrl);
     } else if (ctrl->life == ENVME_LIFE_DISABLED) {

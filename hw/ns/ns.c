@@ -4,6 +4,7 @@
 #include "envme/bytes.h"
 #include "envme/id-ns.h"
 #include "hw/ns/layout.h"
+#include "hw/ns/hostdata.h"
 #include "hw/ns/ns.h"
 
 /* Intervals of unreadable blocks; a guest can make no more of them. */
@@ -331,6 +332,7 @@ void envme_ns_free(struct envme_ns *ns)
     g_assert(!ns->subsys && !ns->erase && !ns->nextents);
     g_assert(!ns->ranges.head && !atomic_load(&ns->loose));
     envme_rangeset_fini(&ns->bad);
+    envme_ns_free_hostdata(ns);
     g_mutex_clear(&ns->lock);
     g_free(ns);
 }
@@ -368,6 +370,35 @@ bool envme_ns_can_format(const struct envme_ns *ns, unsigned index,
     return envme_layout_fit(ns->geo.size, f->lbads, f->ms).nsze &&
            (!pi_type || (envme_pi_from_elbaf(&pi, f->elbaf) &&
                          envme_pi_ok(&pi)));
+}
+
+int envme_ns_find_format(struct envme_ns *ns, const struct envme_ns_lbaf *f)
+{
+    for (unsigned i = 0; i < ns->nlbaf; i++) {
+        if (ns->lbaf[i].lbads == f->lbads && ns->lbaf[i].ms == f->ms &&
+            ns->lbaf[i].elbaf == f->elbaf) {
+            return i;
+        }
+    }
+    if (f->lbads < 9 || f->lbads > 16 || ns->nlbaf == ENVME_MAX_LBAF ||
+        !envme_layout_align_ok(ns->geo.align, f->lbads, f->ms)) {
+        return -1;
+    }
+    return ns_add_lbaf(ns, f->lbads, f->ms, f->elbaf);
+}
+
+bool envme_ns_set_layout(struct envme_ns *ns, uint64_t nsze, uint64_t moff)
+{
+    uint64_t fit = envme_layout_refit(ns->geo.size, ns->lbads, ns->ms, moff,
+                                      nsze);
+
+    if (fit < nsze || (ns->ms && nsze > moff >> ns->lbads)) {
+        return false;
+    }
+    ns->moff = moff;
+    atomic_store(&ns->nsze, fit);
+    atomic_store(&ns->nuse_hint, fit);
+    return true;
 }
 
 bool envme_ns_set_format(struct envme_ns *ns, unsigned index, bool extended,
