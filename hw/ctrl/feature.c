@@ -445,6 +445,17 @@ static struct envme_status feature_set_one(struct envme_cmd *cmd,
     return st;
 }
 
+/* A row that keeps the value itself has kept it. */
+static void feature_own_over(struct envme_cmd *cmd, struct envme_status st)
+{
+    uint8_t data[FEATURE_MAX_DATA] = { 0 };
+
+    if (envme_st_ok(st)) {
+        envme_cmd_from_host(cmd, 0, data, cmd->len);
+        feature_tell(cmd, feature_row(cmd), data, true);
+    }
+}
+
 static struct envme_status feature_set(struct envme_cmd *cmd)
 {
     struct envme_ctrl *ctrl = cmd->ctrl;
@@ -486,6 +497,9 @@ static struct envme_status feature_set(struct envme_cmd *cmd)
         }
     }
     feature_tell(cmd, row, data, envme_st_ok(st) && changed);
+    if (row->own && envme_st_pending(st)) {
+        cmd->over = feature_own_over;
+    }
     return st;
 }
 

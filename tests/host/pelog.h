@@ -99,16 +99,22 @@ static inline unsigned pel_count(const struct pelog *log, uint8_t type)
     return n;
 }
 
-/* The data of the nth event, of that length exactly; and its revision. */
+/* A copy, aligned, of the data of the nth event, of that length exactly; and
+ * its revision. Good until 16 others. */
 static inline const void *pel_data(const struct pelog *log, uint8_t type,
                                    unsigned n, size_t len, unsigned rev)
 {
+    static uint64_t copy[16][128];
+    static unsigned next;
     const struct envme_pel_event *e = pel_find(log, type, n);
 
     g_assert_nonnull(e);
+    g_assert_cmpuint(len, <=, sizeof(copy[0]));
     g_assert_cmpuint(le16_get(e->el), ==, len);
     g_assert_cmpuint(e->etr, ==, rev);
-    return e + 1;
+    next = (next + 1) % G_N_ELEMENTS(copy);
+    memcpy(copy[next], e + 1, len);
+    return copy[next];
 }
 
 static inline uint64_t pel_ms(const struct envme_timestamp *ts)

@@ -499,9 +499,9 @@ static void test_sanitize(void)
     th_free(h);
 }
 
-static void test_features(void)
+static void check_features(const char *path)
 {
-    struct th *h = th_new(.ns = { { .size = MIB }, { .size = MIB } });
+    struct th *h = th_new(.state = path, .ns = { { .size = MIB }, { .size = MIB } });
     struct envme_feat_host_behavior hb = { .lbafee = 1 };
     struct envme_sqe s = th_sqe(ENVME_ADM_SET_FEATURES, 0);
     struct pelog *log;
@@ -546,7 +546,68 @@ static void test_features(void)
     g_assert_cmphex(le32_get(dw[0]), ==, 2 | 512 << 16);
     g_assert_cmpmem(&dw[3], 512, &hb, 512);
     g_free(log);
+    /* What its row keeps itself is in it, too. */
+    {
+        struct envme_feat_ns_label label = { 0 };
+
+        s = th_sqe(ENVME_ADM_SET_FEATURES, 2);
+        s.cdw10 = le32(ENVME_FID_NS_ADMIN_LABEL | ENVME_FEAT_SV);
+        memcpy(&label, "a label", 7);
+        th_assert_sc(th_cmd_data(h, 0, &s, &label, sizeof(label), TH_PRP),
+                     SUCCESS);
+        log = pel_read(h);
+        dw = pel_data(log, ENVME_PEL_SET_FEATURE, 0, 12 + sizeof(label), 1);
+        g_assert_cmphex(le32_get(dw[0]), ==, 2 | sizeof(label) << 16);
+        g_assert_cmpmem(&dw[3], sizeof(label), &label, sizeof(label));
+        g_free(log);
+    }
     th_free(h);
+}
+
+static void test_features(void)
+{
+    g_autofree char *path = state_path();
+
+    check_features(NULL);
+    check_features(path);
+    g_unlink(path);
+}
+
+/* Boot partitions are written and made active by Firmware Commit. */
+static void with_bp(struct envme_ctrl_params *p)
+{
+    p->bp_units = 1;
+}
+
+static void check_bootpart(const char *path)
+{
+    struct th *h = th_new(.multi = true, .state = path, .tweak = with_bp);
+    const struct envme_pel_fw_commit *e;
+    struct pelog *log;
+
+    th_enable(h);
+    th_assert_sc(fw_commit(h, ENVME_FWCOMMIT_BP_REPLACE, 0), BP_WRITE_PROHIBITED);
+    th_assert_sc(fw_commit(h, ENVME_FWCOMMIT_BP_ACTIVATE, 0), SUCCESS);
+    log = pel_read(h);
+    g_assert_cmpuint(pel_count(log, ENVME_PEL_FW_COMMIT), ==, 2);
+    e = pel_data(log, ENVME_PEL_FW_COMMIT, 1, 22, 1);
+    g_assert_cmpuint(e->fca, ==, ENVME_FWCOMMIT_BP_REPLACE);
+    g_assert_cmphex(e->sct << 8 | e->sc, ==, ENVME_SC_BP_WRITE_PROHIBITED);
+    e = pel_data(log, ENVME_PEL_FW_COMMIT, 0, 22, 1);
+    g_assert_cmpuint(e->fca, ==, ENVME_FWCOMMIT_BP_ACTIVATE);
+    g_assert_cmphex(e->sct << 8 | e->sc, ==, 0);
+    g_assert_cmpmem(e->ofr, 8, "1.0     ", 8);
+    g_free(log);
+    th_free(h);
+}
+
+static void test_bootpart(void)
+{
+    g_autofree char *path = state_path();
+
+    check_bootpart(NULL);
+    check_bootpart(path);
+    g_unlink(path);
 }
 
 static void test_telemetry(void)
@@ -663,6 +724,45 @@ static void test_errors(void)
     log = pel_read(h);
     g_assert_cmpuint(pel_count(log, ENVME_PEL_HW_ERROR), ==, 9);
     g_free(log);
+    th_free(h);
+}
+
+/* From lanes of their own, at once; a reset while one is told. */
+static void test_errors_threads(void)
+{
+    struct th *h = th_new(.lanes = 2, .threads = true,
+                          .ns = { { .size = MIB } });
+    struct envme_sqe s = th_sqe_rw(ENVME_NVM_READ, 1, 0, 1);
+    struct th_buf *b = th_buf_new(h, 512, TH_PRP);
+    struct pelog *log;
+    uint16_t cid[2][8];
+
+    th_enable(h);
+    th_queues(h, 2, 16);
+    h->be[0]->fail_op = ENVME_BIO_READ;
+    h->be[0]->fail_errno = -EIO;
+    th_buf_attach(b, &s);
+    for (unsigned n = 0; n < 20; n++) {
+        for (unsigned i = 0; i < 16; i++) {
+            cid[i % 2][i / 2] = th_submit(h, 1 + i % 2, &s);
+        }
+        if (n % 5 == 4) {
+            th_disable(h);
+            th_enable(h);
+            th_queues(h, 2, 16);
+            continue;
+        }
+        for (unsigned i = 0; i < 16; i++) {
+            th_assert_sc(th_wait(h, 1 + i % 2, cid[i % 2][i / 2]),
+                         UNRECOVERED_READ);
+        }
+    }
+    th_run(h);
+    log = pel_read(h);
+    g_assert_cmpuint(pel_count(log, ENVME_PEL_HW_ERROR), ==, 8);
+    g_assert_cmpuint(pel_count(log, ENVME_PEL_POWER_ON), ==, 5);
+    g_free(log);
+    th_buf_free(b);
     th_free(h);
 }
 
@@ -786,6 +886,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pel/power-on", test_power_on);
     g_test_add_func("/pel/smart", test_smart);
     g_test_add_func("/pel/firmware", test_firmware);
+    g_test_add_func("/pel/bootpart", test_bootpart);
     g_test_add_func("/pel/namespaces", test_namespaces);
     g_test_add_func("/pel/format", test_format);
     g_test_add_func("/pel/sanitize", test_sanitize);
@@ -793,6 +894,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pel/telemetry", test_telemetry);
     g_test_add_func("/pel/warnings", test_warnings);
     g_test_add_func("/pel/errors", test_errors);
+    g_test_add_func("/pel/errors-threads", test_errors_threads);
     g_test_add_func("/pel/fatal", test_fatal);
     g_test_add_func("/pel/ring", test_ring);
     g_test_add_func("/pel/state", test_state);
