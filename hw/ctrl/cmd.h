@@ -55,6 +55,12 @@ struct envme_status envme_cmd_io(struct envme_cmd *cmd, struct envme_ns *ns,
 /* The status that a backend's errno means for this command. */
 struct envme_status envme_cmd_io_status(struct envme_cmd *cmd, int err);
 
+/* Did the medium fail, and not something around it? */
+bool envme_cmd_is_media_error(int err);
+/* The namespace has lost blocks: its controllers are told, on lane 0. The
+ * thread of the command, which is in flight. */
+void envme_cmd_lost(struct envme_cmd *cmd, struct envme_ns *ns);
+
 /* Copies between the command's data buffer (mapped by cmd_start) and memory.
  * Short when the buffer is shorter; returns the bytes copied. */
 size_t envme_cmd_to_host(struct envme_cmd *cmd, size_t off, const void *buf,
