@@ -68,6 +68,11 @@ struct envme_subsys {
     GPtrArray *unlisted;        /* struct envme_ns without an NSID: being made,
                                  * or deleted */
     uint32_t maxcna;            /* namespaces per controller; 0: no limit */
+
+    /* Has fn(arg) called on lane 0, not before this returns: background work
+     * that would take the lane for too long. NULL: it goes on at once. */
+    void (*later)(void *opaque, void (*fn)(void *arg), void *arg);
+    void *later_opaque;
 };
 
 struct envme_subsys *envme_subsys_new(const char *nqn, uint32_t nn,

@@ -231,6 +231,7 @@ static bool pci_init_subsys(EnvmeState *s, Error **errp)
 
         s->subsys = envme_subsys_new(nqn, ENVME_NSIDS, true);
         s->own_subsys = true;
+        envme_qexec_subsys(s->subsys);
         return envme_qstate_open(&s->state, s->subsys, errp);
     }
     if (!sd->subsys) {

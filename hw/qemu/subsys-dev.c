@@ -9,6 +9,7 @@
 
 #include "hw/ns/capacity.h"
 #include "hw/qemu/dev.h"
+#include "hw/qemu/exec.h"
 
 /* ---- bus ------------------------------------------------------------- */
 
@@ -113,6 +114,7 @@ static void subsys_realize(DeviceState *dev, Error **errp)
         error_setg(errp, "nqn=%s: out of memory", name);
         return;
     }
+    envme_qexec_subsys(s->subsys);
     if (!envme_qstate_open(&s->state, s->subsys, errp)) {
         return;
     }

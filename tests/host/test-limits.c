@@ -221,7 +221,7 @@ static void test_deallocate(void)
                        .cdw12 = ENVME_RW_DEAC), SUCCESS);
     g_assert_cmphex(spy_flags, ==, 0);
     th_assert_sc(th_identify(h, ENVME_CNS_NS, 1, id), SUCCESS);
-    g_assert_cmphex(id->dlfeat, ==, ENVME_DLFEAT_DRB_00);
+    g_assert_cmphex(id->dlfeat, ==, ENVME_DLFEAT_WZDS | ENVME_DLFEAT_DRB_00);
     ns->be->ops = spied;
     g_free(id);
     th_free(h);
