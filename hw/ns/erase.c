@@ -7,8 +7,8 @@
 #include "hw/ns/subsys.h"
 
 /* Of a medium that has to write zeroes, this takes a fraction of a second; of
- * memory, some milliseconds of lane 0. */
-#define ERASE_CHUNK (UINT64_C(16) << 20)
+ * memory, which does it on lane 0, some milliseconds. */
+#define ERASE_CHUNK (UINT64_C(64) << 20)
 
 struct envme_ns_erase {
     struct envme_bio bio;
