@@ -244,12 +244,12 @@ static void lbast_over(struct envme_cmd *cmd)
     envme_cmd_done(cmd, lbast_end(cmd));
 }
 
-static void lbast_turn(void *arg)
+static void lbast_turn(struct envme_cmd *cmd, int err)
 {
-    struct envme_cmd *cmd = arg;
     struct lbast_state *s = ENVME_CMD_STATE(cmd, struct lbast_state);
     const struct envme_lane *lane = &cmd->ctrl->lane[0];
 
+    (void)err;
     if (lane->mode == ENVME_LANE_DROP) {
         envme_cmd_done(cmd, ENVME_ST(ABORT_REQUESTED));
         return;
@@ -280,7 +280,7 @@ static void lbast_cont(struct envme_cmd *cmd, int err)
     }
     /* Always from the lane's own loop: what is over at once must not take it
      * for as long as a medium is large. */
-    envme_defer(cmd->ctrl, 0, lbast_turn, cmd);
+    envme_cmd_yield(cmd, lbast_turn);
 }
 
 static void lbast_go(struct envme_cmd *cmd)

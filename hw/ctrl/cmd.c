@@ -705,6 +705,20 @@ struct envme_status envme_cmd_io(struct envme_cmd *cmd, struct envme_ns *ns,
     return ENVME_ST_PENDING;
 }
 
+static void cmd_yielded(void *arg)
+{
+    cmd_bio_over(arg, 0);
+}
+
+void envme_cmd_yield(struct envme_cmd *cmd,
+                     void (*cont)(struct envme_cmd *cmd, int err))
+{
+    cmd->loop = NULL;           /* which goes round no more */
+    cmd->cont = cont;
+    envme_defer(cmd->ctrl, cmd->moved ? 0 : cmd->lane->index, cmd_yielded,
+                cmd);
+}
+
 void envme_cmd_cancel(struct envme_cmd *cmd)
 {
     struct envme_backend *be;

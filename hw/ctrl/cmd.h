@@ -52,6 +52,10 @@ struct envme_status envme_cmd_fail_bit(struct envme_cmd *cmd,
  */
 struct envme_status envme_cmd_io(struct envme_cmd *cmd, struct envme_ns *ns,
                                  void (*cont)(struct envme_cmd *cmd, int err));
+/* In a continuation, instead of the next request: cont(cmd, 0) is called on the
+ * same lane after others have had their turn. */
+void envme_cmd_yield(struct envme_cmd *cmd,
+                     void (*cont)(struct envme_cmd *cmd, int err));
 /* The status that a backend's errno means for this command. */
 struct envme_status envme_cmd_io_status(struct envme_cmd *cmd, int err);
 
