@@ -392,7 +392,7 @@ static void test_threads(void)
     memset(data, 0x5a, sizeof(data));
     for (unsigned round = 0; round < 20; round++) {
         uint16_t cid[4][8];
-        uint64_t a = th_alloc(h, 4096);
+        uint64_t a = th_alloc(h, 32 * 4096);
 
         for (unsigned step = 0; step < 3; step++) {
             for (unsigned q = 0; q < 4; q++) {
@@ -403,7 +403,7 @@ static void test_threads(void)
                         odd ? ENVME_NVM_WRITE : ENVME_NVM_WRITE_ZEROES, 1,
                         i * 4 + q, 1);
 
-                    s.dptr.prp1 = le64(a);
+                    s.dptr.prp1 = le64(a + (q * 8 + i) * 4096);
                     if (step == 0 && !odd) {
                         s.dptr.prp1 = le64(0);
                         s.cdw12 = le32(ENVME_RW_DEAC);
@@ -423,7 +423,7 @@ static void test_threads(void)
                 }
             }
         }
-        th_free_pages(h, a, 4096);
+        th_free_pages(h, a, 32 * 4096);
     }
     th_free(h);
 }

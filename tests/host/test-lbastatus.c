@@ -748,7 +748,7 @@ static void test_threads(void)
 {
     struct th *h = th_new(.lanes = 4, .threads = true,
                           .ns = { { .size = MIB } });
-    uint64_t a = th_alloc(h, 4096);
+    uint64_t a = th_alloc(h, 36 * 4096);
     struct status st;
 
     th_enable(h);
@@ -767,7 +767,7 @@ static void test_threads(void)
                 struct envme_sqe s = th_sqe_rw(ops[(i + round) % 3], 1,
                                                i * 8 + q, 1);
 
-                s.dptr.prp1 = le64(a);
+                s.dptr.prp1 = le64(a + (q * 9 + i) * 4096);
                 cid[q][i] = th_submit(h, q + 1, &s);
             }
         }
@@ -785,7 +785,7 @@ static void test_threads(void)
             }
         }
     }
-    th_free_pages(h, a, 4096);
+    th_free_pages(h, a, 36 * 4096);
     th_free(h);
 }
 
