@@ -113,6 +113,7 @@ static const struct envme_row admin_rows[256] = {
         .effects = ENVME_EFF_CSP_CTRL,
         .gate = ENVME_GATE_NO_SGL,
         .cap = ENVME_OACS_FWDS,
+        .cdw = { CDW_ALL, CDW_ALL },
     },
     [ENVME_ADM_SELF_TEST] = {
         .name = "device-self-test", .spec = "Base 2.1, 5.1.5",
@@ -129,7 +130,7 @@ static const struct envme_row admin_rows[256] = {
         .gate = ENVME_GATE_NO_SGL | ENVME_GATE_IN_SANITIZE,
         .cdw = { ENVME_SANITIZE_SANACT | ENVME_SANITIZE_AUSE |
                  ENVME_SANITIZE_OWPASS | ENVME_SANITIZE_OIPBP |
-                 ENVME_SANITIZE_NDAS },
+                 ENVME_SANITIZE_NDAS, CDW_ALL },
     },
     [ENVME_ADM_LOCKDOWN] = {
         .name = "lockdown", .spec = "Base 2.1, 5.1.15",
@@ -147,6 +148,7 @@ static const struct envme_row admin_rows[256] = {
         .gate = ENVME_GATE_NS_OR_ALL | ENVME_GATE_NO_SGL |
                 ENVME_GATE_NO_DATA,
         .cap = ENVME_OACS_DIRS,
+        .cdw = { CDW_ALL, CDW_ALL, CDW_ALL, CDW_ALL },
     },
     [ENVME_ADM_DIRECTIVE_RECV] = {
         .name = "dir-receive", .spec = "Base 2.1, 5.1.6",
@@ -154,6 +156,7 @@ static const struct envme_row admin_rows[256] = {
         .effects = ENVME_EFF_CSP_NS,
         .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_NO_SGL,
         .cap = ENVME_OACS_DIRS,
+        .cdw = { CDW_ALL, CDW_ALL, CDW_ALL, CDW_ALL },
     },
     [ENVME_ADM_SECURITY_SEND] = {
         .name = "security-send", .spec = "Base 2.1, 5.1.24",
@@ -161,6 +164,7 @@ static const struct envme_row admin_rows[256] = {
         .effects = ENVME_EFF_CSP_CTRL,
         .gate = ENVME_GATE_NO_SGL | ENVME_GATE_NO_DATA,
         .cap = ENVME_OACS_SSRS,
+        .cdw = { CDW_ALL, CDW_ALL },
     },
     [ENVME_ADM_SECURITY_RECV] = {
         .name = "security-recv", .spec = "Base 2.1, 5.1.23",
@@ -168,6 +172,7 @@ static const struct envme_row admin_rows[256] = {
         .effects = ENVME_EFF_CSP_CTRL,
         .gate = ENVME_GATE_NO_SGL,
         .cap = ENVME_OACS_SSRS,
+        .cdw = { CDW_ALL, CDW_ALL },
     },
     [ENVME_ADM_NS_MGMT] = {
         .name = "create-ns", .spec = "Base 2.1, 5.1.21",

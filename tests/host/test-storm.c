@@ -81,6 +81,18 @@ static void poison(struct th *h)
     }
 }
 
+/* Reserved bits are refused at the door: most go without. */
+static void drop_reserved(struct envme_sqe *s, bool admin)
+{
+    const struct envme_row *row = admin ? &envme_tables.admin[s->opc] :
+        envme_iocs_row(envme_tables.iocs[0], s->opc);
+    le32_t *cdw = &s->cdw10;
+
+    for (unsigned i = 0; row && i < G_N_ELEMENTS(row->cdw); i++) {
+        cdw[i] = le32(le32_get(cdw[i]) & row->cdw[i]);
+    }
+}
+
 static struct envme_sqe any_sqe(struct th *h, bool admin)
 {
     static const uint8_t io[] = {
@@ -140,6 +152,9 @@ static struct envme_sqe any_sqe(struct th *h, bool admin)
                                         : th_random(h, 256);
     } else if (th_random(h, 30) == 0) {
         s.flags = g_rand_int(h->rand);
+    }
+    if (th_random(h, 8)) {
+        drop_reserved(&s, admin);
     }
     return s;
 }
@@ -226,6 +241,8 @@ static void storm(unsigned lanes, uint64_t seed, unsigned rounds)
     h->window_hi = 0;
     th_reset(h, ENVME_RESET_FUNCTION);
     bring_up(h);
+    /* It may have become unreadable, as a command wanted. */
+    th_assert_sc(th_write(h), SUCCESS);
     th_assert_sc(th_read(h), SUCCESS);
     th_free(h);
 }
