@@ -23,8 +23,7 @@ static void identify_text(char *dst, size_t len, const char *src)
 
 static uint16_t identify_oncs(const struct envme_ctrl *ctrl)
 {
-    /* Save and Select are the engine's; no feature is saveable, and so says
-     * its capability. */
+    /* Save and Select are the engine's. */
     uint16_t oncs = ENVME_ONCS_SSFS;
 
     for (unsigned i = 0; i < ctrl->tables->niocs; i++) {

@@ -204,3 +204,12 @@ void envme_regs_init(struct envme_ctrl *ctrl)
                  FIELD_SET(ENVME_CRTO_CRIMT, p->to);
     envme_regs_reset(ctrl);
 }
+
+const char *envme_regs_name(unsigned i, unsigned *off)
+{
+    if (i >= ENVME_ARRAY_SIZE(reg_rows)) {
+        return NULL;
+    }
+    *off = reg_rows[i].off;
+    return reg_rows[i].name;
+}

@@ -62,8 +62,23 @@ static inline void walk_free(struct walk *w)
     th_free(w->h);
 }
 
+/* The list of statuses, but for those that leave no doubt. */
 static inline bool walk_dnr(uint16_t code)
 {
+    switch (code) {
+    case ENVME_SC_FORMAT_IN_PROGRESS:
+    case ENVME_SC_SANITIZE_IN_PROGRESS:
+    case ENVME_SC_SELF_TEST_IN_PROGRESS:
+        return false;
+    case ENVME_SC_INVALID_FIELD:
+    case ENVME_SC_INVALID_NS:
+    case ENVME_SC_INVALID_OPCODE:
+    case ENVME_SC_LOG_PAGE_INVALID:
+    case ENVME_SC_NS_WRITE_PROTECTED:
+        return true;
+    default:
+        break;
+    }
     switch (code) {
 #define WALK_DNR(name, sct, sc, dnr, text) \
     case (sct) << 8 | (sc): \
