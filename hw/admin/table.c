@@ -162,7 +162,8 @@ static const struct envme_row admin_rows[256] = {
         .name = "security-send", .spec = "Base 2.1, 5.1.24",
         .run = envme_admin_security_send, .len = envme_admin_security_len,
         .effects = ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_NO_SGL | ENVME_GATE_NO_DATA,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL |
+                ENVME_GATE_NO_DATA,
         .cap = ENVME_OACS_SSRS,
         .cdw = { CDW_ALL, CDW_ALL },
     },
@@ -170,7 +171,7 @@ static const struct envme_row admin_rows[256] = {
         .name = "security-recv", .spec = "Base 2.1, 5.1.23",
         .run = envme_admin_security_recv, .len = envme_admin_security_len,
         .effects = ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_NO_SGL,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
         .cap = ENVME_OACS_SSRS,
         .cdw = { CDW_ALL, CDW_ALL },
     },

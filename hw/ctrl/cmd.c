@@ -68,6 +68,10 @@ static struct envme_status cmd_gate_ns(struct envme_cmd *cmd)
         /* fall through */
     case ENVME_GATE_NS_ACTIVE:
         return envme_cmd_fail(cmd, cmd_find_ns(cmd), loc);
+    case ENVME_GATE_NS_UNUSED:
+        return envme_cmd_nsid(cmd) ?
+               envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD), loc) :
+               ENVME_ST(SUCCESS);
     default:
         return ENVME_ST(SUCCESS);
     }
@@ -135,6 +139,10 @@ static struct envme_status cmd_gate_busy(const struct envme_cmd *cmd)
 
     if (!(gate & ENVME_GATE_IN_SANITIZE)) {
         sf = atomic_load(&cmd->ctrl->subsys->gate_sf);
+        if (sf && cmd->is_admin) {
+            /* Base 2.1, 8.1.24.4: after a failure, too. */
+            sf = ENVME_SC_SANITIZE_IN_PROGRESS;
+        }
     }
     if (!sf && cmd->ns && !cmd->is_admin && !(gate & ENVME_GATE_IN_FORMAT)) {
         sf = atomic_load(&cmd->ns->gate_sf);

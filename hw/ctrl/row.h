@@ -44,7 +44,7 @@ typedef struct envme_status envme_enter_fn(struct envme_cmd *cmd);
 /* Gates: what cmd_start() checks and does before run(). */
 enum {
     /* NSID. Exactly one of these. */
-    ENVME_GATE_NS_IGNORED = 0,      /* NSID is not used: not looked at */
+    ENVME_GATE_NS_UNUSED  = 0,      /* has to be 0 */
     ENVME_GATE_NS_ACTIVE  = 1,      /* an active namespace: cmd->ns */
     ENVME_GATE_NS_OR_ALL  = 2,      /* active, or FFFFFFFFh (cmd->ns NULL) */
     ENVME_GATE_NS_ANY     = 3,      /* the handler looks at it itself */
@@ -81,8 +81,7 @@ struct envme_row {                  /* one opcode */
     /*
      * Bits of CDW10..15 that are defined; the others are reserved and, if
      * set, refused with Invalid Field at that bit. What a command does not
-     * use of CDW2, CDW3, MPTR and NSID is not looked at: there are drivers
-     * and tools that leave something in there.
+     * use of CDW2, CDW3 and MPTR is not looked at.
      */
     uint32_t cdw[6];
 };

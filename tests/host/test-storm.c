@@ -81,7 +81,8 @@ static void poison(struct th *h)
     }
 }
 
-/* Reserved bits are refused at the door: most go without. */
+/* Reserved bits, and an NSID that is not used, are refused at the door: most
+ * go without. */
 static void drop_reserved(struct envme_sqe *s, bool admin)
 {
     const struct envme_row *row = admin ? &envme_tables.admin[s->opc] :
@@ -90,6 +91,9 @@ static void drop_reserved(struct envme_sqe *s, bool admin)
 
     for (unsigned i = 0; row && i < G_N_ELEMENTS(row->cdw); i++) {
         cdw[i] = le32(le32_get(cdw[i]) & row->cdw[i]);
+    }
+    if (row && (row->gate & ENVME_GATE_NS_MASK) == ENVME_GATE_NS_UNUSED) {
+        s->nsid = le32(0);
     }
 }
 

@@ -10,7 +10,7 @@
 
 #define AT(field) offsetof(struct envme_sqe, field)
 
-/* ---- log pages -------------------------------------------------------------- */
+/* ---- log pages ----------------------------------------------------------- */
 
 /* How a page is asked for. */
 struct form {
@@ -246,7 +246,7 @@ static void test_logs_unknown(void)
     walk_free(&w);
 }
 
-/* ---- Identify ------------------------------------------------------------------ */
+/* ---- Identify ------------------------------------------------------------ */
 
 static void test_identify(void)
 {
@@ -288,7 +288,7 @@ static void test_identify(void)
     walk_free(&w);
 }
 
-/* ---- features ------------------------------------------------------------------------ */
+/* ---- features ------------------------------------------------------------ */
 
 static const struct envme_feat_row *feat_row(unsigned fid)
 {

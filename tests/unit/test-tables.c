@@ -96,7 +96,7 @@ static void test_iocs(void)
             check_row(row, i);
             g_assert_true(envme_iocs_row(iocs, i) == row);
             g_assert_cmpint(row->gate & ENVME_GATE_NS_MASK, !=,
-                            ENVME_GATE_NS_IGNORED);
+                            ENVME_GATE_NS_UNUSED);
             /* What changes data is kept from write-protected media, and the
              * other way round. */
             g_assert_cmpint(!!(row->effects & ENVME_EFF_LBCC), ==,
