@@ -203,7 +203,7 @@ static const struct envme_row admin_rows[256] = {
         .cdw = { ENVME_NSATTACH_SEL },
     },
     [ENVME_ADM_DBBUF] = {
-        .name = "doorbell-buffer-config", .spec = "Base 2.1, 5.3.1",
+        .name = "doorbell-buffer-config", .spec = "Base 2.1, 5.2.5",
         .run = envme_admin_dbbuf,
         .effects = ENVME_EFF_CSP_CTRL,
         .gate = ENVME_GATE_PARK | ENVME_GATE_NO_SGL,
