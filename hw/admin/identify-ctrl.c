@@ -226,7 +226,8 @@ struct envme_status envme_cns_ns_ctrl_list(struct envme_cmd *cmd, void *buf)
     const struct envme_ns *ns = envme_subsys_ns(s, nsid);
 
     if (!ns) {
-        return envme_cmd_fail(cmd, nsid && nsid <= s->nn ?
+        return envme_cmd_fail(cmd, nsid == UINT32_MAX ||
+                              (nsid && nsid <= s->nn) ?
                               ENVME_ST(INVALID_FIELD) : ENVME_ST(INVALID_NS),
                               offsetof(struct envme_sqe, nsid));
     }

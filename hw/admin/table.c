@@ -88,8 +88,8 @@ static const struct envme_row admin_rows[256] = {
         .effects = ENVME_EFF_CSP_NS | ENVME_EFF_CSP_CTRL,
         .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL |
                 ENVME_GATE_IN_SANITIZE,
-        .cdw = { ENVME_FEAT_FID | ENVME_FEAT_SEL, CDW_ALL, CDW_ALL, CDW_ALL,
-                 ENVME_FEAT_UIDX, CDW_ALL },
+        .cdw = { ENVME_FEAT_FID | ENVME_FEAT_SEL, CDW_ALL, 0, 0,
+                 ENVME_FEAT_UIDX },
     },
     [ENVME_ADM_AER] = {
         .name = "async-event-request", .spec = "Base 2.1, 5.1.2",

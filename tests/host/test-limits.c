@@ -289,6 +289,8 @@ static void test_lists(void)
     th_assert_sc(th_identify(h, ENVME_CNS_NS_CTRL_LIST, 3, list),
                  INVALID_FIELD);
     th_assert_sc(th_identify(h, ENVME_CNS_NS_CTRL_LIST, 0, list), INVALID_NS);
+    th_assert_sc(th_identify(h, ENVME_CNS_NS_CTRL_LIST, UINT32_MAX, list),
+                 INVALID_FIELD);
 
     th_assert_sc(th_identify_csi(h, ENVME_CNS_IOCS, 0, 0xffff, 0, iocs),
                  SUCCESS);
