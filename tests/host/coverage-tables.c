@@ -38,6 +38,7 @@ static void rows(const char *kind, const struct envme_row rows[256])
 
 static void tables(const struct envme_tables *t)
 {
+    const char *reg, *last = NULL;
     unsigned off;
 
     rows("admin", t->admin);
@@ -64,9 +65,12 @@ static void tables(const struct envme_tables *t)
                 (uintptr_t)t->cns[i].fill);
         }
     }
-    for (unsigned i = 0; envme_regs_name(i, &off); i++) {
-        row("reg", off, envme_regs_name(i, &off), "",
-            (uintptr_t)envme_regs_name);
+    for (unsigned i = 0; (reg = envme_regs_name(i, &off)); i++) {
+        /* One may have a row for each half. */
+        if (g_strcmp0(reg, last)) {
+            row("reg", off, reg, "", (uintptr_t)envme_regs_name);
+        }
+        last = reg;
     }
 }
 
@@ -79,16 +83,9 @@ static void bits(const char *kind, uint32_t value)
     }
 }
 
-/* With everything on that a property can turn on. */
-static void all_on(struct envme_ctrl_params *p)
-{
-    p->ctratt_mem = true;
-    p->wrr = true;
-}
-
 static void identify(void)
 {
-    struct th *h = th_new(.multi = true, .tweak = all_on,
+    struct th *h = th_new(.multi = true, .tweak = walk_all_on,
                           .ns = { { .size = MIB } });
     struct envme_id_ctrl *id = g_malloc(4096);
 

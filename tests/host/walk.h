@@ -40,12 +40,23 @@ static inline void walk_prps(struct walk *w)
     }
 }
 
+/* With everything that a property can turn on. */
+static inline void walk_all_on(struct envme_ctrl_params *p)
+{
+    p->ctratt_mem = true;
+    p->wrr = true;
+    p->hmpre = 64;
+    p->hmmin = 16;
+    p->nuuids = 1;
+    memset(p->uuid[0], 0x11, sizeof(p->uuid[0]));
+}
+
 static inline struct walk walk_new(void)
 {
     struct walk w = {
         .h = th_new(.ns = { { .size = MIB }, { .size = MIB },
                             { .size = MIB, .detached = true } },
-                    .nn = WALK_NN, .multi = true),
+                    .nn = WALK_NN, .multi = true, .tweak = walk_all_on),
     };
 
     th_enable(w.h);
