@@ -138,7 +138,7 @@ static void test_errors(void)
         th_assert_sc(ask(h, &st, .nsid = 3, .atype = atype), INVALID_FIELD);
         th_assert_sc(ask(h, &st, .nsid = 17, .atype = atype), INVALID_NS);
         th_assert_sc(ask(h, &st, .nsid = UINT32_MAX, .atype = atype),
-                     INVALID_NS);
+                     INVALID_FIELD);
         atomic_store(&h->ns[0]->gate_sf, ENVME_ST(FORMAT_IN_PROGRESS).sf);
         th_assert_sc(ask(h, &st, .atype = atype), FORMAT_IN_PROGRESS);
         th_assert_sc(ask(h, &st, .nsid = 2, .atype = atype), SUCCESS);

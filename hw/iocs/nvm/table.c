@@ -18,7 +18,7 @@ static const struct envme_row nvm_rows[256] = {
         .name = "flush", .spec = "Base 2.1, 7.2",
         .run = envme_nvm_flush,
         .effects = ENVME_EFF_CSP_NS,
-        .gate = ENVME_GATE_NS_OR_ALL,
+        .gate = ENVME_GATE_NS_OR_ALL | ENVME_GATE_IN_SANITIZE,
         .access = ENVME_ACCESS_WRITE,
     },
     [ENVME_NVM_WRITE] = {
