@@ -32,6 +32,12 @@ struct envme_status envme_nvm_check_range(struct envme_cmd *cmd, bool is_write)
                           is_write);
 }
 
+void envme_nvm_work(struct envme_cmd *cmd, struct envme_work *work)
+{
+    work->offset = envme_ns_blocks_to_bytes(cmd->ns, envme_nvm_slba(cmd));
+    work->bytes = envme_ns_blocks_to_bytes(cmd->ns, envme_nvm_nlb(cmd));
+}
+
 /* NVM 1.1, 4.1.3: Error Recovery (05h), DULBE. */
 struct envme_status envme_nvm_check_source(struct envme_cmd *cmd,
                                            struct envme_ns *ns, uint64_t slba,
