@@ -623,7 +623,7 @@ static void test_failed(void)
 static void test_threads(void)
 {
     struct th *h;
-    struct th_buf *b;
+    struct th_buf *b[3];
 
     plain();
     model[ENVME_TIME_READ] = "uniform:0us:400us";
@@ -632,7 +632,9 @@ static void test_threads(void)
     extra.rate[ENVME_RATE_CMDS] = 200000;
     places = 16;
     h = th_new(.lanes = 3, .threads = true, .tweak = tweak);
-    b = th_buf_new(h, 512, TH_PRP);
+    for (unsigned q = 0; q < 3; q++) {
+        b[q] = th_buf_new(h, 512, TH_PRP);
+    }
     for (unsigned round = 0; round < 40; round++) {
         uint16_t cid[3][20];
 
@@ -643,9 +645,9 @@ static void test_threads(void)
             for (unsigned q = 0; q < 3; q++) {
                 struct envme_sqe s = th_sqe_rw(k % 2 ? ENVME_NVM_READ
                                                      : ENVME_NVM_WRITE, 1,
-                                               k * 8, 1);
+                                               (k * 3 + q) * 8, 1);
 
-                th_buf_attach(b, &s);
+                th_buf_attach(b[q], &s);
                 cid[q][k] = th_submit(h, q + 1, &s);
             }
         }
@@ -676,7 +678,9 @@ static void test_threads(void)
         }
         th_disable(h);
     }
-    th_buf_free(b);
+    for (unsigned q = 0; q < 3; q++) {
+        th_buf_free(b[q]);
+    }
     th_free(h);
 }
 
