@@ -178,7 +178,7 @@ static const struct {
             [ENVME_TIME_READ] =
                 "table:0=8us:50=9us:99=10us:99.999=37us:100=60us",
             [ENVME_TIME_WRITE] =
-                "table:0=8us:50=9us:99=10us:99.999=80us:100=100us",
+                "table:0=8us:50=9us:99=10us:99.999=100us:100=100us",
             [ENVME_TIME_ZEROES] = "10us", [ENVME_TIME_COPY] = "10us",
             [ENVME_TIME_FLUSH] = "1us", [ENVME_TIME_DSM] = "10us",
         },

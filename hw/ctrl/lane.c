@@ -427,8 +427,8 @@ static struct envme_cmd *lane_fetch_paced(struct envme_lane *lane,
 void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
 {
     struct envme_lane *lane = &ctrl->lane[index];
+    bool paced = ctrl->params.max_inflight, waits = false;
     unsigned budget = LANE_BUDGET;
-    bool waits = false;
 
     if (lane->deadlines.n) {
         lane_run_due(lane);
@@ -458,8 +458,8 @@ void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
         }
         sq = (struct envme_sq *)((char *)node - offsetof(struct envme_sq,
                                                          node));
-        cmd = !ctrl->params.max_inflight ? envme_queue_fetch(sq)
-              : lane_fetch_paced(lane, sq, &waits);
+        cmd = paced ? lane_fetch_paced(lane, sq, &waits)
+                    : envme_queue_fetch(sq);
         if (!cmd) {
             if (waits || lane->starved || !atomic_load(&ctrl->bme)) {
                 break;
@@ -469,7 +469,7 @@ void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
         budget--;
         envme_cmd_start_fetched(cmd);
     }
-    if (budget && !waits && ctrl->params.max_inflight) {
+    if (paced && budget && !waits) {
         envme_pace_pass_on(lane);
     }
     if (index == 0) {

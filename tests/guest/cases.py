@@ -46,6 +46,14 @@ def one_qcow2_iothread(lab):
             lab.ctrl("c0", drive="d0", iothread="io0"))
 
 
+def one_paced(lab):
+    """A drive with service times, a channel queue and few commands at once."""
+    return (lab.iothread("io0") + lab.drive("d0", lab.raw(64)) +
+            lab.ctrl("c0", **{"drive": "d0", "iothread": "io0",
+                              "profile": "tlc", "max-inflight": 8,
+                              "latency.seed": 7}))
+
+
 def one_4k(lab):
     return lab.drive("d0", lab.raw(64)) + lab.ctrl(
         "c0", drive="d0", logical_block_size=4096, physical_block_size=4096)
@@ -163,6 +171,7 @@ CASES = [
     Case("hotplug-iothread-6.1", "hotplug.sh", hotplug, kernel="cloud-6.1",
          vars={"HOTPLUG_PROPS": "iothread=io0"}),
     Case("basic-6.1", "basic.sh", one_raw, kernel="cloud-6.1"),
+    Case("basic-paced", "basic.sh", one_paced),
     Case("ns-manage", "ns-manage.sh", one_raw),
     Case("basic-new", "basic.sh", one_qcow2_iothread, smp=4, stock=True,
          accel=ONE_THREAD),
