@@ -52,7 +52,10 @@ struct envme_status envme_log_effects(const struct envme_log_req *req,
             log->acs[i] = le32(ENVME_EFF_CSUPP | admin[i].effects);
         }
         if (row) {
-            log->iocs[i] = le32(ENVME_EFF_CSUPP | row->effects);
+            /* Linux (as of 7.3) takes a scope for an unusual effect, and says
+             * so to its users; 0 is "not reported". */
+            log->iocs[i] = le32(ENVME_EFF_CSUPP |
+                                (row->effects & ~ENVME_EFF_CSP));
         }
     }
     return ENVME_ST(SUCCESS);

@@ -6,7 +6,12 @@ and the names of the devices (tests/guest/run). The longest boots come first,
 because several run at once.
 """
 import dataclasses
+import os
+import subprocess
+import tempfile
 import typing
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 @dataclasses.dataclass
@@ -26,6 +31,7 @@ class Case:
     reboot: bool = False       # the guest resets the machine on purpose
     stock: bool = False        # part of --stock too
     vars: dict = dataclasses.field(default_factory=dict)    # for the script
+    files: typing.Callable = dict      # path in the guest: its bytes
 
 
 # With a thread for each processor QEMU's TCG has races of its own when BARs
@@ -150,6 +156,14 @@ def faults(lab):
     return args
 
 
+def firmware():
+    """An image for nvme fw-download."""
+    with tempfile.NamedTemporaryFile() as f:
+        subprocess.run([os.path.join(TOP, "scripts", "make-firmware"), "WALK-2.0",
+                        f.name], check=True)
+        return {"usr/share/fw.img": f.read()}
+
+
 CASES = [
     Case("busmaster", "busmaster.sh", two_lanes, smp=4),
     Case("busmaster-memdev-6.1", "busmaster.sh", one_memdev, kernel="cloud-6.1"),
@@ -173,6 +187,7 @@ CASES = [
     Case("basic-6.1", "basic.sh", one_raw, kernel="cloud-6.1"),
     Case("basic-paced", "basic.sh", one_paced),
     Case("ns-manage", "ns-manage.sh", one_raw),
+    Case("nvme-cli", "nvme-cli.sh", one_raw, files=firmware),
     Case("basic-new", "basic.sh", one_qcow2_iothread, smp=4, stock=True,
          accel=ONE_THREAD),
     Case("basic-4096-i440fx", "basic.sh", one_4k, machine="pc"),
