@@ -688,9 +688,7 @@ void envme_sq_set_tail(struct envme_sq *sq, uint32_t tail)
     }
     if (lane->arb.mode == ENVME_ARB_VS) {
         envme_age_add(&sq->ages, tail, ++lane->age);
-        if (!sq->node.ready) {
-            sq->node.since = envme_age_first(&sq->ages);
-        }
+        sq->node.since = envme_age_first(&sq->ages);
     }
     sq_update_ready(sq);
 }

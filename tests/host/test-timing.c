@@ -359,6 +359,40 @@ static void test_abort(void)
     }
 }
 
+/* The backend has it when it is to go, and lets go of it late: no time is
+ * waited for after that. */
+static void test_too_late(void)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        struct envme_sqe s = th_sqe(i & 1 ? ENVME_ADM_DELETE_SQ
+                                          : ENVME_ADM_ABORT, 0);
+        struct envme_cqe c;
+        struct th_buf *b;
+        struct th *h;
+        uint16_t cid, admin;
+
+        plain();
+        model[ENVME_TIME_WRITE] = "60s";
+        h = host(i / 2, i + 1, NULL);
+        b = th_buf_new(h, 512, TH_PRP);
+        h->be[0]->hold = true;
+        h->be[0]->cancel_completes = false;
+        cid = start(h, 1, ENVME_NVM_WRITE, 0, 1, b);
+        s.cdw10 = le32((uint32_t)(i & 1 ? 0 : cid) << 16 | 1);
+        admin = th_submit(h, 0, &s);
+        th_run(h);
+        h->be[0]->hold = false;
+        th_be_release_all(h->be[0], 0);
+        th_assert_sc(th_wait(h, 1, cid), SUCCESS);
+        c = th_wait(h, 0, admin);
+        th_assert_sc(c, SUCCESS);
+        g_assert_cmphex(le32_get(c.dw0), ==, i & 1 ? 0 : ENVME_ABORT_IANP);
+        g_assert_cmpuint(atomic_load(&h->clock), <, 3 * S);
+        th_buf_free(b);
+        th_free(h);
+    }
+}
+
 /* The queue goes at once; what was carried out is told before. */
 static void test_delete(void)
 {
@@ -693,6 +727,7 @@ int main(int argc, char **argv)
     g_test_add_func("/timing/copy", test_copy);
     g_test_add_func("/timing/others", test_others);
     g_test_add_func("/timing/abort", test_abort);
+    g_test_add_func("/timing/too-late", test_too_late);
     g_test_add_func("/timing/delete", test_delete);
     g_test_add_func("/timing/reset", test_reset);
     g_test_add_func("/timing/bme", test_bme);
