@@ -6,7 +6,7 @@
  */
 #include "th.h"
 
-#include "arb-model.h"
+#include "tests/unit/arb-model.h"
 
 #define CQ_SIZE 8192
 

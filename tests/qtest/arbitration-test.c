@@ -11,7 +11,7 @@
 
 #include "envme/feat.h"
 
-#include "arb-model.h"
+#include "tests/unit/arb-model.h"
 
 #define TURN_NS 200000000
 #define PROPS "max-inflight=1,latency.flush=200ms"
