@@ -136,6 +136,22 @@ def hotplug(lab):
             lab.node("h0", 64))
 
 
+# Type, block, metadata, extended or not, guard: as protected() makes them.
+PROTECTED = ((1, 512, 8, 0, 0), (2, 512, 8, 0, 0), (3, 512, 8, 0, 0), (1, 512, 8, 1, 0),
+             (2, 512, 8, 1, 0), (3, 512, 8, 1, 0), (1, 4096, 64, 0, 0),
+             (1, 4096, 16, 0, 2), (2, 4096, 16, 1, 2))
+
+
+def protected(lab):
+    """A namespace for each kind of protection information."""
+    args = lab.iothread("io0") + lab.ctrl("c0", iothread="io0")
+    for n, (kind, block, ms, ext, guard) in enumerate(PROTECTED, 1):
+        args += lab.drive("d%d" % n, lab.raw(24)) + lab.ns(
+            drive="d%d" % n, bus="c0", nsid=n, logical_block_size=block,
+            physical_block_size=block, ms=ms, mset=ext, pi=kind, pif=guard)
+    return args
+
+
 def faults(lab):
     def failing(node, *rules):
         text = "driver=blkdebug,node-name=%s,image.driver=file,image.filename=%s" % (
@@ -187,6 +203,8 @@ CASES = [
     Case("basic-6.1", "basic.sh", one_raw, kernel="cloud-6.1"),
     Case("basic-paced", "basic.sh", one_paced),
     Case("ns-manage", "ns-manage.sh", one_raw),
+    Case("pi", "pi.sh", protected, vars={"GUEST_PI": " ".join(
+        "%d:%d:%d:%d:%d" % (n, *p[:4]) for n, p in enumerate(PROTECTED, 1))}),
     Case("nvme-cli", "nvme-cli.sh", one_raw, files=firmware),
     Case("basic-new", "basic.sh", one_qcow2_iothread, smp=4, stock=True,
          accel=ONE_THREAD),

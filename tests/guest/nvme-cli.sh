@@ -116,7 +116,7 @@ t "io-passthru (flush)" nvme io-passthru $ns --opcode=0 --namespace-id=1
 tf "io-passthru of an unknown opcode" nvme io-passthru $ns --opcode=0x7e --namespace-id=1
 
 # ---- what takes its time ----
-idle() { nvme self-test-log $dev | grep -q "Current operation *: 0"; }
+idle() { nvme self-test-log $dev | grep -q "Current operation *: 0\$"; }
 t "device-self-test, short" nvme device-self-test $dev -s 1 -n 1
 t "device-self-test: it ends" wait_for 60 idle
 t "device-self-test: no error" sh -c "nvme self-test-log $dev | grep -q 'Operation Result *: 0$'"
@@ -125,9 +125,9 @@ t "device-self-test, abort" nvme device-self-test $dev -s 0xf -n 0xffffffff
 t "device-self-test: aborted" sh -c "nvme self-test-log $dev | grep -q 'Operation Result *: 0x1$'"
 sane() { nvme sanitize-log $dev | grep -qi "SSTAT.*: *0x[0-9a-f]*[14]$\|(SSTAT) *: *0x[0-9a-f]*[14]$"; }
 verify "data before sanitize" $ns
-for act in "block erase:2" "overwrite:3" "crypto erase:4"; do
-    t "sanitize, ${act%:*}" nvme sanitize $dev -a "${act##*:}" -p 0x5a5a5a5a -n 1
-    t "sanitize, ${act%:*}: it ends" wait_for 60 sane
+for act in "block erase:2" "overwrite:3 -p 0x5a5a5a5a -n 1" "crypto erase:4"; do
+    t "sanitize, ${act%%:*}" nvme sanitize $dev -a ${act#*:}
+    t "sanitize, ${act%%:*}: it ends" wait_for 60 sane
 done
 t "sanitize: the namespace works" wait_for 10 dd if=/dev/zero of=$ns bs=4096 count=4 oflag=direct
 t "format, secure erase" nvme format $ns -s 1 -f
