@@ -196,6 +196,15 @@ static const struct envme_row admin_rows[256] = {
         .cap = ENVME_OACS_NMS,
         .cdw = { ENVME_NSATTACH_SEL },
     },
+    [ENVME_ADM_GET_LBA_STATUS] = {
+        .name = "get-lba-status", .spec = "NVM 1.1, 4.2.1",
+        .run = envme_admin_lba_status, .len = envme_admin_lba_status_len,
+        .effects = ENVME_EFF_CSP_NS,
+        .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_NO_SGL,
+        .cap = ENVME_OACS_GLSS,
+        .cdw = { CDW_ALL, CDW_ALL, CDW_ALL,
+                 ENVME_LBAST_RL | ENVME_LBAST_ATYPE },
+    },
     [ENVME_ADM_DBBUF] = {
         .name = "doorbell-buffer-config", .spec = "Base 2.1, 5.3.1",
         .run = envme_admin_dbbuf,
@@ -247,10 +256,17 @@ static void admin_init(struct envme_ctrl *ctrl)
     ctrl->admin = a;
     a->made_at = a->sampled_at = a->ts_at = envme_now(ctrl);
     envme_admin_keep_init(ctrl);
+    envme_lbas_init(ctrl);
     envme_shared_init(ctrl);
     envme_selftest_init(ctrl);
     envme_sanitize_join(ctrl);
     envme_telemetry_init(ctrl);
+}
+
+static void admin_start(struct envme_ctrl *ctrl)
+{
+    envme_admin_keep_start(ctrl);
+    envme_lbas_start(ctrl);
 }
 
 /* A UUID index is an entry of the list, where there is one. */
@@ -274,6 +290,7 @@ static struct envme_status admin_gate(struct envme_cmd *cmd)
 
 static void admin_stop(struct envme_ctrl *ctrl)
 {
+    envme_lbas_stop(ctrl);
     envme_hmb_stop(ctrl);
     envme_fw_stop(ctrl);
     envme_selftest_stop(ctrl);
@@ -282,6 +299,7 @@ static void admin_stop(struct envme_ctrl *ctrl)
 static void admin_leave(struct envme_ctrl *ctrl)
 {
     envme_selftest_leave(ctrl);
+    envme_lbas_stop(ctrl);
     envme_sanitize_leave(ctrl);
     envme_admin_keep_leave(ctrl);
 }
@@ -315,10 +333,12 @@ const struct envme_tables envme_tables = {
     .niocs = ENVME_ARRAY_SIZE(admin_iocs),
     .ctrl_init = admin_init,
     .ctrl_reset = admin_reset,
-    .ctrl_start = envme_admin_keep_start,
+    .ctrl_start = admin_start,
     .ctrl_stop = admin_stop,
     .ctrl_shutdown = envme_admin_keep_shutdown,
     .ctrl_leave = admin_leave,
+    .ctrl_health = envme_health_check,
+    .ns_lost = envme_lbas_lost,
     .ctrl_fini = admin_fini,
 };
 

@@ -664,42 +664,6 @@ uint32_t envme_cmd_cdw(const struct envme_cmd *cmd, unsigned n)
     return le32_get(cdw[n - 10]);
 }
 
-static struct envme_status cmd_read_error(const struct envme_cmd *cmd)
-{
-    return cmd->bio.op == ENVME_BIO_READ ? ENVME_ST(UNRECOVERED_READ)
-                                         : ENVME_ST(WRITE_FAULT);
-}
-
-struct envme_status envme_cmd_io_status(struct envme_cmd *cmd, int err)
-{
-    switch (-err) {
-    case 0:
-        return ENVME_ST(SUCCESS);
-    case ECANCELED:
-        return cmd->sq->deleting ? ENVME_ST(ABORT_SQ_DELETED)
-                                 : ENVME_ST(ABORT_REQUESTED);
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-        return ENVME_ST(CAP_EXCEEDED);
-    case EROFS:
-    case EPERM:
-    case EACCES:
-        return cmd->bio.op == ENVME_BIO_READ ? ENVME_ST(ACCESS_DENIED)
-                                             : ENVME_ST(NS_WRITE_PROTECTED);
-    case ENOMEM:
-    case EINVAL:
-    case ENOTSUP:
-        return ENVME_ST(INTERNAL);
-    case EAGAIN:
-    case ENOMEDIUM:
-        return ENVME_ST(NS_NOT_READY);
-    default:
-        atomic_fetch_add(&cmd->ctrl->media_errors, 1);
-        return cmd_read_error(cmd);
-    }
-}
-
 /*
  * Continuations that start requests which are over at once would nest as deep
  * as the guest's transfer has chunks: the innermost leaves its result here,
@@ -769,6 +733,20 @@ struct envme_status envme_cmd_io(struct envme_cmd *cmd, struct envme_ns *ns,
     }
     cmd_bio_over(cmd, ret);
     return ENVME_ST_PENDING;
+}
+
+static void cmd_yielded(void *arg)
+{
+    cmd_bio_over(arg, 0);
+}
+
+void envme_cmd_yield(struct envme_cmd *cmd,
+                     void (*cont)(struct envme_cmd *cmd, int err))
+{
+    cmd->loop = NULL;           /* which goes round no more */
+    cmd->cont = cont;
+    envme_defer(cmd->ctrl, cmd->moved ? 0 : cmd->lane->index, cmd_yielded,
+                cmd);
 }
 
 void envme_cmd_cancel(struct envme_cmd *cmd)

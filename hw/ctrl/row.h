@@ -240,6 +240,10 @@ struct envme_tables {
     void (*ctrl_stop)(struct envme_ctrl *ctrl);
     void (*ctrl_shutdown)(struct envme_ctrl *ctrl);
     void (*ctrl_leave)(struct envme_ctrl *ctrl);
+    /* What SMART warns of may have changed. May be NULL. */
+    void (*ctrl_health)(struct envme_ctrl *ctrl);
+    /* Blocks of an attached namespace cannot be read any more. */
+    void (*ns_lost)(struct envme_ctrl *ctrl, uint32_t nsid);
     const struct envme_row *admin;      /* [256] by opcode */
     /* A status other than success refuses an admin command. May be NULL. */
     struct envme_status (*admin_gate)(struct envme_cmd *cmd);

@@ -226,7 +226,7 @@ static void storm(unsigned lanes, uint64_t seed, unsigned rounds)
     h->window_hi = 0;
     th_reset(h, ENVME_RESET_FUNCTION);
     bring_up(h);
-    /* A Write Uncorrectable may have been there. */
+    /* It may have been marked as unreadable. */
     th_assert_sc(th_write(h), SUCCESS);
     th_assert_sc(th_read(h), SUCCESS);
     th_free(h);

@@ -109,7 +109,7 @@ static void test_iocs(void)
     }
 }
 
-/* One capability bit, one command. */
+/* Each capability bit is one command's. */
 static void test_caps(void)
 {
     uint16_t caps = 0;
@@ -125,7 +125,8 @@ static void test_caps(void)
     g_assert_cmphex(caps, ==, envme_admin_caps(envme_iocs_nvm.rows));
     g_assert_cmphex(caps, ==, ENVME_ONCS_NVMCMPS | ENVME_ONCS_NVMWUSV |
                               ENVME_ONCS_NVMCPYS | ENVME_ONCS_NVMDSMSV |
-                              ENVME_ONCS_NVMWZSV | ENVME_ONCS_NVMVFYS);
+                              ENVME_ONCS_NVMWZSV | ENVME_ONCS_NSZS |
+                              ENVME_ONCS_NVMVFYS);
 }
 
 static void test_cns(void)
