@@ -52,6 +52,19 @@ struct envme_admin_pel {
 
 #define ENVME_HOST_ID_BYTES 16
 
+/* lbalog.c */
+struct envme_lbas {
+    struct envme_deadline due;
+    struct envme_ctrl *ctrl;
+    uint64_t restarted_at;      /* ns: the report interval */
+    uint16_t lsgc;
+    bool fresh;                 /* counted in lsgc, but not read yet */
+    bool news;                  /* lsgc has grown since the last alert */
+    bool alerted;               /* and the log was not read since */
+    bool frozen;                /* being read with RAE: log stays as it is */
+    GByteArray *log;
+};
+
 struct envme_admin {
     /* Timestamp feature: its value at the time ts_at. */
     uint64_t ts_ms, ts_at;
@@ -67,6 +80,7 @@ struct envme_admin {
     struct envme_fw_image *fw;  /* what is being downloaded, or NULL */
     struct envme_selftest *selftest;
     struct envme_telemetry *telemetry;
+    struct envme_lbas lbas;
     struct envme_hmb *hmb;      /* NULL until it is enabled once */
     /* Host Identifier; all of it zeroes: there is none. */
     uint8_t host_id[ENVME_HOST_ID_BYTES];
@@ -136,6 +150,9 @@ envme_len_fn envme_admin_fw_len;
 envme_run_fn envme_admin_selftest;
 /* sanitize.c */
 envme_run_fn envme_admin_sanitize;
+/* lbastatus.c */
+envme_run_fn envme_admin_lba_status;
+envme_len_fn envme_admin_lba_status_len;
 /* lockdown.c */
 envme_run_fn envme_admin_lockdown;
 /* security.c */
@@ -160,7 +177,7 @@ struct envme_id_ns;
 void envme_identify_ns(const struct envme_ctrl *ctrl,
                        const struct envme_ns *ns, struct envme_id_ns *id);
 
-/* ---- health.c ------------------------------------------------------------ */
+/* ---- health.c ----------------------------------------------------------- */
 
 /* Kelvin. WCTEMP is the default of the over threshold, too. */
 #define ENVME_ADMIN_WCTEMP 343
@@ -187,7 +204,7 @@ size_t envme_health_size(const struct envme_log_req *req);
 struct envme_status envme_health_fill(const struct envme_log_req *req,
                                       void *buf);
 
-/* ---- keep.c: counters over power cycles. Lane 0 ---------------------------- */
+/* ---- keep.c: counters over power cycles. Lane 0 ------------------------- */
 
 void envme_admin_keep_init(struct envme_ctrl *ctrl);
 /* Enabled; shut down (what was put is written next); leaves its subsystem. */
@@ -197,7 +214,7 @@ void envme_admin_keep_leave(struct envme_ctrl *ctrl);
 /* Puts what has changed; is_last: the power goes. */
 void envme_admin_keep_sample(struct envme_ctrl *ctrl, bool is_last);
 
-/* ---- firmware.c ------------------------------------------------------------ */
+/* ---- firmware.c --------------------------------------------------------- */
 
 struct envme_shared;
 
@@ -285,7 +302,7 @@ void envme_host_id_reset(struct envme_ctrl *ctrl);
 /* A sanitize operation has gone well: labels are gone. */
 void envme_nsdata_sanitized(struct envme_subsys *s);
 
-/* ---- selftest.c ------------------------------------------------------------- */
+/* ---- selftest.c --------------------------------------------------------- */
 
 void envme_selftest_init(struct envme_ctrl *ctrl);
 void envme_selftest_stop(struct envme_ctrl *ctrl);
@@ -303,7 +320,7 @@ void envme_selftest_sanitize(struct envme_subsys *s);
 /* Tests fail at this segment, 1 to 9, until it is 0 again. */
 void envme_selftest_fail_at(struct envme_ctrl *ctrl, unsigned seg);
 
-/* ---- sanitize.c ------------------------------------------------------------- */
+/* ---- sanitize.c --------------------------------------------------------- */
 
 /* A controller joins, leaves its subsystem. */
 void envme_sanitize_join(struct envme_ctrl *ctrl);
@@ -326,7 +343,7 @@ void envme_sanitize_config_restore(struct envme_ctrl *ctrl,
 /* The operation that runs, or the next one, fails at its next request. */
 void envme_sanitize_fail_next(struct envme_subsys *s);
 
-/* ---- telemetry.c ------------------------------------------------------------ */
+/* ---- telemetry.c -------------------------------------------------------- */
 
 void envme_telemetry_init(struct envme_ctrl *ctrl);
 void envme_telemetry_fini(struct envme_ctrl *ctrl);
@@ -339,14 +356,14 @@ void envme_telemetry_read(const struct envme_log_req *req);
 void envme_telemetry_report(struct envme_ctrl *ctrl, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* ---- pel.c: log page 0Dh. The rest of it is in pel.h --------------------------- */
+/* ---- pel.c: log page 0Dh. The rest of it is in pel.h -------------------- */
 
 bool envme_pel_log_fixed(const struct envme_cmd *cmd, uint64_t *len);
 struct envme_status envme_pel_log_begin(const struct envme_log_req *req);
 size_t envme_pel_log_size(const struct envme_log_req *req);
 struct envme_status envme_pel_log(const struct envme_log_req *req, void *buf);
 
-/* ---- endgrp.c: log pages 09h, 0Fh; CNS 19h; feature 18h. And endgrp.h ---------- */
+/* ---- endgrp.c: log pages 09h, 0Fh; CNS 19h; feature 18h. And endgrp.h --- */
 
 bool envme_endgrp_there(const struct envme_ctrl *ctrl);
 size_t envme_endgrp_log_size(const struct envme_log_req *req);
@@ -369,21 +386,40 @@ struct envme_status envme_endgrp_config_show(struct envme_cmd *cmd,
 void envme_endgrp_config_restore(struct envme_ctrl *ctrl, struct envme_ns *ns,
                                  uint32_t value, const void *data);
 
-/* ---- rows-feature.c ------------------------------------------------------------- */
+/* ---- rows-feature.c ----------------------------------------------------- */
 
 /* Feature 0Eh as it is now. */
 struct envme_timestamp;
 void envme_admin_timestamp(const struct envme_ctrl *ctrl,
                            struct envme_timestamp *ts);
+/* ---- lbalog.c ----------------------------------------------------------- */
 
-/* ---- lockdown.c -------------------------------------------------------------- */
+/* LSIPI, 100 ms: how often a host should read the log at most. */
+#define ENVME_LBAS_LSIPI 10
+
+void envme_lbas_init(struct envme_ctrl *ctrl);
+void envme_lbas_start(struct envme_ctrl *ctrl);
+void envme_lbas_stop(struct envme_ctrl *ctrl);
+/* Blocks of a namespace have become unreadable. */
+void envme_lbas_lost(struct envme_ctrl *ctrl, uint32_t nsid);
+/* Something that the alert depends on has changed. */
+void envme_lbas_check(struct envme_ctrl *ctrl);
+size_t envme_lbas_log_size(const struct envme_log_req *req);
+struct envme_status envme_lbas_log(const struct envme_log_req *req, void *buf);
+void envme_lbas_log_read(const struct envme_log_req *req);
+/* Feature 15h */
+struct envme_status envme_feat_set_lbas(struct envme_cmd *cmd,
+                                        struct envme_ns *ns, uint32_t *value,
+                                        const void *data, uint32_t *dw0);
+
+/* ---- lockdown.c --------------------------------------------------------- */
 
 struct envme_status envme_lockdown_gate(struct envme_cmd *cmd);
 size_t envme_lockdown_log_size(const struct envme_log_req *req);
 struct envme_status envme_lockdown_log(const struct envme_log_req *req,
                                        void *buf);
 
-/* ---- lists of what there is: effects.c ------------------------------------ */
+/* ---- lists of what there is: effects.c ---------------------------------- */
 
 size_t envme_log_supported_size(const struct envme_log_req *req);
 size_t envme_log_effects_size(const struct envme_log_req *req);

@@ -112,13 +112,30 @@ static struct envme_status feat_show_temp(struct envme_cmd *cmd, uint32_t *dw0)
 
 /* ---- 05h Error Recovery ------------------------------------------------------ */
 
+static void feat_restore_error_recovery(struct envme_ctrl *ctrl,
+                                        struct envme_ns *ns, uint32_t value,
+                                        const void *data)
+{
+    (void)ctrl;
+    (void)data;
+    if (FIELD_GET(ENVME_FEAT_ER_DULBE, value)) {
+        atomic_store(&ns->dulbe, true);
+    }
+}
+
 /* DULBE where the backend knows what is allocated; reads look at it. There
  * are no retries whose time TLER could limit. */
 static struct envme_status feat_set_error_recovery(FEAT_SET_ARGS)
 {
+    struct envme_status st;
+
     FEAT_UNUSED();
-    return feat_check(cmd, *value, ENVME_FEAT_ER_TLER |
-                      (ns->be->ops->is_hole ? ENVME_FEAT_ER_DULBE : 0));
+    st = feat_check(cmd, *value, ENVME_FEAT_ER_TLER |
+                    (ns->geo.status ? ENVME_FEAT_ER_DULBE : 0));
+    if (envme_st_ok(st)) {
+        feat_restore_error_recovery(cmd->ctrl, ns, *value, NULL);
+    }
+    return st;
 }
 
 /* ---- 06h Volatile Write Cache ------------------------------------------------- */
@@ -333,7 +350,8 @@ uint32_t envme_admin_aec(const struct envme_ctrl *ctrl)
 {
     return ENVME_SMART_CW_ASCBT | ENVME_SMART_CW_TTC | ENVME_SMART_CW_NDR |
            ENVME_SMART_CW_AMRO | ENVME_SMART_CW_VMBF | ENVME_FEAT_AEC_NSAN |
-           ENVME_FEAT_AEC_FAN | ENVME_FEAT_AEC_TLN | ENVME_FEAT_AEC_ANSAN |
+           ENVME_FEAT_AEC_FAN | ENVME_FEAT_AEC_TLN | ENVME_FEAT_AEC_LBASIAN |
+           ENVME_FEAT_AEC_ANSAN |
            (ctrl->ports.pmr.base ? ENVME_SMART_CW_PMRRO : 0) |
            (envme_endgrp(ctrl) ? ENVME_FEAT_AEC_EGEALCN : 0);
 }
@@ -350,6 +368,7 @@ static struct envme_status feat_set_aec(FEAT_SET_ARGS)
         envme_feature_set_value(ctrl, ENVME_FID_AEC, NULL, *value);
         envme_admin(ctrl)->warned &= ~(*value & ~old);
         envme_health_check(ctrl);
+        envme_lbas_check(ctrl);
     }
     return st;
 }
@@ -474,6 +493,7 @@ static const struct envme_feat_row feat_rows[] = {
         .fid = ENVME_FID_ERROR_RECOVERY, .scope = ENVME_FEAT_NS,
         .logged = true,
         .saveable = true, .changeable = true, .set = feat_set_error_recovery,
+        .restore = feat_restore_error_recovery,
     },
     {
         .name = "volatile-write-cache", .spec = "Base 2.1, 5.1.25.1.4",
@@ -535,6 +555,14 @@ static const struct envme_feat_row feat_rows[] = {
         .saveable = true, .changeable = true,
         .set = envme_sanitize_config_set, .get = envme_sanitize_config_get,
         .restore = envme_sanitize_config_restore,
+    },
+    {
+        .name = "lba-status-information-attributes",
+        .spec = "NVM 1.1, 4.1.3.5",
+        .fid = ENVME_FID_LBA_STATUS, .scope = ENVME_FEAT_CTRL,
+        .saveable = true, .changeable = true,
+        .dflt = ENVME_LBAS_LSIPI | ENVME_LBAS_LSIPI << 16,
+        .set = envme_feat_set_lbas,
     },
     {
         .name = "host-behavior-support", .spec = "Base 2.1, 5.1.25.1",

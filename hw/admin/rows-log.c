@@ -127,6 +127,13 @@ static const struct envme_log_row log_rows[] = {
         .size = envme_pel_log_size, .fill = envme_pel_log,
     },
     {
+        .name = "lba-status-log", .spec = "NVM 1.1, 4.1.4.5",
+        .lid = ENVME_LID_LBA_STATUS, .scope = ENVME_LOG_CTRL,
+        .size = envme_lbas_log_size, .fill = envme_lbas_log,
+        .clears = 1 << ENVME_AEN_TYPE_NOTICE,
+        .read_done = envme_lbas_log_read,
+    },
+    {
         .name = "endurance-event-agg-log", .spec = "Base 2.1, 5.1.12.1.15",
         .lid = ENVME_LID_ENDGRP_AGGREGATE, .scope = ENVME_LOG_SUBSYS,
         .there = envme_endgrp_there, .size = envme_endgrp_aggregate_size,

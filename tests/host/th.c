@@ -15,7 +15,7 @@ static void host_default_params(struct envme_ctrl_params *p)
         .ieee = { 0x01, 0x02, 0x03 },
         .mdts = 7, .vsl = 7, .mqes = 65535, .max_ioqpairs = 64,
         .mpsmax = 4, .to = 15, .aerl = 3, .aer_max_queued = 64,
-        .acl = 3, .elpe = 15, .nvectors = 65, .max_inflight = 1024,
+        .acl = 3, .elpe = 15, .nvectors = 65, .lane_cmds = 1024,
         .fw_slots = 3, .fwug = 1,
     };
 }
@@ -114,6 +114,13 @@ static struct envme_state *host_open_state(struct th *h)
     return s;
 }
 
+static void host_later(void *opaque, void (*fn)(void *arg), void *arg)
+{
+    const struct envme_exec *exec = &((struct th *)opaque)->ports.exec;
+
+    exec->defer(exec->opaque, 0, fn, arg);
+}
+
 struct th *th_new_(const struct th_opts *opts)
 {
     struct th *h = g_new0(struct th, 1);
@@ -141,6 +148,8 @@ struct th *th_new_(const struct th_opts *opts)
         h->subsys = envme_subsys_new("nqn.2019-08.org.example:host",
                                      opts->nn ? opts->nn : 16, !opts->multi);
         h->owns_subsys = true;
+        h->subsys->later = host_later;
+        h->subsys->later_opaque = h;
         h->subsys->state = host_open_state(h);
         if (!envme_roster_open(h->subsys, &err)) {
             g_error("%s", err);
