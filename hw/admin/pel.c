@@ -363,10 +363,10 @@ struct envme_status envme_pel_log_begin(const struct envme_log_req *req)
 
 size_t envme_pel_log_size(const struct envme_log_req *req)
 {
-    uint64_t len;
+    uint64_t len = pel_of(req->cmd->ctrl)->ctx_len;
 
-    return envme_pel_log_fixed(req->cmd, &len) ? len
-                                               : pel_of(req->cmd->ctrl)->ctx_len;
+    envme_pel_log_fixed(req->cmd, &len);
+    return len;
 }
 
 struct envme_status envme_pel_log(const struct envme_log_req *req, void *buf)

@@ -733,7 +733,7 @@ static void test_errors_threads(void)
     struct th *h = th_new(.lanes = 2, .threads = true,
                           .ns = { { .size = MIB } });
     struct envme_sqe s = th_sqe_rw(ENVME_NVM_READ, 1, 0, 1);
-    struct th_buf *b = th_buf_new(h, 512, TH_PRP);
+    struct th_buf *b[16];
     struct pelog *log;
     uint16_t cid[2][8];
 
@@ -741,9 +741,12 @@ static void test_errors_threads(void)
     th_queues(h, 2, 16);
     h->be[0]->fail_op = ENVME_BIO_READ;
     h->be[0]->fail_errno = -EIO;
-    th_buf_attach(b, &s);
+    for (unsigned i = 0; i < 16; i++) {
+        b[i] = th_buf_new(h, 512, TH_PRP);
+    }
     for (unsigned n = 0; n < 20; n++) {
         for (unsigned i = 0; i < 16; i++) {
+            th_buf_attach(b[i], &s);
             cid[i % 2][i / 2] = th_submit(h, 1 + i % 2, &s);
         }
         if (n % 5 == 4) {
@@ -762,7 +765,9 @@ static void test_errors_threads(void)
     g_assert_cmpuint(pel_count(log, ENVME_PEL_HW_ERROR), ==, 8);
     g_assert_cmpuint(pel_count(log, ENVME_PEL_POWER_ON), ==, 5);
     g_free(log);
-    th_buf_free(b);
+    for (unsigned i = 0; i < 16; i++) {
+        th_buf_free(b[i]);
+    }
     th_free(h);
 }
 
