@@ -48,7 +48,7 @@ struct envme_status envme_log_effects(const struct envme_log_req *req,
     for (unsigned i = 0; i < 256; i++) {
         const struct envme_row *row = envme_iocs_row(iocs, i);
 
-        if (admin[i].run) {
+        if (envme_row_there(&admin[i], cmd->ctrl)) {
             log->acs[i] = le32(ENVME_EFF_CSUPP | admin[i].effects);
         }
         if (row) {
@@ -77,7 +77,9 @@ struct envme_status envme_log_fid(const struct envme_log_req *req, void *buf)
     for (unsigned i = 0; i < t->feats->n; i++) {
         const struct envme_feat_row *row = &t->feats->row[i];
 
-        log->fid[row->fid] = le32(ENVME_FIDEFF_FSUPP | scope[row->scope]);
+        if (envme_feat_there(row, req->cmd->ctrl)) {
+            log->fid[row->fid] = le32(ENVME_FIDEFF_FSUPP | scope[row->scope]);
+        }
     }
     return ENVME_ST(SUCCESS);
 }

@@ -115,6 +115,8 @@ static void format_start(struct format_op *op, struct envme_ns *ns)
     op->left++;
     atomic_store(&ns->gate_sf, ENVME_SC_FORMAT_IN_PROGRESS);
     envme_selftest_format(op->subsys, ns->nsid);
+    envme_streams_forget_ns(op->subsys->streams, ns->nsid,
+                            ENVME_STREAMS_CLOSE);
     envme_subsys_drain_ns(op->subsys, ns, format_drained, f);
 }
 

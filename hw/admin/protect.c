@@ -83,6 +83,10 @@ static void protect_flushed(struct envme_cmd *cmd, int err)
         return;
     }
     protect_keep(ns);
+    if (ns->wps) {
+        envme_streams_forget_ns(ns->subsys->streams, ns->nsid,
+                                ENVME_STREAMS_RELEASE);
+    }
     envme_subsys_ns_changed(ns->subsys, ns);
     envme_cmd_keep_done(cmd, ENVME_ST(SUCCESS));
 }

@@ -94,6 +94,10 @@ struct envme_ctrl_props {
     uint8_t fw_slots, fwug;
     bool fw_slot1_ro;
     bool sanitize_ndi;
+    char *power_states;
+    uint8_t temperature_sensors, temperature_hysteresis;
+    uint16_t temperature[9];            /* K; 0: not given. See thermal.c */
+    uint16_t kas, crdt[3], streams;
     bool atomic_dn;
     uint16_t atomic_awun, atomic_awupf;
     bool use_intel_id, qemu_id;
@@ -157,6 +161,11 @@ void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p);
 /* The IOThreads in the order of lanes; *n of them, g_free(). */
 bool envme_props_iothreads(const EnvmeState *s, IOThread ***list, unsigned *n,
                            Error **errp);
+
+/* thermal.c */
+void envme_qthermal_class_init(ObjectClass *oc);
+/* The sensors' temperatures that were given; the controller is there. */
+bool envme_qthermal_start(EnvmeState *s, Error **errp);
 
 /* config.c */
 void envme_config_write(PCIDevice *dev, uint32_t addr, uint32_t val, int len);

@@ -91,7 +91,7 @@ const char *th_sc_name(uint16_t sc)
     static __thread char other[32];
 
     switch (sc) {
-#define SC_NAME(name, sct, sc_, dnr, text) \
+#define SC_NAME(name, sct, sc_, retry, text) \
     case (sct) << 8 | (sc_): \
         return #name;
     ENVME_STATUS_LIST(SC_NAME)

@@ -68,6 +68,10 @@ struct envme_status envme_nvm_check_holes(struct envme_cmd *cmd);
 struct envme_status envme_nvm_check_source(struct envme_cmd *cmd,
                                            struct envme_ns *ns, uint64_t slba,
                                            uint64_t nlb);
+/* Does the host name a directive? Is it one that is enabled? */
+struct envme_status envme_nvm_check_directive(struct envme_cmd *cmd);
+/* The write belongs to a stream: it is counted there. */
+void envme_nvm_stream(struct envme_cmd *cmd);
 /* WRITE and WRITE_ZEROES: must it be on stable storage when it is done? */
 unsigned envme_nvm_write_flags(const struct envme_cmd *cmd);
 

@@ -29,7 +29,8 @@ static const struct envme_row nvm_rows[256] = {
         .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_WRITES |
                 ENVME_GATE_FUSED_2,
         .access = ENVME_ACCESS_WRITE,
-        .cdw = { CDW_ALL, CDW_ALL, CDW12_RW, CDW13_DSM | ENVME_RW_DSPEC,
+        .cdw = { CDW_ALL, CDW_ALL, CDW12_RW | ENVME_RW_DTYPE,
+                 CDW13_DSM | ENVME_RW_DSPEC,
                  CDW_ALL, CDW_ALL },
     },
     [ENVME_NVM_READ] = {
