@@ -62,7 +62,8 @@ static struct envme_status identify_params(struct envme_cmd *cmd)
     uint8_t identify = 1u << ENVME_DTYPE_IDENTIFY;
     uint8_t streams = 1u << ENVME_DTYPE_STREAMS;
 
-    p->supported[0] = p->enabled[0] = p->persistent[0] = identify;
+    /* Nothing is kept over a reset; Identify cannot be turned off. */
+    p->supported[0] = p->enabled[0] = identify;
     if (cmd->ctrl->params.streams) {
         p->supported[0] |= streams;
         if (envme_streams_enabled(streams_of(cmd), envme_cmd_nsid(cmd),
