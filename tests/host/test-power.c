@@ -398,6 +398,37 @@ static void test_held(void)
     th_free(h);
 }
 
+/* A fused pair waits as one. */
+static void test_fused(void)
+{
+    struct th *h = five(1, false);
+    struct th_buf *b[2];
+    uint8_t zero[512] = { 0 };
+    uint16_t cid[2];
+
+    go(h, 3);
+    for (unsigned i = 0; i < 2; i++) {
+        struct envme_sqe s = th_sqe_rw(i ? ENVME_NVM_WRITE : ENVME_NVM_COMPARE,
+                                       1, 0, 1);
+
+        b[i] = th_buf_new(h, 512, 0);
+        th_buf_put(b[i], zero);
+        s.flags = FIELD_SET(ENVME_FUSE, i ? ENVME_FUSE_SECOND
+                                          : ENVME_FUSE_FIRST);
+        th_buf_attach(b[i], &s);
+        cid[i] = th_put(h, 1, &s);
+    }
+    th_ring(h, 1);
+    assert_waits(h, 1, cid[0]);
+    assert_waits(h, 1, cid[1]);
+    th_advance(h, 1 * MS);
+    assert_done(h, 1, cid[0], SUCCESS);
+    assert_done(h, 1, cid[1], SUCCESS);
+    th_buf_free(b[0]);
+    th_buf_free(b[1]);
+    th_free(h);
+}
+
 /* Namespaces come and go while commands are held. */
 static void test_pause(void)
 {
@@ -787,6 +818,7 @@ int main(int argc, char **argv)
     g_test_add_func("/power/set-queue", test_set_queue);
     g_test_add_func("/power/wake", test_wake);
     g_test_add_func("/power/held", test_held);
+    g_test_add_func("/power/fused", test_fused);
     g_test_add_func("/power/pause", test_pause);
     g_test_add_func("/power/apst", test_apst);
     g_test_add_func("/power/apst-bad", test_apst_bad);
