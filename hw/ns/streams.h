@@ -3,8 +3,8 @@
  * Streams of a subsystem: who may open how many, and which are open. Base 2.1,
  * 8.1.8.3.
  *
- * A controller stands for the host behind it (there are no Host Identifiers
- * here, so each is a host of its own; SSID is 0). Owner: the subsystem. Threads:
+ * A controller stands for the host behind it: each is a host of its own, even
+ * if several have the same Host Identifier; SSID is 0. Owner: the subsystem. Threads:
  * any; its own leaf lock. A NULL pointer is a subsystem without streams. What
  * is tracked is bounded by MSL, and by the namespaces and controllers there
  * are. Calls nothing.

@@ -11,6 +11,7 @@
 #ifndef ENVME_NS_SUBSYS_H
 #define ENVME_NS_SUBSYS_H
 
+#include "hw/ns/bootpart.h"
 #include "hw/ns/ns.h"
 #include "hw/ns/state.h"
 #include "hw/ns/streams.h"
@@ -57,6 +58,8 @@ struct envme_subsys {
     /* The Streams directive; NULL: there is none. The first controller that
      * has it makes it. */
     struct envme_streams *streams;
+    /* Boot partitions, once a controller has some. */
+    struct envme_bootpart *bp;
     /* What the admin commands share between its controllers: hw/admin makes
      * it with the first one and has it freed with the subsystem. */
     void *shared;

@@ -98,6 +98,10 @@ struct envme_ctrl_props {
     uint8_t temperature_sensors, temperature_hysteresis;
     uint16_t temperature[9];            /* K; 0: not given. See thermal.c */
     uint16_t kas, crdt[3], streams;
+    uint32_t bp_size;           /* 128 KiB */
+    char *bp[2];                /* files */
+    uint32_t hmpre, hmmin;      /* 4 KiB */
+    char *uuids;                /* a:b:c */
     bool atomic_dn;
     uint16_t atomic_awun, atomic_awupf;
     bool use_intel_id, qemu_id;
@@ -166,6 +170,12 @@ bool envme_props_iothreads(const EnvmeState *s, IOThread ***list, unsigned *n,
 void envme_qthermal_class_init(ObjectClass *oc);
 /* The sensors' temperatures that were given; the controller is there. */
 bool envme_qthermal_start(EnvmeState *s, Error **errp);
+
+/* props-data.c: what is in files and lists; before the controller is made, and
+ * afterwards. */
+bool envme_props_data(const EnvmeState *s, struct envme_ctrl_params *p,
+                      Error **errp);
+void envme_props_data_free(struct envme_ctrl_params *p);
 
 /* config.c */
 void envme_config_write(PCIDevice *dev, uint32_t addr, uint32_t val, int len);

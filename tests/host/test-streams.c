@@ -396,7 +396,7 @@ static void test_ends(void)
 
 /* ---- several controllers --------------------------------------------------------------------- */
 
-/* Without Host Identifiers each has its own streams. */
+/* Each is a host of its own. */
 static void test_controllers(void)
 {
     struct th *a = th_new(.tweak = tweak_streams, .multi = true);
