@@ -113,7 +113,13 @@ const struct envme_iocs *envme_admin_iocs(const struct envme_ctrl *ctrl,
                          ENVME_FEAT_AEC_TLN)
 /* And, where there is hysteresis, its end. */
 #define ENVME_ADMIN_TTHR_BIT 16
-uint32_t envme_admin_aec(const struct envme_ctrl *ctrl);
+/* And with what this controller has. */
+static inline uint32_t envme_admin_aec(const struct envme_ctrl *ctrl)
+{
+    return ENVME_ADMIN_AEC |
+           (ctrl->ports.pmr.base ? ENVME_SMART_CW_PMRRO : 0) |
+           (ctrl->params.temp_hyst ? ENVME_FEAT_AEC_TTHR : 0);
+}
 
 /* ---- command families --------------------------------------------------- */
 
@@ -138,11 +144,12 @@ struct envme_status envme_feat_get_protect(struct envme_cmd *cmd,
                                            void *data);
 uint32_t envme_feat_reset_protect(struct envme_ctrl *ctrl,
                                   struct envme_ns *ns);
+/* What the state says of it, once; before anybody asks whether it is
+ * protected. */
+void envme_protect_load(struct envme_ns *ns);
 uint8_t envme_admin_nwpc(const struct envme_ctrl *ctrl);
 /* format.c */
 envme_run_fn envme_admin_format;
-/* Percent of a format of this namespace that are left; 0: there is none. */
-unsigned envme_admin_format_left(const struct envme_ns *ns);
 /* abort.c */
 envme_run_fn envme_admin_abort;
 /* firmware.c */

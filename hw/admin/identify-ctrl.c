@@ -78,6 +78,7 @@ static void identify_limits(const struct envme_ctrl *ctrl,
     id->cqes = IDENTIFY_CQES;
     id->maxcmd = le16(ENVME_MIN(p->mqes + 1u, 65535u));
     id->nn = le32(ctrl->subsys->nn);
+    id->mnan = le32(ctrl->subsys->mnan);
     id->maxcna = le32(ctrl->subsys->maxcna);
     id->awun = le16(p->awun);
     id->awupf = le16(p->awupf);

@@ -8,6 +8,7 @@
 #include "hw/ctrl/feature.h"
 
 #include "hw/ns/capacity.h"
+#include "hw/ns/reformat.h"
 
 /* ---- which namespace ------------------------------------------------------ */
 
@@ -73,7 +74,7 @@ static uint8_t identify_fpi(const struct envme_ns *ns)
 {
     return envme_tables.admin[ENVME_ADM_FORMAT].run ?
            ENVME_FPI_FPII | FIELD_SET(ENVME_FPI_PER,
-                                      envme_admin_format_left(ns)) : 0;
+                                      envme_ns_format_left(ns)) : 0;
 }
 
 static uint8_t identify_nsattr(const struct envme_ns *ns)
@@ -242,56 +243,67 @@ struct envme_status envme_cns_cs_ns(struct envme_cmd *cmd, void *buf)
 
 /*
  * CNS 09h and 0Ah are about a format, whatever namespace may have it. The
- * first namespace that there is stands for all: only what its backend can
- * address makes its formats differ from others'.
+ * first namespace that there is stands for all, or one that could be created:
+ * only what its backend can address makes its formats differ from others'.
  */
-static struct envme_status identify_format(struct envme_cmd *cmd,
-                                           struct envme_ns **ns,
-                                           unsigned *format)
+static struct envme_status identify_format(
+    struct envme_cmd *cmd,
+    void (*fill)(struct envme_cmd *cmd, struct envme_ns *ns, unsigned format,
+                 void *buf), void *buf)
 {
+    unsigned format = FIELD_GET(ENVME_IDENTIFY_CNSSID, envme_cmd_cdw(cmd, 11));
     const struct envme_subsys *s = cmd->ctrl->subsys;
+    struct envme_ns *model = envme_capacity_model(s);
+    struct envme_ns *ns = NULL;
+    struct envme_status st = ENVME_ST(SUCCESS);
 
-    *ns = NULL;
-    *format = FIELD_GET(ENVME_IDENTIFY_CNSSID, envme_cmd_cdw(cmd, 11));
-    for (uint32_t nsid = 1; nsid <= s->nn && !*ns; nsid++) {
-        *ns = s->ns[nsid];
+    for (uint32_t nsid = 1; nsid <= s->nn && !ns; nsid++) {
+        ns = s->ns[nsid];
     }
-    if (!*ns || *format >= envme_admin_nformats(cmd->ctrl, *ns)) {
-        return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
-                              offsetof(struct envme_sqe, cdw11));
+    ns = ns ? ns : model;
+    if (format < envme_admin_nformats(cmd->ctrl, ns)) {
+        fill(cmd, ns, format, buf);
+    } else {
+        st = envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
+                            offsetof(struct envme_sqe, cdw11));
     }
-    return ENVME_ST(SUCCESS);
+    envme_ns_free(model);
+    return st;
+}
+
+static void identify_fill_format(struct envme_cmd *cmd, struct envme_ns *ns,
+                                 unsigned format, void *buf)
+{
+    identify_formats(cmd->ctrl, ns, buf);
+    identify_performance(ns, ns->lbaf[format].lbads, buf);
 }
 
 /* CNS 09h */
 struct envme_status envme_cns_format(struct envme_cmd *cmd, void *buf)
 {
-    struct envme_ns *ns;
-    unsigned format;
-    struct envme_status st = identify_format(cmd, &ns, &format);
+    return identify_format(cmd, identify_fill_format, buf);
+}
 
-    if (envme_st_ok(st)) {
-        identify_formats(cmd->ctrl, ns, buf);
-        identify_performance(ns, ns->lbaf[format].lbads, buf);
+static void identify_fill_cs_format(struct envme_cmd *cmd,
+                                    struct envme_ns *ns, unsigned format,
+                                    void *buf)
+{
+    const struct envme_iocs *iocs;
+
+    if (envme_st_ok(identify_csi(cmd, &iocs)) && iocs->identify_format) {
+        iocs->identify_format(cmd->ctrl, ns, format, buf);
     }
-    return st;
 }
 
 /* CNS 0Ah */
 struct envme_status envme_cns_cs_format(struct envme_cmd *cmd, void *buf)
 {
-    const struct envme_iocs *iocs = NULL;
-    struct envme_ns *ns;
-    unsigned format;
+    const struct envme_iocs *iocs;
     struct envme_status st = identify_csi(cmd, &iocs);
 
-    if (envme_st_ok(st)) {
-        st = identify_format(cmd, &ns, &format);
-    }
-    if (envme_st_ok(st) && iocs->identify_format) {
-        iocs->identify_format(cmd->ctrl, ns, format, buf);
-    }
-    return st;
+    return envme_st_err(st) ? st
+                            : identify_format(cmd, identify_fill_cs_format,
+                                              buf);
 }
 
 /* CNS 08h; zeroes for an NSID that is not active here. */

@@ -265,12 +265,6 @@ static struct envme_status feat_set_atomicity(FEAT_SET_ARGS)
 
 /* ---- 0Bh Asynchronous Event Configuration ------------------------------------------ */
 
-uint32_t envme_admin_aec(const struct envme_ctrl *ctrl)
-{
-    return ENVME_ADMIN_AEC |
-           (ctrl->params.temp_hyst ? ENVME_FEAT_AEC_TTHR : 0);
-}
-
 /* An event whose condition is there already comes when it is enabled. */
 static struct envme_status feat_set_aec(FEAT_SET_ARGS)
 {

@@ -343,6 +343,7 @@ const struct envme_tables envme_tables = {
     .ctrl_stop = admin_stop,
     .ctrl_shutdown = envme_admin_keep_shutdown,
     .ctrl_leave = admin_leave,
+    .ctrl_health = envme_health_check,
     .ctrl_fini = admin_fini,
 };
 

@@ -3,10 +3,12 @@
 #include "hw/ctrl/ctrl.h"
 
 #include "hw/ctrl/bootread.h"
+#include "hw/ctrl/cmem.h"
 #include "hw/ctrl/doorbell.h"
 #include "hw/ctrl/errlog.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/feature.h"
+#include "hw/ctrl/keep.h"
 #include "hw/ctrl/lane.h"
 #include "hw/ctrl/life.h"
 #include "hw/ctrl/pause.h"
@@ -87,11 +89,50 @@ static void ctrl_drain(void *opaque, void (*done)(void *arg), void *arg)
     envme_pause(opaque, true, NULL, ctrl_drained, d);
 }
 
+struct ctrl_flush {
+    struct envme_ctrl *ctrl;
+    void (*done)(void *arg, int err);
+    void *arg;
+};
+
+static void ctrl_flushed(void *arg, int err)
+{
+    struct ctrl_flush *f = arg;
+    struct envme_ctrl *ctrl = f->ctrl;
+
+    f->done(f->arg, err);
+    g_free(f);
+    envme_life_background(ctrl, false);
+}
+
+static void ctrl_flush(void *opaque, void (*done)(void *arg, int err),
+                       void *arg)
+{
+    struct ctrl_flush *f = g_new(struct ctrl_flush, 1);
+
+    *f = (struct ctrl_flush){ .ctrl = opaque, .done = done, .arg = arg };
+    envme_life_background(f->ctrl, true);
+    envme_keep_flush(f->ctrl, ctrl_flushed, f);
+}
+
+static const struct envme_iocs *ctrl_find_iocs(const void *arg, uint8_t csi)
+{
+    const struct envme_tables *t = arg;
+
+    for (unsigned i = 0; i < t->niocs; i++) {
+        if (t->iocs[i]->csi == csi) {
+            return t->iocs[i];
+        }
+    }
+    return NULL;
+}
+
 static const struct envme_subsys_ctrl_ops ctrl_subsys_ops = {
     .set_ns = ctrl_set_ns,
     .ns_changed = ctrl_ns_changed,
     .ns_deleted = ctrl_ns_deleted,
     .drain = ctrl_drain,
+    .flush = ctrl_flush,
     .nssr = envme_life_subsys_reset,
 };
 
@@ -167,7 +208,7 @@ static char *ctrl_check_params(const struct envme_ctrl_params *p,
     if (ports->exec.nlanes < 1) {
         return g_strdup("a controller has at least one lane");
     }
-    return NULL;
+    return envme_cmem_check_params(p, ports);
 }
 
 /* Does any command set fuse commands? */
@@ -211,8 +252,11 @@ struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
     }
     ctrl->params = *params;
     ctrl->ports = *ports;
+    envme_cmem_init(ctrl);
     ctrl->tables = tables;
     ctrl->subsys = subsys;
+    subsys->find_iocs = ctrl_find_iocs;
+    subsys->find_iocs_arg = tables;
     ctrl->cntlid = cntlid;
     ctrl->fuses = ctrl_fuses(tables);
     ctrl->temperature = params->temperature ? params->temperature
@@ -272,6 +316,7 @@ void envme_ctrl_free(struct envme_ctrl *ctrl)
         envme_lane_fini(&ctrl->lane[i]);
     }
     envme_doorbell_fini(ctrl);
+    envme_cmem_fini(ctrl);
     g_free(ctrl->vector_cd);
     g_free(ctrl->lane);
     g_free(ctrl->ns);

@@ -72,6 +72,10 @@ struct envme_ctrl_params {
     uint16_t kas;               /* keep alive: 100 ms; 0: not there */
     uint16_t crdt[3];           /* Command Retry Delay Times, 100 ms */
     uint16_t streams;           /* MSL; 0: no Streams directive */
+    /* Of ports.cmb and ports.pmr, as the registers have them: BIR and what may
+     * lie there. */
+    uint32_t cmbloc, cmbsz, pmrcap;
+    bool cmb_legacy;            /* as in NVMe 1.3: always there, at the BAR */
     /* Boot partitions: 128 KiB units, 0 for none; what is in them at first,
      * only looked at while the controller is being made. */
     uint32_t bp_units;
@@ -155,6 +159,7 @@ struct envme_sq {
     struct envme_qmem mem;
     uint16_t id;
     bool is_corked;
+    bool in_cmb;                /* its first entry is */
     _Atomic bool deleting;      /* no fetch; commands finish as aborted */
     struct envme_cq *cq;
     struct envme_db *db;
@@ -306,7 +311,8 @@ enum envme_life {
 
 enum envme_reset {
     ENVME_RESET_CC,             /* CC.EN 1 to 0: AQA, ASQ, ACQ stay */
-    ENVME_RESET_FUNCTION,       /* FLR, D3hot to D0, conventional reset */
+    ENVME_RESET_FLR,            /* Function Level Reset: CMBMSC stays */
+    ENVME_RESET_FUNCTION,       /* conventional reset, D3hot to D0 */
     ENVME_RESET_NSSR,           /* NVM Subsystem Reset */
 };
 
@@ -351,6 +357,9 @@ struct envme_ctrl {
     uint64_t cap;
     uint32_t vs, intms, cc, csts, aqa, crto;
     uint64_t asq, acq;
+    uint32_t cmbloc, cmbsz, cmbsts, pmrcap, pmrctl, pmrsts, pmrmscl, pmrmscu;
+    uint64_t cmbmsc;
+    struct envme_cmem *cmem;    /* cmem.h; NULL: no memory of its own */
     uint32_t bpinfo, bprsel, bpmbl[2];
 
     /* bootread.c: a read of a boot partition. Lane 0. */
@@ -485,6 +494,12 @@ void envme_ctrl_set_bme(struct envme_ctrl *ctrl, bool on);
 /* No command has host memory mapped: with Bus Master off, no DMA can come
  * any more. Lane 0. */
 bool envme_ctrl_quiet(struct envme_ctrl *ctrl);
+
+/*
+ * With cmb_legacy: the bus address at which the BAR shows the Controller
+ * Memory Buffer now; UINT64_MAX: nowhere. Lane 0.
+ */
+void envme_ctrl_cmb_bar(struct envme_ctrl *ctrl, uint64_t addr);
 
 /* Removes it from its subsystem: no namespaces afterwards. Idle. Lane 0. */
 void envme_ctrl_leave(struct envme_ctrl *ctrl);

@@ -6,6 +6,7 @@
 
 #include "envme/feat.h"
 #include "hw/ctrl/bootread.h"
+#include "hw/ctrl/cmem.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/feature.h"
 #include "hw/ctrl/keep.h"
@@ -194,6 +195,7 @@ static void life_disabled(struct envme_ctrl *ctrl)
     ctrl->life = ENVME_LIFE_DISABLED;
     ctrl->csts &= ENVME_CSTS_NSSRO;
     atomic_store(&ctrl->stopped, false);
+    envme_cmem_settle(ctrl);
     envme_pause_flush(ctrl);
     if (ctrl->starting) {
         ctrl->starting = false;
@@ -257,6 +259,7 @@ void envme_ctrl_reset(struct envme_ctrl *ctrl, enum envme_reset kind,
 {
     if (kind != ENVME_RESET_CC) {
         envme_regs_reset(ctrl);
+        envme_cmem_reset(ctrl, kind);
         ctrl->starting = false;
         if (kind == ENVME_RESET_NSSR) {
             ctrl->csts |= ENVME_CSTS_NSSRO;

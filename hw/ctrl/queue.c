@@ -9,6 +9,7 @@
 #include "envme/feat.h"
 #include "hw/core/prp.h"
 #include "hw/ctrl/cmd.h"
+#include "hw/ctrl/cmem.h"
 #include "hw/ctrl/doorbell.h"
 #include "hw/ctrl/errlog.h"
 #include "hw/ctrl/event.h"
@@ -77,12 +78,19 @@ static struct envme_status qmem_list(struct envme_ctrl *ctrl,
         .read = ctrl->ports.dma.read, .opaque = ctrl->ports.dma.opaque,
         .page = m->page,
     };
+    struct envme_cmem_lists lists = { .ctrl = ctrl };
     struct envme_status st;
     struct envme_sg sg;
     uint64_t n = 0;
 
+    if (ctrl->cmem) {
+        lists.sq_in_cmb = ctrl->sq[0]->in_cmb;
+        w.read = envme_cmem_read_list;
+        w.opaque = &lists;
+    }
     envme_sg_init(&sg, npages);
     st = envme_prp_list_map(&w, prp1, npages, &sg);
+    st = envme_st_err(lists.st) ? lists.st : st;
     if (envme_st_ok(st)) {
         m->pages = g_new(uint64_t, npages);
         for (unsigned i = 0; i < sg.n; i++) {
@@ -99,14 +107,19 @@ static struct envme_status qmem_list(struct envme_ctrl *ctrl,
 static struct envme_status qmem_init(struct envme_ctrl *ctrl,
                                      struct envme_qmem *m, uint64_t prp1,
                                      uint32_t size, bool pc, uint8_t shift,
-                                     bool is_write, bool *plain)
+                                     bool is_write, bool *plain, bool *in_cmb)
 {
+    uint32_t align = ctrl->page_size;
     struct envme_status st;
+    unsigned in = ENVME_IN_HOST;
 
     *m = (struct envme_qmem){
         .addr = prp1, .page = ctrl->page_size, .shift = shift,
     };
-    if (prp1 & (ctrl->page_size - 1)) {
+    if (ctrl->cmem && pc) {
+        align = envme_cmem_queue_align(ctrl, prp1);
+    }
+    if (prp1 & (align - 1)) {
         return ENVME_ST(PRP_OFFSET_INVALID);
     }
     if (prp1 > UINT64_MAX - ((uint64_t)size << shift)) {
@@ -118,7 +131,12 @@ static struct envme_status qmem_init(struct envme_ctrl *ctrl,
             return st;
         }
     }
-    st = qmem_probe(ctrl, m, size, is_write, plain);
+    st = ctrl->cmem ? envme_cmem_check_queue(ctrl, m, size, is_write, &in)
+                    : ENVME_ST(SUCCESS);
+    *in_cmb = in & ENVME_IN_CMB;
+    if (!envme_st_err(st)) {
+        st = qmem_probe(ctrl, m, size, is_write, plain);
+    }
     if (envme_st_err(st)) {
         g_free(m->pages);
         m->pages = NULL;
@@ -222,9 +240,10 @@ struct envme_status envme_cq_create(struct envme_ctrl *ctrl, uint16_t id,
 {
     struct envme_cq *cq = g_new0(struct envme_cq, 1);
     struct envme_status st;
-    bool plain;
+    bool plain, in_cmb;
 
-    st = qmem_init(ctrl, &cq->mem, prp1, size, pc, CQE_SHIFT, true, &plain);
+    st = qmem_init(ctrl, &cq->mem, prp1, size, pc, CQE_SHIFT, true, &plain,
+                   &in_cmb);
     if (envme_st_err(st)) {
         g_free(cq);
         return st;
@@ -253,7 +272,8 @@ struct envme_status envme_sq_create(struct envme_ctrl *ctrl, uint16_t id,
     struct envme_status st;
     bool plain;
 
-    st = qmem_init(ctrl, &sq->mem, prp1, size, pc, SQE_SHIFT, false, &plain);
+    st = qmem_init(ctrl, &sq->mem, prp1, size, pc, SQE_SHIFT, false, &plain,
+                   &sq->in_cmb);
     if (!envme_st_err(st) && !plain && cq->lane->index) {
         /* Another device's registers are lane 0's, and this CQ isn't. */
         g_free(sq->mem.pages);
@@ -695,7 +715,8 @@ static int cq_write(struct envme_ctrl *ctrl, uint64_t addr,
     uint8_t *p = dma->map(dma->opaque, addr, &n, true, &err);
     uint64_t tail;
 
-    if (p && n == sizeof(*cqe)) {
+    /* With CMBLOC.CQDA entries need not be aligned. */
+    if (p && n == sizeof(*cqe) && (uintptr_t)p % sizeof(tail) == 0) {
         memcpy(p, cqe, 8);
         memcpy(&tail, (const uint8_t *)cqe + 8, 8);
         __atomic_store_n((uint64_t *)(void *)(p + 8), tail, __ATOMIC_RELEASE);

@@ -30,9 +30,9 @@ static void bad_name(const struct envme_ns *ns, char name[32])
 /* With the lock held. */
 static void bad_changed(struct envme_ns *ns)
 {
-    /* One that a host made does not outlast a power cycle itself. */
-    struct envme_state *state = ns->subsys && !ns->made ? ns->subsys->state
-                                                        : NULL;
+    /* Until it has an NSID it has no record. */
+    struct envme_state *state = ns->subsys && ns->nsid ? ns->subsys->state
+                                                       : NULL;
     size_t n = ns->bad.n, len = offsetof(struct bad_record, range[n]);
     struct bad_record *r;
     char name[32];

@@ -372,6 +372,35 @@ bool envme_ns_can_format(const struct envme_ns *ns, unsigned index,
                          envme_pi_ok(&pi)));
 }
 
+int envme_ns_find_format(struct envme_ns *ns, const struct envme_ns_lbaf *f)
+{
+    for (unsigned i = 0; i < ns->nlbaf; i++) {
+        if (ns->lbaf[i].lbads == f->lbads && ns->lbaf[i].ms == f->ms &&
+            ns->lbaf[i].elbaf == f->elbaf) {
+            return i;
+        }
+    }
+    if (f->lbads < 9 || f->lbads > 16 || ns->nlbaf == ENVME_MAX_LBAF ||
+        !envme_layout_align_ok(ns->geo.align, f->lbads, f->ms)) {
+        return -1;
+    }
+    return ns_add_lbaf(ns, f->lbads, f->ms, f->elbaf);
+}
+
+bool envme_ns_set_layout(struct envme_ns *ns, uint64_t nsze, uint64_t moff)
+{
+    uint64_t fit = envme_layout_refit(ns->geo.size, ns->lbads, ns->ms, moff,
+                                      nsze);
+
+    if (fit < nsze || (ns->ms && nsze > moff >> ns->lbads)) {
+        return false;
+    }
+    ns->moff = moff;
+    atomic_store(&ns->nsze, fit);
+    atomic_store(&ns->nuse_hint, fit);
+    return true;
+}
+
 bool envme_ns_set_format(struct envme_ns *ns, unsigned index, bool extended,
                          uint8_t pi_type, bool pi_first)
 {

@@ -39,6 +39,7 @@ struct envme_ns_params {
     uint8_t csi;
     uint8_t uuid[16];           /* all zeroes: none */
     uint8_t nguid[16];
+    bool nguid_auto;            /* made up: what the state has is as good */
     uint64_t eui64;             /* 0: none */
     bool shared;                /* may be attached to several controllers */
     bool detached;              /* not attached when it is added */
@@ -61,6 +62,23 @@ struct envme_ns_params {
     /* Atomicity: logical blocks, as in Identify; 0: nothing of its own. */
     uint16_t nawun, nawupf;     /* 0's based */
     uint16_t nabsn, nabo, nabspf;
+};
+
+/* What a namespace is to be formatted to. */
+struct envme_ns_format {
+    unsigned index;             /* into lbaf */
+    bool extended, pi_first;
+    bool may_unmap;             /* zeroes by deallocating, where possible */
+    uint8_t pi_type;            /* 0: none */
+};
+
+/* How far that is. */
+enum envme_ns_formatting {
+    ENVME_NS_FORMAT_NONE,
+    ENVME_NS_FORMAT_BEGUN,      /* no I/O any more; nothing is erased yet */
+    ENVME_NS_FORMAT_ERASING,
+    ENVME_NS_FORMAT_ERASED,     /* it has it; before I/O goes on, what the
+                                 * state says of that is written */
 };
 
 struct envme_subsys;
@@ -116,6 +134,10 @@ struct envme_ns {
     _Atomic uint32_t nbad;
     /* Which controllers have it attached, by CNTLID. Lane 0. */
     uint64_t attached[4];
+    /* Which are to have it as soon as they are there, once a host has chosen;
+     * until then that follows from params. */
+    uint64_t want[4];
+    bool chosen;
     /* Background requests that use it; lane 0. See subsys.h. */
     unsigned holds;
     void (*unheld)(void *arg);
@@ -125,12 +147,19 @@ struct envme_ns {
     struct envme_extent *extent;
     unsigned nextents;
     bool made;                  /* by a host: the subsystem owns it */
+    /* The number of the medium that it came with, 1 .. nn; 0: made. */
+    uint32_t medium;
+    bool closing;               /* that medium is on its way out */
+    bool kept;                  /* the state has a record of it: roster.h */
+    enum envme_ns_formatting formatting;        /* reformat.h */
+    struct envme_ns_format format;      /* what to */
     bool leaving, gone;         /* being deleted; deleted, but not made */
     GSList *leave_waiters;      /* subsys.c */
     struct envme_ns_erase *erase;   /* erase.c: under way */
     void (*erased)(void *arg);  /* subsys.c: when that is over; once */
     void *erased_arg;
     uint8_t wps;                /* Namespace Write Protection Config. Lane 0 */
+    uint8_t wps_old;            /* before the command that is under way */
     bool wps_loaded;
     GBytes *hostdata[ENVME_HOSTDATA_MAX];       /* hostdata.h. Lane 0 */
     unsigned hostdata_loaded;   /* a bit each */
@@ -161,6 +190,13 @@ bool envme_ns_set_format(struct envme_ns *ns, unsigned index, bool extended,
                          uint8_t pi_type, bool pi_first);
 bool envme_ns_can_format(const struct envme_ns *ns, unsigned index,
                          uint8_t pi_type);
+/* The index of such a format, which it has afterwards if it didn't; -1 when
+ * its backend cannot hold that, or there is no room for one more. */
+int envme_ns_find_format(struct envme_ns *ns, const struct envme_ns_lbaf *f);
+/* How many blocks there are and where their metadata lies, as it was before:
+ * false when the backend is too small for that. Of a backend that has grown,
+ * what the format can use is used. */
+bool envme_ns_set_layout(struct envme_ns *ns, uint64_t nsze, uint64_t moff);
 
 /* Protection information of this type (0: none) for the format in use, in the
  * first or the last bytes of the metadata. False, and nothing has changed,

@@ -37,6 +37,10 @@ static const Property props[] = {
     DEFINE_PROP_LINK("iothread", EnvmeState, props.iothread, TYPE_IOTHREAD,
                      IOThread *),
     DEFINE_PROP_STRING("state", EnvmeState, state.path),
+    DEFINE_PROP_UINT32("max-namespaces", EnvmeState,
+                       subsys_props.max_namespaces, 0),
+    DEFINE_PROP_UINT32("max-attached", EnvmeState, subsys_props.max_attached,
+                       0),
     DEFINE_PROP_STRING("serial", EnvmeState, props.serial),
     DEFINE_PROP_STRING("model", EnvmeState, props.model),
     DEFINE_PROP_STRING("firmware", EnvmeState, props.firmware),
@@ -78,6 +82,26 @@ static const Property props[] = {
     DEFINE_PROP_BOOL("atomic.dn", EnvmeState, props.atomic_dn, false),
     DEFINE_PROP_UINT16("atomic.awun", EnvmeState, props.atomic_awun, 0),
     DEFINE_PROP_UINT16("atomic.awupf", EnvmeState, props.atomic_awupf, 0),
+    DEFINE_PROP_UINT32("cmb_size_mb", EnvmeState, props.cmb_size_mb, 0),
+    DEFINE_PROP_SIZE("cmb-size", EnvmeState, props.cmb_size, 0),
+    DEFINE_PROP_BOOL("legacy-cmb", EnvmeState, props.legacy_cmb, false),
+    /* By the bits of CMBSZ, CMBLOC, PMRCAP. */
+    DEFINE_PROP_BIT("cmb.sqs", EnvmeState, props.cmbsz, 0, true),
+    DEFINE_PROP_BIT("cmb.cqs", EnvmeState, props.cmbsz, 1, true),
+    DEFINE_PROP_BIT("cmb.lists", EnvmeState, props.cmbsz, 2, true),
+    DEFINE_PROP_BIT("cmb.rds", EnvmeState, props.cmbsz, 3, true),
+    DEFINE_PROP_BIT("cmb.wds", EnvmeState, props.cmbsz, 4, true),
+    DEFINE_PROP_BIT("cmb.cqmms", EnvmeState, props.cmbloc, 3, true),
+    DEFINE_PROP_BIT("cmb.cqpds", EnvmeState, props.cmbloc, 4, true),
+    DEFINE_PROP_BIT("cmb.cdpmls", EnvmeState, props.cmbloc, 5, true),
+    DEFINE_PROP_BIT("cmb.cdpcils", EnvmeState, props.cmbloc, 6, true),
+    DEFINE_PROP_BIT("cmb.cdmmms", EnvmeState, props.cmbloc, 7, true),
+    DEFINE_PROP_BIT("cmb.cqda", EnvmeState, props.cmbloc, 8, false),
+    DEFINE_PROP_LINK("pmrdev", EnvmeState, props.pmrdev, TYPE_MEMORY_BACKEND,
+                     HostMemoryBackend *),
+    DEFINE_PROP_BIT("pmr.rds", EnvmeState, props.pmrcap, 3, true),
+    DEFINE_PROP_BIT("pmr.wds", EnvmeState, props.pmrcap, 4, true),
+    DEFINE_PROP_BIT("pmr.cmss", EnvmeState, props.pmrcap, 24, true),
     DEFINE_PROP_BOOL("use-intel-id", EnvmeState, props.use_intel_id, false),
     DEFINE_PROP_BOOL("qemu-id", EnvmeState, props.qemu_id, false),
     DEFINE_PROP_UINT32("pci-vendor-id", EnvmeState, props.vid,
@@ -304,6 +328,10 @@ bool envme_props_check(const EnvmeState *s, Error **errp)
     if (!props_check_power(p, errp)) {
         return false;
     }
+    if (p->cmb_size && p->cmb_size_mb) {
+        error_setg(errp, "cmb-size= and cmb_size_mb= exclude each other");
+        return false;
+    }
     if (s->subsys_dev && envme_medium_given(&s->medium)) {
         error_setg(errp, "%s= and subsys= exclude each other: give the "
                    "namespace with -device envme-ns",
@@ -315,7 +343,36 @@ bool envme_props_check(const EnvmeState *s, Error **errp)
                    "the envme-subsys", s->state.path);
         return false;
     }
+    if (s->subsys_dev && (s->subsys_props.max_namespaces ||
+                          s->subsys_props.max_attached)) {
+        error_setg(errp, "%s= and subsys= exclude each other: give it to the "
+                   "envme-subsys", s->subsys_props.max_namespaces ?
+                   "max-namespaces" : "max-attached");
+        return false;
+    }
     return true;
+}
+
+struct envme_subsys *envme_props_subsys(const struct envme_subsys_props *p,
+                                        const char *nqn, bool single,
+                                        Error **errp)
+{
+    uint32_t nn = p->max_namespaces ?: ENVME_NSIDS;
+    const struct props_range ranges[] = {
+        { "max-namespaces", nn, 1, ENVME_NSIDS_MAX },
+        { "max-attached", p->max_attached, 0, nn },
+    };
+    struct envme_subsys *s;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(ranges); i++) {
+        if (!props_check_range(&ranges[i], errp)) {
+            return NULL;
+        }
+    }
+    s = envme_subsys_new(nqn, nn, single);
+    s->mnan = nn;
+    s->maxcna = p->max_attached;
+    return s;
 }
 
 static uint16_t props_id(uint32_t given, uint16_t dflt)
@@ -367,6 +424,8 @@ void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p)
         .temperature = pr->temperature[0],
         .kas = pr->kas, .streams = pr->streams,
         .crdt = { pr->crdt[0], pr->crdt[1], pr->crdt[2] },
+        .cmbloc = pr->cmbloc, .cmbsz = pr->cmbsz, .pmrcap = pr->pmrcap,
+        .cmb_legacy = pr->legacy_cmb,
         .bp_units = pr->bp_size,
         .hmpre = pr->hmpre, .hmmin = pr->hmmin,
         .dn = pr->atomic_dn, .awun = pr->atomic_awun,

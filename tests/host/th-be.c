@@ -178,12 +178,14 @@ struct th_be *th_be_new(struct th *h, const struct th_ns_opts *o)
     unsigned i;
 
     /* Room to grow. */
-    be->inner = envme_backend_mem_new(NULL, o->size * 2, true, false);
+    be->inner = o->mem ? envme_backend_mem_new(o->mem, o->size, false, false)
+                       : envme_backend_mem_new(NULL, o->size * 2, true, false);
     g_assert(be->inner);
     be->be.ops = &be_ops;
     be->h = h;
     be->inner->ops->geometry(be->inner, &be->geo);
     be->geo.size = o->size;
+    be->hold = o->hold;
     /* Metadata is smaller than a block. */
     be->geo.align = o->align ? o->align : o->ms ? 1 : 512;
     be->geo.max_transfer = o->max_transfer;
