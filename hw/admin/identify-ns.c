@@ -58,16 +58,19 @@ static void identify_performance(const struct envme_ns *ns, uint8_t lbads,
     const struct envme_ns_params *p = &ns->params;
     uint32_t write = ENVME_MAX(p->physical_block, p->min_io);
 
-    id->nsfeat |= FIELD_SET(ENVME_NSFEAT_OPTPERF, 1);
+    /* Everything, with the larger fields of CNS 05h. */
+    id->nsfeat |= FIELD_SET(ENVME_NSFEAT_OPTPERF, ENVME_OPTPERF_ALL) |
+                  ENVME_NSFEAT_OPTRPERF;
     id->npwg = id->npwa = identify_blocks(lbads, write);
     id->npdg = id->npda = identify_blocks(lbads, p->discard_granularity);
     id->nows = identify_blocks(lbads, ENVME_MAX(p->opt_io, write));
 }
 
-static uint8_t identify_dlfeat(const struct envme_ns *ns)
+/* The same for all: DEAC leaves zeroes also where nothing can be freed. */
+static uint8_t identify_dlfeat(void)
 {
     return FIELD_SET(ENVME_DLFEAT_DRB, ENVME_DLFEAT_DRB_00) |
-           (ns->geo.discard ? ENVME_DLFEAT_WZDS : 0);
+           ENVME_DLFEAT_WZDS;
 }
 
 static uint8_t identify_fpi(const struct envme_ns *ns)
@@ -140,7 +143,7 @@ static void identify_ns(const struct envme_ctrl *ctrl,
     uint64_t bytes = ns->geo.size;
 
     id->nsze = id->ncap = id->nuse = le64(nsze);
-    if (ns->be->ops->is_hole) {
+    if (ns->geo.status) {
         id->nsfeat |= ENVME_NSFEAT_DAE;
     }
     identify_formats(ctrl, ns, id);
@@ -155,7 +158,7 @@ static void identify_ns(const struct envme_ctrl *ctrl,
     id->mcl = le32(ns->params.mcl);
     id->msrc = ns->params.msrc;
     id->nmic = ns->params.shared ? ENVME_NMIC_SHRNS : 0;
-    id->dlfeat = identify_dlfeat(ns);
+    id->dlfeat = identify_dlfeat();
     id->fpi = identify_fpi(ns);
     for (unsigned i = 0; i < 8; i++) {
         id->nvmcap[i] = bytes >> (8 * i);

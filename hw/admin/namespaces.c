@@ -60,8 +60,10 @@ static struct envme_status ns_find(struct envme_cmd *cmd, struct envme_ns **ns)
     if (*ns) {
         return ENVME_ST(SUCCESS);
     }
-    return envme_cmd_fail(cmd, nsid && nsid <= s->nn ? ENVME_ST(INVALID_FIELD)
-                                                     : ENVME_ST(INVALID_NS),
+    /* FFFFFFFFh is not an invalid one, but not supported here. */
+    return envme_cmd_fail(cmd, nsid == UINT32_MAX ||
+                          (nsid && nsid <= s->nn) ? ENVME_ST(INVALID_FIELD)
+                                                  : ENVME_ST(INVALID_NS),
                           NSID_AT);
 }
 

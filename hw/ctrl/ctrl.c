@@ -62,6 +62,15 @@ static void ctrl_ns_changed(void *opaque, uint32_t nsid)
     envme_event_ns_changed(opaque, nsid);
 }
 
+static void ctrl_ns_lost(void *opaque, uint32_t nsid)
+{
+    struct envme_ctrl *ctrl = opaque;
+
+    if (ctrl->tables->ns_lost) {
+        ctrl->tables->ns_lost(ctrl, nsid);
+    }
+}
+
 static void ctrl_ns_deleted(void *opaque, uint32_t nsid)
 {
     envme_feature_forget_ns(opaque, nsid);
@@ -130,6 +139,7 @@ static const struct envme_iocs *ctrl_find_iocs(const void *arg, uint8_t csi)
 static const struct envme_subsys_ctrl_ops ctrl_subsys_ops = {
     .set_ns = ctrl_set_ns,
     .ns_changed = ctrl_ns_changed,
+    .ns_lost = ctrl_ns_lost,
     .ns_deleted = ctrl_ns_deleted,
     .drain = ctrl_drain,
     .flush = ctrl_flush,

@@ -262,3 +262,12 @@ void envme_regs_init(struct envme_ctrl *ctrl)
     envme_cmem_regs_init(ctrl);
     envme_regs_reset(ctrl);
 }
+
+const char *envme_regs_name(unsigned i, unsigned *off)
+{
+    if (i >= ENVME_ARRAY_SIZE(reg_rows)) {
+        return NULL;
+    }
+    *off = reg_rows[i].off;
+    return reg_rows[i].name;
+}

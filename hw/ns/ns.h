@@ -128,10 +128,14 @@ struct envme_ns {
     struct envme_rangelock_entry *settling;
     atomic_bool serial;
     _Atomic uint32_t loose;
-    /* Blocks that cannot be read until they are written (under the lock), and
-     * how many intervals they are. */
-    struct envme_rangeset bad;
+    /* Blocks that cannot be read until they are written, and those of which the
+     * medium could not be read (under the lock); and how many intervals they
+     * are. */
+    struct envme_rangeset bad, suspect;
     _Atomic uint32_t nbad;
+    atomic_bool lost;           /* there are new ones, which lane 0 is to hear */
+    /* Some controller has had DULBE on: its feature is worth a look. */
+    atomic_bool dulbe;
     /* Which controllers have it attached, by CNTLID. Lane 0. */
     uint64_t attached[4];
     /* Which are to have it as soon as they are there, once a host has chosen;
@@ -203,12 +207,19 @@ bool envme_ns_set_layout(struct envme_ns *ns, uint64_t nsze, uint64_t moff);
  * when the format has no room for it. Like a change of format. */
 bool envme_ns_set_pi(struct envme_ns *ns, uint8_t type, bool first);
 
-/* ---- blocks that cannot be read; any thread ------------------------------ */
+/*
+ * ---- blocks that cannot be read; any thread ------------------------------
+ *
+ * The bad ones fail because a host wants it so (Write Uncorrectable). Suspect
+ * are those whose medium has failed: they are tried again with each read. Both
+ * end when they are written.
+ */
 
 /* They are put in the subsystem's state; whoever tells the host that it is so
  * sees to it that this is written. False: too many intervals. */
 bool envme_ns_set_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb);
-/* Whether that has changed anything. */
+/* They are written, so they are neither bad nor suspect. Whether that has
+ * changed anything in the state. */
 bool envme_ns_clear_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb);
 /* All: the namespace is formatted, sanitized or deleted. */
 void envme_ns_forget_bad(struct envme_ns *ns);
@@ -217,6 +228,22 @@ void envme_ns_load_bad(struct envme_ns *ns);
 /* The first of them in this range. */
 bool envme_ns_find_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb,
                        uint64_t *lba);
+
+/* These bytes of the backend, of data or metadata, could not be read. Whether
+ * that makes any block suspect that was not. */
+bool envme_ns_suspect(struct envme_ns *ns, uint64_t offset, uint64_t bytes);
+/* They have been read again. */
+void envme_ns_unsuspect(struct envme_ns *ns, uint64_t slba, uint64_t nlb);
+
+struct envme_ns_lost {
+    uint64_t slba, nlb;
+    bool uncor;                 /* bad, else suspect */
+};
+
+/* The first bad or suspect ones from lba on and below end. Neighbours of
+ * another kind come next. */
+bool envme_ns_next_lost(struct envme_ns *ns, uint64_t lba, uint64_t end,
+                        struct envme_ns_lost *lost);
 
 static inline uint64_t envme_ns_blocks_to_bytes(const struct envme_ns *ns,
                                                 uint64_t blocks)

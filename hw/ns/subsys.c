@@ -586,6 +586,15 @@ void envme_subsys_ns_changed(struct envme_subsys *s, struct envme_ns *ns)
     }
 }
 
+void envme_subsys_ns_lost(struct envme_subsys *s, struct envme_ns *ns)
+{
+    for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
+        if (s->ctrl[i].ops && subsys_bit(ns, i)) {
+            s->ctrl[i].ops->ns_lost(s->ctrl[i].ctrl, ns->nsid);
+        }
+    }
+}
+
 void envme_subsys_ns_resized(struct envme_subsys *s, struct envme_ns *ns)
 {
     g_autoptr(GPtrArray) users = subsys_users(s, ns);

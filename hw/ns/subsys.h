@@ -29,6 +29,8 @@ struct envme_subsys_ctrl_ops {
                    void (*done)(void *arg), void *arg);
     /* Something about an attached namespace changed (size, format). */
     void (*ns_changed)(void *ctrl, uint32_t nsid);
+    /* Blocks of an attached namespace cannot be read any more. */
+    void (*ns_lost)(void *ctrl, uint32_t nsid);
     /* A namespace is deleted: what is known of it goes. May be NULL. */
     void (*ns_deleted)(void *ctrl, uint32_t nsid);
     /* Calls done when no command that is in flight now is so any more; it may
@@ -84,6 +86,11 @@ struct envme_subsys {
                                  * or deleted */
     uint32_t maxcna;            /* namespaces per controller; 0: no limit */
     uint32_t mnan;              /* namespaces in all; 0: nn */
+
+    /* Has fn(arg) called on lane 0, not before this returns: background work
+     * that would take the lane for too long. NULL: it goes on at once. */
+    void (*later)(void *opaque, void (*fn)(void *arg), void *arg);
+    void *later_opaque;
 };
 
 struct envme_subsys *envme_subsys_new(const char *nqn, uint32_t nn,
@@ -133,6 +140,7 @@ void envme_subsys_drain_ns(struct envme_subsys *s, struct envme_ns *ns,
                            void (*done)(void *arg), void *arg);
 /* Tells all who have it attached. */
 void envme_subsys_ns_changed(struct envme_subsys *s, struct envme_ns *ns);
+void envme_subsys_ns_lost(struct envme_subsys *s, struct envme_ns *ns);
 /* Attaches or detaches at one controller. */
 void envme_subsys_attach(struct envme_subsys *s, struct envme_ns *ns,
                          uint16_t cntlid, bool attach,

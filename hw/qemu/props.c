@@ -370,6 +370,7 @@ struct envme_subsys *envme_props_subsys(const struct envme_subsys_props *p,
         }
     }
     s = envme_subsys_new(nqn, nn, single);
+    envme_qexec_subsys(s);
     s->mnan = nn;
     s->maxcna = p->max_attached;
     return s;

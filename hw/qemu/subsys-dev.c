@@ -9,6 +9,7 @@
 
 #include "hw/ns/capacity.h"
 #include "hw/qemu/dev.h"
+#include "hw/qemu/exec.h"
 
 /* ---- bus ------------------------------------------------------------- */
 

@@ -114,6 +114,13 @@ static struct envme_state *host_open_state(struct th *h)
     return s;
 }
 
+static void host_later(void *opaque, void (*fn)(void *arg), void *arg)
+{
+    const struct envme_exec *exec = &((struct th *)opaque)->ports.exec;
+
+    exec->defer(exec->opaque, 0, fn, arg);
+}
+
 struct th *th_new_(const struct th_opts *opts)
 {
     struct th *h = g_new0(struct th, 1);
@@ -141,6 +148,8 @@ struct th *th_new_(const struct th_opts *opts)
         h->subsys = envme_subsys_new("nqn.2019-08.org.example:host",
                                      opts->nn ? opts->nn : 16, !opts->multi);
         h->owns_subsys = true;
+        h->subsys->later = host_later;
+        h->subsys->later_opaque = h;
         h->subsys->state = host_open_state(h);
         if (!envme_roster_open(h->subsys, &err)) {
             g_error("%s", err);

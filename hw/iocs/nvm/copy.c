@@ -21,7 +21,8 @@ struct copy_range {
 };
 
 enum copy_phase {
-    COPY_BEGIN, COPY_READ, COPY_READ_MD, COPY_WRITE, COPY_WRITE_MD,
+    COPY_BEGIN, COPY_PROBE, COPY_READ, COPY_READ_MD, COPY_WRITE,
+    COPY_WRITE_MD,
 };
 
 struct copy_state {
@@ -32,6 +33,7 @@ struct copy_state {
     uint32_t done;              /* blocks of the range, before the chunk */
     uint32_t n;                 /* blocks of the chunk */
     unsigned range;
+    struct envme_nvm_probe probe;
 };
 
 /* In cmd->mem. */
@@ -252,13 +254,14 @@ static struct envme_status copy_check_all(struct envme_cmd *cmd,
 
         if (r->ns == cmd->ns && r->slba < to + total &&
             to < r->slba + r->nlb) {
-            cmd->dw0 = i;
             return ENVME_ST(OVERLAPPING_IO_RANGE);
         }
     }
     return ENVME_ST(SUCCESS);
 }
 
+/* DW0 says which range failed once something has been written; until then it
+ * is 0. */
 static struct envme_status copy_ranges(struct envme_cmd *cmd,
                                        struct copy_mem *m)
 {
@@ -278,7 +281,6 @@ static struct envme_status copy_ranges(struct envme_cmd *cmd,
             st = copy_check_range(cmd, &m->range[i]);
         }
         if (envme_st_err(st)) {
-            cmd->dw0 = i;
             return st;
         }
         total += m->range[i].nlb;
@@ -351,6 +353,9 @@ static bool copy_request(struct envme_cmd *cmd)
     uint64_t off, bytes;
     uint8_t *p;
 
+    if (s->phase == COPY_PROBE) {
+        return envme_nvm_probe_request(&s->probe, &cmd->bio);
+    }
     bytes = copy_place(cmd, &p, &off);
     if (s->at >= bytes) {
         return false;
@@ -375,13 +380,18 @@ static struct envme_status copy_begin(struct envme_cmd *cmd)
     const struct copy_range *r = &m->range[s->range];
 
     s->n = ENVME_MIN(r->nlb - s->done, m->chunk);
+    s->loop.ns = r->ns;
+    s->probe = (struct envme_nvm_probe){ 0 };
     if (s->done) {
         return ENVME_ST(SUCCESS);
+    }
+    if (envme_nvm_dulbe(cmd, r->ns)) {
+        envme_nvm_probe_start(&s->probe, r->ns, r->slba, r->nlb);
     }
     if (r->ns->pi.type) {
         envme_pi_start(&m->in, &r->ns->pi, &r->tags);
     }
-    return envme_nvm_check_source(cmd, r->ns, r->slba, r->nlb);
+    return envme_nvm_check_bad(cmd, r->ns, r->slba, r->nlb);
 }
 
 static bool copy_next_chunk(struct envme_cmd *cmd)
@@ -403,7 +413,7 @@ static struct envme_status copy_phase(struct envme_cmd *cmd)
     struct copy_state *s = ENVME_CMD_STATE(cmd, struct copy_state);
 
     switch (s->phase) {
-    case COPY_READ:
+    case COPY_PROBE:
         return copy_begin(cmd);
     case COPY_WRITE:
         return copy_turn(cmd);
@@ -422,7 +432,13 @@ static struct envme_status copy_step(struct envme_cmd *cmd, int err)
         cmd->dw0 = s->range;
         return envme_cmd_io_status(cmd, err);
     }
-    if (s->phase != COPY_BEGIN) {
+    if (s->phase == COPY_PROBE) {
+        if (envme_nvm_probe_answer(&s->probe, s->loop.ns, &cmd->bio,
+                                   &cmd->err_lba)) {
+            cmd->dw0 = s->range;
+            return envme_nvm_deallocated(cmd);
+        }
+    } else if (s->phase != COPY_BEGIN) {
         s->at += m->iov.iov_len;
     }
     while (s->phase == COPY_BEGIN || !copy_request(cmd)) {
@@ -431,7 +447,7 @@ static struct envme_status copy_step(struct envme_cmd *cmd, int err)
                                                s->dlba - envme_nvm_slba(cmd));
             return ENVME_ST(SUCCESS);
         }
-        s->phase = s->phase == COPY_WRITE_MD ? COPY_READ : s->phase + 1;
+        s->phase = s->phase == COPY_WRITE_MD ? COPY_PROBE : s->phase + 1;
         s->at = 0;
         st = copy_phase(cmd);
         if (envme_st_err(st)) {
