@@ -10,6 +10,7 @@
 #include "hw/ctrl/errlog.h"
 #include "hw/ctrl/feature.h"
 #include "hw/ctrl/lane.h"
+#include "hw/ctrl/pace.h"
 #include "hw/ctrl/pause.h"
 #include "hw/ctrl/power.h"
 #include "hw/ctrl/queue.h"
@@ -279,6 +280,9 @@ static void cmd_run(struct envme_cmd *cmd)
     if (envme_st_ok(st)) {
         const struct envme_hooks *h = &cmd->ctrl->hooks;
 
+        if (cmd->ctrl->timing) {
+            envme_pace_begin(cmd);
+        }
         st = h->pre ? h->pre(h->opaque, cmd) : st;
         st = envme_st_ok(st) ? cmd->row->run(cmd) : st;
     }
@@ -358,6 +362,7 @@ static void cmd_begin(struct envme_cmd *cmd)
     cmd->cont = NULL;
     cmd->loop = NULL;
     cmd->t_start = envme_now(cmd->ctrl);
+    cmd->t_end = 0;
     envme_lane_enter(cmd);
 }
 
@@ -392,6 +397,8 @@ static bool cmd_pair(struct envme_cmd *cmd)
     }
     if (fuse == ENVME_FUSE_FIRST && sq->second_slot) {
         sq->fused = cmd;
+        /* The pair counts when the second is there, and once. */
+        envme_pace_leave(cmd);
         return true;
     }
     if (fuse == ENVME_FUSE_FIRST || fuse == ENVME_FUSE_SECOND) {
@@ -412,7 +419,8 @@ void envme_cmd_start_fetched(struct envme_cmd *cmd)
 
 /*
  * The second counts before the first does no more: in between, what the pair
- * holds would be held by nobody that a pause has to wait for.
+ * holds would be held by nobody that a pause has to wait for. For the same
+ * reason the first does not wait for its time, the second does for both.
  */
 static void cmd_begin_partner(struct envme_cmd *cmd)
 {
@@ -421,6 +429,8 @@ static void cmd_begin_partner(struct envme_cmd *cmd)
     if (second && cmd->lane->mode != ENVME_LANE_DROP) {
         cmd_begin(second);
         second->begun = true;
+        second->t_end = cmd->t_end;
+        cmd->t_end = 0;
     }
 }
 
@@ -551,6 +561,26 @@ static void cmd_finish_again(struct envme_cmd *cmd)
     cmd_finish(cmd);
 }
 
+/* More in the error log. */
+static struct envme_status cmd_log(struct envme_cmd *cmd,
+                                   struct envme_status st)
+{
+    st.sf |= ENVME_SF_M;
+    envme_errlog_add(cmd->ctrl, cmd, st);
+    cmd_note(cmd, st);
+    return st;
+}
+
+/* Carried out, and its time is over; or an Abort came before that was. */
+static void cmd_end_delayed(struct envme_cmd *cmd)
+{
+    if (cmd->aborted && !envme_st_err(cmd->status) &&
+        cmd->lane->mode != ENVME_LANE_DROP) {
+        cmd->status = cmd_log(cmd, ENVME_ST(ABORT_REQUESTED));
+    }
+    cmd_post(cmd);
+}
+
 /* Its own lane. */
 static void cmd_land(void *arg)
 {
@@ -560,7 +590,9 @@ static void cmd_land(void *arg)
         cmd_begin_partner(cmd);
         envme_lane_leave(cmd, ENVME_CMD_ENDED);
     }
-    cmd_post(cmd);
+    if (!cmd->t_end || !envme_pace_delay(cmd, cmd_end_delayed)) {
+        cmd_post(cmd);
+    }
 }
 
 /* The thread on which it ran. */
@@ -592,9 +624,7 @@ static void cmd_finish(struct envme_cmd *cmd)
         st = ctrl->hooks.post(ctrl->hooks.opaque, cmd, st);
     }
     if (envme_st_err(st) && !drop) {
-        st.sf |= ENVME_SF_M;    /* more in the error log */
-        envme_errlog_add(ctrl, cmd, st);
-        cmd_note(cmd, st);
+        st = cmd_log(cmd, st);
     }
     cmd->status = st;
     if (cmd->moved && cmd->lane->index) {
@@ -774,6 +804,10 @@ void envme_cmd_cancel(struct envme_cmd *cmd)
 {
     struct envme_backend *be;
 
+    if (cmd->due.slot) {
+        envme_pace_hurry(cmd);
+        return;
+    }
     if (cmd->moved) {
         /* Lane 0 has it, and what it waits for ends by itself. */
         return;

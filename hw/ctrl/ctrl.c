@@ -11,6 +11,7 @@
 #include "hw/ctrl/keep.h"
 #include "hw/ctrl/lane.h"
 #include "hw/ctrl/life.h"
+#include "hw/ctrl/pace.h"
 #include "hw/ctrl/pause.h"
 #include "hw/ctrl/power.h"
 #include "hw/ctrl/regs.h"
@@ -193,10 +194,9 @@ static char *ctrl_check_params(const struct envme_ctrl_params *p,
     if (p->nvectors < 1 || p->nvectors > 2048) {
         return g_strdup_printf("msix_qsize=%u: from 1 to 2048", p->nvectors);
     }
-    if (p->max_inflight < 2u * (p->aerl + 1u)) {
-        return g_strdup_printf("max-inflight=%u: the least is %u, twice the "
-                               "AER limit", p->max_inflight,
-                               2u * (p->aerl + 1u));
+    if (p->lane_cmds < 2u * (p->aerl + 1u)) {
+        return g_strdup_printf("lane_cmds=%u: the least is %u, twice the AER "
+                               "limit", p->lane_cmds, 2u * (p->aerl + 1u));
     }
     if (p->mdts > 20) {
         return g_strdup_printf("mdts=%u: the most is 20 (4 GiB); 0 is no "
@@ -206,6 +206,16 @@ static char *ctrl_check_params(const struct envme_ctrl_params *p,
         return g_strdup_printf("atomic.awupf=%u is above atomic.awun=%u; the "
                                "nearest valid value is %u", p->awupf, p->awun,
                                p->awun);
+    }
+    if (p->timing.channels > ENVME_TIMING_CHANNELS) {
+        return g_strdup_printf("channels=%u is out of range; the nearest valid "
+                               "value is %u", p->timing.channels,
+                               ENVME_TIMING_CHANNELS);
+    }
+    if (p->timing.stripe && p->timing.stripe < ENVME_TIMING_STRIPE_MIN) {
+        return g_strdup_printf("channel-stripe=%u is out of range; the nearest "
+                               "valid value is %u", p->timing.stripe,
+                               ENVME_TIMING_STRIPE_MIN);
     }
     if (p->hmpre > CTRL_HMPRE_MAX) {
         return g_strdup_printf("hmpre=%u: the most is %u (256 MiB)", p->hmpre,
@@ -284,6 +294,7 @@ struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
                                   sizeof(*ctrl->vector_cd));
     g_queue_init(&ctrl->pauses);
     g_queue_init(&ctrl->idle_waiters);
+    envme_pace_init(ctrl);
     envme_power_init(ctrl);
     envme_doorbell_init(ctrl);
     envme_regs_init(ctrl);
@@ -326,6 +337,7 @@ void envme_ctrl_free(struct envme_ctrl *ctrl)
         envme_lane_fini(&ctrl->lane[i]);
     }
     envme_doorbell_fini(ctrl);
+    envme_pace_fini(ctrl);
     envme_cmem_fini(ctrl);
     g_free(ctrl->vector_cd);
     g_free(ctrl->lane);

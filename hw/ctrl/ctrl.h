@@ -20,6 +20,7 @@
 #include "envme/log.h"
 #include "envme/reg.h"
 #include "envme/status.h"
+#include "hw/core/age.h"
 #include "hw/core/arbiter.h"
 #include "hw/core/coalesce.h"
 #include "hw/core/deadline.h"
@@ -28,6 +29,7 @@
 #include "hw/core/rangelock.h"
 #include "hw/core/ring.h"
 #include "hw/core/sg.h"
+#include "hw/core/timing.h"
 #include "hw/ctrl/row.h"
 #include "hw/ns/ns.h"
 #include "hw/ns/subsys.h"
@@ -58,8 +60,11 @@ struct envme_ctrl_params {
     uint16_t nvectors;          /* interrupt vectors, 1 .. 2048 */
     uint16_t awun, awupf;       /* 0's based */
     bool dn;                    /* feature 0Ah starts with DN set */
-    uint32_t max_inflight;      /* per lane, commands at once */
-    bool wrr;                   /* offer weighted round robin */
+    uint32_t lane_cmds;         /* commands that one lane has memory for */
+    uint32_t max_inflight;      /* I/O commands executing; 0: any number */
+    struct envme_timing_params timing;
+    bool wrr;                   /* CAP.AMS: weighted round robin */
+    bool ams_vs;                /* CAP.AMS: strict by age */
     bool ctratt_mem;            /* MDTS leaves metadata out */
     uint8_t fw_slots;           /* firmware slots, 1 .. 7 */
     bool fw_slot1_ro;           /* the first one cannot be written */
@@ -156,6 +161,7 @@ struct envme_sq_abort {
 struct envme_sq {
     struct envme_ring ring;
     struct envme_arb_node node;
+    struct envme_ages ages;     /* strict by age: what node.since says next */
     struct envme_qmem mem;
     uint16_t id;
     bool is_corked;
@@ -212,6 +218,7 @@ struct envme_cmd {
     bool is_admin;
     _Atomic bool aborted;       /* an Abort wants it gone */
     bool paused;                /* lanes are parked for it: resume at done */
+    bool executing;             /* counts in ctrl->executing */
     struct envme_sqe sqe;       /* our copy: the only one that is read */
     uint64_t len, mdlen;        /* bytes of the data, metadata pointer */
     struct envme_xfer data, md; /* data pointer, metadata pointer */
@@ -221,6 +228,8 @@ struct envme_cmd {
     uint64_t err_lba;
     uint64_t err_info;          /* command specific information */
     uint64_t t_start;           /* ns */
+    uint64_t t_end;             /* not over before: pace.h; 0: any time */
+    struct envme_deadline due;  /* t_end's, while that is awaited */
     struct envme_bio bio;
     struct envme_ns *io_ns;     /* whose backend has bio */
     bool io_pending;
@@ -274,6 +283,7 @@ struct envme_lane {
     _Atomic(struct envme_db *) rung;    /* doorbells, last rung first */
     unsigned ncmds;             /* commands that are not FREE or PARKED */
     GQueue held;                /* commands done while parked or BME off */
+    GQueue delayed;             /* commands done before their t_end */
     struct envme_cmd *free;
     unsigned nalloc;            /* commands allocated */
     bool starved;               /* wants to be run when a command is free */
@@ -282,6 +292,10 @@ struct envme_lane {
     atomic_bool look;           /* at all shadow doorbells */
     struct envme_deadlines deadlines;
     uint64_t armed;             /* what the exec port was told */
+    uint64_t age;               /* doorbells that brought commands */
+    /* max-inflight: it wants to fetch; it has been given a place. Any lane. */
+    atomic_bool wants;
+    _Atomic unsigned granted;
     struct envme_lane_stats stats;
     /* power.c, while the controller goes to sleep by itself: I/O has been
      * seen, and is not known to be over; since when it is. */
@@ -433,6 +447,11 @@ struct envme_ctrl {
     struct envme_power *power;  /* power.c, lane 0 */
     atomic_bool power_wanted;   /* a lane has asked lane 0 to wake up */
     _Atomic uint32_t power_scale;       /* envme_power_scale() */
+    /* pace.c. The model is under its lock, a leaf. */
+    struct envme_timing *timing;    /* NULL: commands take no time */
+    GMutex timing_lock;
+    _Atomic unsigned executing;     /* with max_inflight: I/O commands */
+    _Atomic unsigned next_grant;    /* lane that is looked at first */
 
     /* Health: lane 0. */
     uint16_t temperature;       /* K */

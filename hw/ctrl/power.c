@@ -4,6 +4,7 @@
 
 #include "hw/ctrl/cmd.h"
 #include "hw/ctrl/lane.h"
+#include "hw/ctrl/pace.h"
 #include "hw/ctrl/pause.h"
 
 #define NS_PER_US 1000ull
@@ -56,8 +57,12 @@ static void power_rescale(struct envme_ctrl *ctrl)
     const struct envme_pstates *t = &ctrl->params.pstates;
     unsigned speed = p->state < t->n ? t->s[p->state].speed : 100;
 
+    uint32_t scale;
+
     /* In a non-operational state nothing goes on that could be slow. */
-    atomic_store(&ctrl->power_scale, p->throttle * 100 / (speed ? speed : 100));
+    scale = p->throttle * 100 / (speed ? speed : 100);
+    atomic_store(&ctrl->power_scale, scale);
+    envme_pace_scale(ctrl, scale);
 }
 
 static void power_kick_all(struct envme_ctrl *ctrl)
@@ -107,7 +112,7 @@ static bool lane_has_io(const struct envme_lane *lane)
     const struct envme_ctrl *ctrl = lane->ctrl;
 
     if (lane->index) {
-        return lane->ncmds || lane->held.length;
+        return lane->ncmds || lane->held.length || lane->delayed.length;
     }
     /* The admin queue's commands are not I/O. */
     for (unsigned i = 1; i < ctrl->nsq_alloc; i++) {

@@ -14,6 +14,7 @@
 #include "hw/ctrl/errlog.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/lane.h"
+#include "hw/ctrl/pace.h"
 #include "hw/ctrl/pause.h"
 
 #define SQE_SHIFT 6
@@ -315,6 +316,7 @@ void envme_sq_delete(struct envme_ctrl *ctrl, struct envme_sq *sq)
     ctrl->sq[sq->id] = NULL;
     ctrl->nsq -= sq->id != 0;
     g_free(sq->aborts);
+    envme_age_free(&sq->ages);
     g_free(sq->mem.pages);
     g_free(sq);
 }
@@ -678,6 +680,10 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
     cmd->is_admin = sq->id == 0;
     cmd->state = ENVME_CMD_ENDED;
     g_queue_push_tail_link(&sq->inflight, &cmd->link);
+    if (lane->arb.mode == ENVME_ARB_VS) {
+        envme_age_taken(&sq->ages, sq->ring.head);
+        sq->node.since = envme_age_first(&sq->ages);
+    }
     envme_arb_fetched(&lane->arb, &sq->node);
     if (sq->shadow.on && envme_ring_empty(&sq->ring)) {
         envme_shadow_look_sq(sq);
@@ -695,9 +701,16 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
 
 void envme_sq_set_tail(struct envme_sq *sq, uint32_t tail)
 {
-    if (envme_ring_set_tail(&sq->ring, tail)) {
-        sq_update_ready(sq);
+    struct envme_lane *lane = sq->cq->lane;
+
+    if (!envme_ring_set_tail(&sq->ring, tail)) {
+        return;
     }
+    if (lane->arb.mode == ENVME_ARB_VS) {
+        envme_age_add(&sq->ages, tail, ++lane->age);
+        sq->node.since = envme_age_first(&sq->ages);
+    }
+    sq_update_ready(sq);
 }
 
 /* ---- post ----------------------------------------------------------------- */
@@ -783,6 +796,7 @@ void envme_queue_forget(struct envme_cmd *cmd)
         cmd->slot = false;
     }
     g_queue_unlink(&sq->inflight, &cmd->link);
+    envme_pace_leave(cmd);
     envme_lane_put_cmd(cmd);
     sq_check_drained(sq);
 }

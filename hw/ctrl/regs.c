@@ -245,7 +245,8 @@ void envme_regs_init(struct envme_ctrl *ctrl)
     }
     ctrl->cap = FIELD_SET(ENVME_CAP_MQES, p->mqes) |
                 FIELD_SET(ENVME_CAP_CQR, p->cqr) |
-                FIELD_SET(ENVME_CAP_AMS, p->wrr ? 1 : 0) |
+                FIELD_SET(ENVME_CAP_AMS, (p->wrr ? ENVME_CAP_AMS_WRR : 0) |
+                                         (p->ams_vs ? ENVME_CAP_AMS_VS : 0)) |
                 FIELD_SET(ENVME_CAP_TO, p->to) |
                 FIELD_SET(ENVME_CAP_DSTRD, p->dstrd) |
                 FIELD_SET(ENVME_CAP_NSSRS, 1) |

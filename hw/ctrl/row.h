@@ -33,6 +33,14 @@ typedef struct envme_status envme_run_fn(struct envme_cmd *cmd);
  */
 typedef struct envme_status envme_len_fn(struct envme_cmd *cmd, uint64_t *len);
 
+/* What a command has to do on the medium, for the service-time model: bytes of
+ * data in blocks, from where on in the namespace. Its data is mapped. */
+struct envme_work {
+    uint64_t offset, bytes;
+};
+
+typedef void envme_work_fn(struct envme_cmd *cmd, struct envme_work *work);
+
 /*
  * Before any host memory is mapped: takes what the command has to have for
  * itself, and sets cmd->over for giving it back. ENVME_ST_PENDING: it has to
@@ -79,6 +87,8 @@ struct envme_row {                  /* one opcode */
     uint32_t effects;               /* ENVME_EFF_*; CSUPP is implied */
     uint16_t gate;
     uint8_t access;
+    uint8_t time;                   /* ENVME_TIME_*, of hw/core/timing.h */
+    envme_work_fn *work;            /* NULL: no blocks */
     uint16_t cap;                   /* OACS or ONCS bits set by being here */
     /*
      * Bits of CDW10..15 that are defined; the others are reserved and, if

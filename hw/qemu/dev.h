@@ -78,6 +78,15 @@ void envme_medium_remove(struct envme_medium *m, void (*fn)(void *opaque),
 /* Takes it out if that has not been done, and frees it. Polls. */
 void envme_medium_close(struct envme_medium *m);
 
+/* props-timing.c: properties; 0 and NULL are as the profile has it. */
+struct envme_timing_props {
+    char *profile;
+    char *latency[ENVME_TIME_COUNT];
+    uint64_t seed;
+    uint64_t rate[ENVME_RATE_COUNT];
+    uint32_t channels, stripe;
+};
+
 struct envme_ctrl_props {
     char *serial, *model, *firmware;
     char **iothreads;           /* NULL-terminated, or NULL */
@@ -114,6 +123,9 @@ struct envme_ctrl_props {
     uint16_t atomic_awun, atomic_awupf;
     bool use_intel_id, qemu_id;
     uint32_t vid, did, ssvid, ssid;     /* UINT32_MAX: not given */
+    bool wrr, ams_vs;
+    uint32_t max_inflight;
+    struct envme_timing_props timing;
 };
 
 /* Properties of a subsystem, of its own device or of its only controller. 0:
@@ -193,6 +205,10 @@ bool envme_props_iothreads(const EnvmeState *s, IOThread ***list, unsigned *n,
 void envme_qthermal_class_init(ObjectClass *oc);
 /* The sensors' temperatures that were given; the controller is there. */
 bool envme_qthermal_start(EnvmeState *s, Error **errp);
+
+/* props-timing.c: the model that they ask for; false and errp as above. */
+bool envme_timing_props(const struct envme_timing_props *props,
+                        struct envme_timing_params *p, Error **errp);
 
 /* props-data.c: what is in files and lists; before the controller is made, and
  * afterwards. */

@@ -24,7 +24,7 @@
 #define PROPS_DID 0xe4e1
 #define PROPS_MODEL "QEMU NVMe Ctrl"
 #define PROPS_FIRMWARE "0.1"
-#define PROPS_MAX_INFLIGHT 4096
+#define PROPS_LANE_CMDS 4096
 #define PROPS_NOT_GIVEN UINT32_MAX
 
 static const Property props[] = {
@@ -112,6 +112,37 @@ static const Property props[] = {
                        PROPS_NOT_GIVEN),
     DEFINE_PROP_UINT32("pci-subsystem-id", EnvmeState, props.ssid,
                        PROPS_NOT_GIVEN),
+    DEFINE_PROP_STRING("latency.read", EnvmeState,
+                       props.timing.latency[ENVME_TIME_READ]),
+    DEFINE_PROP_STRING("latency.write", EnvmeState,
+                       props.timing.latency[ENVME_TIME_WRITE]),
+    DEFINE_PROP_STRING("latency.zeroes", EnvmeState,
+                       props.timing.latency[ENVME_TIME_ZEROES]),
+    DEFINE_PROP_STRING("latency.flush", EnvmeState,
+                       props.timing.latency[ENVME_TIME_FLUSH]),
+    DEFINE_PROP_STRING("latency.dsm", EnvmeState,
+                       props.timing.latency[ENVME_TIME_DSM]),
+    DEFINE_PROP_STRING("latency.copy", EnvmeState,
+                       props.timing.latency[ENVME_TIME_COPY]),
+    DEFINE_PROP_UINT64("latency.seed", EnvmeState, props.timing.seed, 0),
+    DEFINE_PROP_SIZE("bandwidth", EnvmeState,
+                     props.timing.rate[ENVME_RATE_BYTES], 0),
+    DEFINE_PROP_SIZE("bandwidth.read", EnvmeState,
+                     props.timing.rate[ENVME_RATE_READ_BYTES], 0),
+    DEFINE_PROP_SIZE("bandwidth.write", EnvmeState,
+                     props.timing.rate[ENVME_RATE_WRITE_BYTES], 0),
+    DEFINE_PROP_UINT64("iops", EnvmeState,
+                       props.timing.rate[ENVME_RATE_CMDS], 0),
+    DEFINE_PROP_UINT64("iops.read", EnvmeState,
+                       props.timing.rate[ENVME_RATE_READ_CMDS], 0),
+    DEFINE_PROP_UINT64("iops.write", EnvmeState,
+                       props.timing.rate[ENVME_RATE_WRITE_CMDS], 0),
+    DEFINE_PROP_UINT32("channels", EnvmeState, props.timing.channels, 0),
+    DEFINE_PROP_SIZE32("channel-stripe", EnvmeState, props.timing.stripe, 0),
+    DEFINE_PROP_STRING("profile", EnvmeState, props.timing.profile),
+    DEFINE_PROP_UINT32("max-inflight", EnvmeState, props.max_inflight, 0),
+    DEFINE_PROP_BOOL("wrr", EnvmeState, props.wrr, true),
+    DEFINE_PROP_BOOL("ams-vs", EnvmeState, props.ams_vs, true),
 };
 
 /* ---- iothreads: "a:b:c" or a JSON list -------------------------------- */
@@ -293,6 +324,7 @@ static bool props_check_power(const struct envme_ctrl_props *p, Error **errp)
 bool envme_props_check(const EnvmeState *s, Error **errp)
 {
     const struct envme_ctrl_props *p = &s->props;
+    struct envme_timing_params timing;
     const struct props_range ranges[] = {
         { "max_ioqpairs", p->max_ioqpairs, 1, 65535 },
         { "msix_qsize", p->msix_qsize, 1, 2048 },
@@ -307,6 +339,7 @@ bool envme_props_check(const EnvmeState *s, Error **errp)
         { "temperature-hysteresis", p->temperature_hysteresis, 0, 7 },
         { "streams", p->streams, 0, ENVME_STREAMS_MAX },
         { "aer_max_queued", p->aer_max_queued, 1, 65536 },
+        { "channels", p->timing.channels, 0, ENVME_TIMING_CHANNELS },
     };
 
     if (!p->serial) {
@@ -322,7 +355,8 @@ bool envme_props_check(const EnvmeState *s, Error **errp)
         !props_check_string("model", p->model ?: PROPS_MODEL, 40, errp) ||
         !props_check_string("firmware", p->firmware ?: PROPS_FIRMWARE, 8,
                             errp) ||
-        !props_check_ids(p, errp)) {
+        !props_check_ids(p, errp) ||
+        !envme_timing_props(&p->timing, &timing, errp)) {
         return false;
     }
     if (!props_check_power(p, errp)) {
@@ -414,7 +448,9 @@ void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p)
         .aer_max_queued = pr->aer_max_queued,
         .acl = 3,
         .elpe = pr->elpe,
-        .max_inflight = PROPS_MAX_INFLIGHT,
+        .lane_cmds = PROPS_LANE_CMDS,
+        .max_inflight = pr->max_inflight,
+        .wrr = pr->wrr, .ams_vs = pr->ams_vs,
         .ctratt_mem = pr->ctratt_mem,
         .fw_slots = pr->fw_slots,
         .fw_slot1_ro = pr->fw_slot1_ro,
@@ -432,6 +468,8 @@ void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p)
         .dn = pr->atomic_dn, .awun = pr->atomic_awun,
         .awupf = pr->atomic_awupf,
     };
+    /* envme_props_check() has seen that it goes well. */
+    envme_timing_props(&pr->timing, &p->timing, NULL);
     /* 52-54-00, a locally administered one; Intel's when it is imitated. */
     memcpy(p->ieee, pr->use_intel_id ? "\xb3\x02\x00" : "\x00\x54\x52", 3);
     /* It has been checked. */

@@ -616,6 +616,47 @@ static void test_apst_bad(void)
     th_free(h);
 }
 
+/* ---- speed ------------------------------------------------------------------------------- */
+
+static void tweak_timing(struct envme_ctrl_params *p)
+{
+    tweak_five(p);
+    g_assert_null(envme_dist_parse("1ms", &p->timing.latency[ENVME_TIME_READ]));
+}
+
+/* With a model of service times, slower states and heat are slower. */
+static void test_speed(void)
+{
+    static const struct {
+        unsigned ps;
+        uint16_t k;
+        uint64_t us;
+    } t[] = {
+        { 0, 300, 1000 }, { 1, 300, 1666 }, { 2, 300, 2500 },
+        { 0, 340, 1500 }, { 0, 350, 4000 }, { 2, 350, 10000 }, { 0, 300, 1000 },
+    };
+
+    for (unsigned lanes = 0; lanes < 2; lanes++) {
+        struct th *h = th_new(.tweak = tweak_timing, .lanes = lanes);
+        uint16_t cid;
+
+        th_enable(h);
+        th_queues(h, 1, 16);
+        th_assert_sc(th_set_feature(h, ENVME_FID_HCTM, 0, 340 << 16 | 350,
+                                    false), SUCCESS);
+        for (unsigned i = 0; i < G_N_ELEMENTS(t); i++) {
+            go(h, t[i].ps);
+            envme_health_set_temperature(h->ctrl, t[i].k);
+            cid = start_io(h, 1);
+            th_advance(h, t[i].us * US - EARLY);
+            assert_waits(h, 1, cid);
+            th_advance(h, 2 * EARLY);
+            assert_done(h, 1, cid, SUCCESS);
+        }
+        th_free(h);
+    }
+}
+
 /* ---- saved values -------------------------------------------------------------------------- */
 
 static void test_saved(void)
@@ -822,6 +863,7 @@ int main(int argc, char **argv)
     g_test_add_func("/power/pause", test_pause);
     g_test_add_func("/power/apst", test_apst);
     g_test_add_func("/power/apst-bad", test_apst_bad);
+    g_test_add_func("/power/speed", test_speed);
     g_test_add_func("/power/saved", test_saved);
     g_test_add_func("/power/threads", test_threads);
     g_test_add_func("/power/keep-alive", test_keep_alive);

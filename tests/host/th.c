@@ -15,7 +15,7 @@ static void host_default_params(struct envme_ctrl_params *p)
         .ieee = { 0x01, 0x02, 0x03 },
         .mdts = 7, .vsl = 7, .mqes = 65535, .max_ioqpairs = 64,
         .mpsmax = 4, .to = 15, .aerl = 3, .aer_max_queued = 64,
-        .acl = 3, .elpe = 15, .nvectors = 65, .max_inflight = 1024,
+        .acl = 3, .elpe = 15, .nvectors = 65, .lane_cmds = 1024,
         .fw_slots = 3, .fwug = 1,
     };
 }

@@ -131,6 +131,35 @@ struct envme_status envme_nvm_copy_len(struct envme_cmd *cmd, uint64_t *len)
                           offsetof(struct envme_sqe, cdw14));
 }
 
+/*
+ * How long it takes, not what it does: the ranges are read for that, and looked
+ * at again by whoever goes by them. More blocks than it may have, it refuses.
+ */
+void envme_nvm_copy_work(struct envme_cmd *cmd, struct envme_work *work)
+{
+    const struct envme_ns *ns = cmd->ns;
+    uint32_t cdw12 = envme_cmd_cdw(cmd, 12);
+    unsigned nr = FIELD_GET(ENVME_COPY_NR, cdw12) + 1;
+    size_t step = copy_wide(FIELD_GET(ENVME_COPY_DESFMT, cdw12))
+                  ? sizeof(struct envme_copy_range_f1)
+                  : sizeof(struct envme_copy_range_f0);
+    uint64_t blocks = 0;
+
+    _Static_assert(offsetof(struct envme_copy_range_f0, nlb) ==
+                   offsetof(struct envme_copy_range_f1, nlb), "same place");
+    for (unsigned i = 0; i < nr; i++) {
+        le16_t nlb = le16(0);
+
+        envme_cmd_from_host(cmd, i * step +
+                            offsetof(struct envme_copy_range_f0, nlb), &nlb,
+                            sizeof(nlb));
+        blocks += le16_get(nlb) + 1u;
+    }
+    work->offset = envme_ns_blocks_to_bytes(ns, envme_nvm_slba(cmd));
+    work->bytes = envme_ns_blocks_to_bytes(ns, ENVME_MIN(blocks,
+                                                         ns->params.mcl));
+}
+
 /* How many blocks, only the ranges say, which have not been read yet. */
 struct envme_status envme_nvm_enter_copy(struct envme_cmd *cmd)
 {

@@ -40,6 +40,15 @@ void envme_nvm_write_range(const struct envme_cmd *cmd, uint64_t *slba,
     *nlb = all ? atomic_load(&cmd->ns->nsze) : envme_nvm_nlb(cmd);
 }
 
+void envme_nvm_work(struct envme_cmd *cmd, struct envme_work *work)
+{
+    uint64_t slba, nlb;
+
+    envme_nvm_write_range(cmd, &slba, &nlb);
+    work->offset = envme_ns_blocks_to_bytes(cmd->ns, slba);
+    work->bytes = envme_ns_blocks_to_bytes(cmd->ns, nlb);
+}
+
 /* With the cache off every write is written through; a backend that has no
  * switch for it is told each time. */
 unsigned envme_nvm_write_flags(const struct envme_cmd *cmd)

@@ -40,6 +40,9 @@ envme_len_fn envme_nvm_write_zeroes_len, envme_nvm_verify_len;
 envme_len_fn envme_nvm_uncor_len;
 envme_len_fn envme_nvm_dsm_len, envme_nvm_copy_len;
 
+/* The blocks from CDW10 to 12; those that a Copy's ranges have. */
+envme_work_fn envme_nvm_work, envme_nvm_copy_work;
+
 struct envme_status envme_nvm_check_rw(struct envme_cmd *cmd, uint64_t slba,
                                        uint32_t nlb, bool is_write);
 void envme_nvm_identify_ns(struct envme_ctrl *ctrl, struct envme_ns *ns,
