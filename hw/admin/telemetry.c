@@ -219,15 +219,16 @@ static void tele_streams(GString *s, struct envme_ctrl *ctrl)
 
 /* ---- captures --------------------------------------------------------------------- */
 
+/* areas: those beyond have no data of their own. */
 static void tele_capture(struct envme_ctrl *ctrl, struct tele_snap *snap,
-                         const char *reason)
+                         unsigned areas, const char *reason)
 {
     static void (*const fill[])(GString *s, struct envme_ctrl *ctrl) = {
         tele_controller, tele_queues, tele_errors, tele_power,
     };
     GString *all = g_string_new(NULL);
 
-    for (unsigned area = 0; area < TELE_AREAS; area++) {
+    for (unsigned area = 0; area < areas; area++) {
         GString *s = g_string_new("{\n");
 
         tele_number(s, "area", area + 1);
@@ -248,6 +249,9 @@ static void tele_capture(struct envme_ctrl *ctrl, struct tele_snap *snap,
         g_string_append_len(all, s->str, s->len);
         g_string_free(s, TRUE);
         snap->last[area] = all->len / TELE_BLOCK;
+    }
+    for (unsigned area = areas; area < TELE_AREAS; area++) {
+        snap->last[area] = snap->last[areas - 1];
     }
     g_free(snap->data);
     snap->data = (uint8_t *)g_string_free(all, FALSE);
@@ -336,10 +340,20 @@ static bool tele_is_aligned(const struct envme_cmd *cmd)
            cmd->len % TELE_BLOCK == 0;
 }
 
+/* The areas that the host wants to be made (MCDA); 0: all. */
+static unsigned tele_mcda(const struct envme_log_req *req)
+{
+    return FIELD_GET(ENVME_LSP_TELEMETRY_MCDA, req->lsp);
+}
+
 static bool tele_lsp_ok(const struct envme_log_req *req)
 {
-    return !(req->lsp & ~(req->lid == ENVME_LID_TELEMETRY_HOST ?
-                          ENVME_LSP_TELEMETRY_CREATE : 0u));
+    if (req->lid != ENVME_LID_TELEMETRY_HOST) {
+        return !req->lsp;
+    }
+    return !(req->lsp & ~(ENVME_LSP_TELEMETRY_CREATE |
+                          ENVME_LSP_TELEMETRY_MCDA)) &&
+           tele_mcda(req) <= TELE_AREAS;
 }
 
 static const struct tele_snap *tele_snap(const struct envme_log_req *req)
@@ -371,7 +385,8 @@ size_t envme_telemetry_size(const struct envme_log_req *req)
         !atomic_load(&ctrl->subsys->gate_sf)) {
         struct envme_telemetry *t = tele_of(ctrl);
 
-        tele_capture(ctrl, &t->host, "the host asked for it");
+        tele_capture(ctrl, &t->host, tele_mcda(req) ?: TELE_AREAS,
+                     "the host asked for it");
         t->host_gen++;
         tele_put(ctrl);
     }
@@ -446,7 +461,7 @@ void envme_telemetry_report(struct envme_ctrl *ctrl, const char *fmt, ...)
     va_start(ap, fmt);
     g_vsnprintf(reason, sizeof(reason), fmt, ap);
     va_end(ap);
-    tele_capture(ctrl, &t->ctrl, reason);
+    tele_capture(ctrl, &t->ctrl, TELE_AREAS, reason);
     t->ctrl_gen++;
     t->available = true;
     tele_put(ctrl);

@@ -108,11 +108,10 @@ static char *pstates_parse(const char *text, struct envme_pstates *t)
 char *envme_pstates_parse(const char *text, struct envme_pstates *t)
 {
     *t = (struct envme_pstates){ 0 };
-    if (text && (g_str_equal(text, "off") || g_str_equal(text, "1"))) {
+    if (!text || g_str_equal(text, "off") || g_str_equal(text, "1")) {
         return NULL;
     }
-    return pstates_parse(!text || g_str_equal(text, "on") ? PSTATE_DEFAULT
-                                                          : text, t);
+    return pstates_parse(g_str_equal(text, "on") ? PSTATE_DEFAULT : text, t);
 }
 
 bool envme_pstates_any_nops(const struct envme_pstates *t)

@@ -25,7 +25,7 @@ struct envme_pstates {
     struct envme_pstate s[ENVME_PSTATES];
 };
 
-/* NULL, "on": the usual five; "off": one. Returns NULL, or a sentence that
+/* "on": the usual five; NULL, "off": one. Returns NULL, or a sentence that
  * says what is wrong (g_free). */
 char *envme_pstates_parse(const char *text, struct envme_pstates *t);
 

@@ -19,7 +19,7 @@
 /* State 3: 2 ms in, 1 ms out; state 4: 4 ms in, 6 ms out. */
 static void tweak_five(struct envme_ctrl_params *p)
 {
-    g_assert_null(envme_pstates_parse(NULL, &p->pstates));
+    g_assert_null(envme_pstates_parse("on", &p->pstates));
     g_assert_cmpuint(p->pstates.n, ==, 5);
 }
 

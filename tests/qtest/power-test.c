@@ -98,7 +98,8 @@ static void test_table(void)
         unsigned npss;
         bool apst;
     } t[] = {
-        { NULL, 4, true },
+        { NULL, 0, false },
+        { "power-states=on", 4, true },
         { "power-states=off", 0, false },
         { "power-states=9W:4W/0/0/50", 1, false },
         { "power-states=9W:10mW/50/70/idle", 1, true },
