@@ -518,7 +518,7 @@ static void test_never(void)
     tf_assert_text(f, "no", "why", "nobody does that");
     tf_rules(f, "{'name': 'x', 'match': {'opcode': 'read'}, 'when': {'nth': "
              "1}, 'expect': {'never': 'admin:identify', 'within': '1s'}}");
-    th_assert_sc(th_read(h), SUCCESS);
+    th_assert_sc(th_read(h, .slba = 1), SUCCESS);
     {
         g_autofree void *id = g_malloc(4096);
 
