@@ -188,7 +188,8 @@ static uint64_t set_next_time(const struct fault_rule *r)
         at = at < r->open_at ? UINT64_MAX : at;
     }
     if (r->is_armed && r->on == FAULT_ON_TIME) {
-        uint64_t step = r->period ? r->period * r->trigger.matches : 0;
+        /* Without "from", the first time is one period away. */
+        uint64_t step = r->period * (r->trigger.matches + !r->when.from);
         uint64_t t = r->trigger.armed_at + r->when.from + step;
 
         at = ENVME_MIN(at, t);
@@ -655,7 +656,7 @@ static enum envme_irq_how set_signal(void *opaque, struct envme_cq *cq,
     struct fault_change c = { .vector = *vector, .how = ENVME_IRQ_RAISE };
 
     set_change(set_event(f, &ev), &ev, &c);
-    *vector = ENVME_MIN(c.vector, f->ctrl->params.nvectors - 1);
+    *vector = ENVME_MIN(c.vector, f->ctrl->params.nvectors - 1u);
     return c.how;
 }
 

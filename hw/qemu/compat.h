@@ -79,6 +79,14 @@ static inline uint8_t envme_compat_includes_clean(ram_addr_t at, size_t len,
 }
 #endif
 
+/* Renamed in 10.2. */
+#include "chardev/char-fe.h"
+#if ENVME_QEMU_BUILT_FOR >= ENVME_QEMU_VERSION(10, 2)
+typedef CharFrontend envme_chardev;
+#else
+typedef CharBackend envme_chardev;
+#endif
+
 /* class_init()'s second argument became const in 10.1. */
 #if ENVME_QEMU_BUILT_FOR >= ENVME_QEMU_VERSION(10, 1)
 typedef const void envme_class_data;
@@ -112,6 +120,7 @@ extern const MemoryRegionOps unassigned_mem_ops;
 #define ENVME_WEAK_(text) _Pragma(#text)
 
 ENVME_WEAK(qdev_prop_bool)
+ENVME_WEAK(qdev_prop_chr)
 ENVME_WEAK(qdev_prop_int32)
 ENVME_WEAK(qdev_prop_uint8)
 ENVME_WEAK(qdev_prop_uint16)

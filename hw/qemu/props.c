@@ -37,6 +37,7 @@ static const Property props[] = {
     DEFINE_PROP_LINK("iothread", EnvmeState, props.iothread, TYPE_IOTHREAD,
                      IOThread *),
     DEFINE_PROP_STRING("state", EnvmeState, state.path),
+    DEFINE_PROP_CHR("events", EnvmeState, faults.events),
     DEFINE_PROP_STRING("serial", EnvmeState, props.serial),
     DEFINE_PROP_STRING("model", EnvmeState, props.model),
     DEFINE_PROP_STRING("firmware", EnvmeState, props.firmware),
