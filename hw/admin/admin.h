@@ -10,6 +10,7 @@
 #define ENVME_ADMIN_ADMIN_H
 
 #include "envme/feat.h"
+#include "envme/id-ctrl.h"
 #include "envme/id.h"
 #include "hw/ctrl/cmd.h"
 #include "hw/ctrl/ctrl.h"
@@ -33,6 +34,8 @@ struct envme_admin_keep {
     bool counted;               /* this power cycle is in the record */
 };
 
+#define ENVME_HOST_ID_BYTES 16
+
 struct envme_admin {
     /* Timestamp feature: its value at the time ts_at. */
     uint64_t ts_ms, ts_at;
@@ -47,6 +50,10 @@ struct envme_admin {
     struct envme_fw_image *fw;  /* what is being downloaded, or NULL */
     struct envme_selftest *selftest;
     struct envme_telemetry *telemetry;
+    struct envme_hmb *hmb;      /* NULL until it is enabled once */
+    /* Host Identifier; all of it zeroes: there is none. */
+    uint8_t host_id[ENVME_HOST_ID_BYTES];
+    bool host_id_long;          /* 128 bits */
 };
 
 static inline struct envme_admin *envme_admin(const struct envme_ctrl *ctrl)
@@ -124,6 +131,7 @@ envme_len_fn envme_admin_directive_len;
 /* identify-ctrl.c, identify-ns.c: 4096 zeroed bytes to fill, see row.h */
 typedef struct envme_status envme_cns_fn(struct envme_cmd *cmd, void *buf);
 envme_cns_fn envme_cns_ctrl, envme_cns_cs_ctrl, envme_cns_nvmset_list;
+envme_cns_fn envme_cns_uuid_list;
 envme_cns_fn envme_cns_ns_ctrl_list, envme_cns_ctrl_list, envme_cns_iocs;
 envme_cns_fn envme_cns_ns, envme_cns_cs_ns, envme_cns_ns_indep;
 envme_cns_fn envme_cns_format, envme_cns_cs_format;
@@ -180,6 +188,75 @@ uint8_t envme_fw_frmw(const struct envme_ctrl *ctrl);
 /* A reset is to activate an image. */
 bool envme_fw_is_pending(const struct envme_ctrl *ctrl);
 struct envme_status envme_fw_log(const struct envme_log_req *req, void *buf);
+
+/* ---- bootpart.c --------------------------------------------------------- */
+
+bool envme_bootpart_there(const struct envme_ctrl *ctrl);
+/* The rest only where they are. */
+bool envme_bootpart_is_locked(const struct envme_ctrl *ctrl, unsigned id);
+size_t envme_bootpart_size(const struct envme_ctrl *ctrl);
+/* Firmware Commit: the end of its handler. len is at most the size. */
+struct envme_status envme_bootpart_replace(struct envme_cmd *cmd, unsigned id,
+                                           const void *buf, size_t len);
+struct envme_status envme_bootpart_make_active(struct envme_cmd *cmd,
+                                               unsigned id);
+/* BPCAP */
+uint8_t envme_bootpart_cap(const struct envme_ctrl *ctrl);
+/* Feature 85h */
+struct envme_status envme_feat_set_bpwp(struct envme_cmd *cmd,
+                                        struct envme_ns *ns, uint32_t *value,
+                                        const void *data, uint32_t *dw0);
+struct envme_status envme_feat_get_bpwp(struct envme_cmd *cmd,
+                                        struct envme_ns *ns, uint32_t *dw0,
+                                        void *data);
+size_t envme_bootpart_log_size(const struct envme_log_req *req);
+struct envme_status envme_bootpart_log(const struct envme_log_req *req,
+                                       uint64_t off, void *buf, size_t len);
+
+/* ---- hmb.c, hostmeta.c, nsdata.c: features, see row.h ------------------- */
+
+#define ENVME_ADMIN_FEATURE(name)                                             \
+    struct envme_status envme_feat_set_##name(struct envme_cmd *cmd,          \
+                                              struct envme_ns *ns,            \
+                                              uint32_t *value,                \
+                                              const void *data,               \
+                                              uint32_t *dw0);                 \
+    struct envme_status envme_feat_get_##name(struct envme_cmd *cmd,          \
+                                              struct envme_ns *ns,            \
+                                              uint32_t *dw0, void *data)
+
+ENVME_ADMIN_FEATURE(hmb);
+ENVME_ADMIN_FEATURE(hostid);
+ENVME_ADMIN_FEATURE(label);
+ENVME_ADMIN_FEATURE(meta);
+ENVME_ADMIN_FEATURE(ranges);
+struct envme_status envme_feat_set_progress(struct envme_cmd *cmd,
+                                            struct envme_ns *ns,
+                                            uint32_t *value, const void *data,
+                                            uint32_t *dw0);
+uint16_t envme_feat_len_hmb(const struct envme_cmd *cmd);
+uint16_t envme_feat_len_hostid(const struct envme_cmd *cmd);
+void envme_feat_reset_ranges(struct envme_ctrl *ctrl, struct envme_ns *ns,
+                             void *data);
+
+/* Host Memory Buffer. Is it offered; what Identify says of it. */
+bool envme_hmb_there(const struct envme_ctrl *ctrl);
+void envme_hmb_identify(const struct envme_ctrl *ctrl,
+                        struct envme_id_ctrl *id);
+/* An admin command was received: into the ring, if there is one. */
+void envme_hmb_trace(struct envme_cmd *cmd);
+/* The ring, as members of a JSON object. */
+void envme_hmb_telemetry(struct envme_ctrl *ctrl, GString *s);
+/* A reset begins: host memory is not touched any more. */
+void envme_hmb_stop(struct envme_ctrl *ctrl);
+void envme_hmb_fini(struct envme_ctrl *ctrl);
+
+/* 16 bytes, of which 8 count if it is not a long one; NULL: none was set. */
+const uint8_t *envme_host_id(const struct envme_ctrl *ctrl, bool *is_long);
+void envme_host_id_reset(struct envme_ctrl *ctrl);
+
+/* A sanitize operation has gone well: labels are gone. */
+void envme_nsdata_sanitized(struct envme_subsys *s);
 
 /* ---- selftest.c ------------------------------------------------------------- */
 

@@ -20,9 +20,11 @@ struct envme_status envme_log_supported(const struct envme_log_req *req,
     struct envme_log_supported *log = buf;
 
     for (unsigned i = 0; i < t->logs->n; i++) {
-        log->lids[t->logs->row[i].lid] =
-            le32(ENVME_LIDS_LSUPP |
-                 FIELD_SET(ENVME_LIDS_LIDSP, t->logs->row[i].lid_support));
+        if (envme_log_there(&t->logs->row[i], req->cmd->ctrl)) {
+            log->lids[t->logs->row[i].lid] =
+                le32(ENVME_LIDS_LSUPP |
+                     FIELD_SET(ENVME_LIDS_LIDSP, t->logs->row[i].lid_support));
+        }
     }
     return ENVME_ST(SUCCESS);
 }
@@ -31,6 +33,13 @@ size_t envme_log_effects_size(const struct envme_log_req *req)
 {
     (void)req;
     return sizeof(struct envme_log_effects);
+}
+
+/* With a UUID list, commands look at their UUID index. */
+static uint32_t effects_uuid(const struct envme_ctrl *ctrl,
+                             const struct envme_row *row)
+{
+    return ctrl->params.nuuids && row->cdw[4] & ENVME_UIDX ? ENVME_EFF_USS : 0;
 }
 
 struct envme_status envme_log_effects(const struct envme_log_req *req,
@@ -49,10 +58,14 @@ struct envme_status envme_log_effects(const struct envme_log_req *req,
         const struct envme_row *row = envme_iocs_row(iocs, i);
 
         if (admin[i].run) {
-            log->acs[i] = le32(ENVME_EFF_CSUPP | admin[i].effects);
+            log->acs[i] = le32(ENVME_EFF_CSUPP | admin[i].effects |
+                               effects_uuid(cmd->ctrl, &admin[i]));
         }
         if (row) {
-            log->iocs[i] = le32(ENVME_EFF_CSUPP | row->effects);
+            /* Linux (as of 7.3) takes a scope for an unusual effect, and says
+             * so to its users; 0 is "not reported". */
+            log->iocs[i] = le32(ENVME_EFF_CSUPP |
+                                (row->effects & ~ENVME_EFF_CSP));
         }
     }
     return ENVME_ST(SUCCESS);
@@ -77,7 +90,9 @@ struct envme_status envme_log_fid(const struct envme_log_req *req, void *buf)
     for (unsigned i = 0; i < t->feats->n; i++) {
         const struct envme_feat_row *row = &t->feats->row[i];
 
-        log->fid[row->fid] = le32(ENVME_FIDEFF_FSUPP | scope[row->scope]);
+        if (envme_feat_there(row, req->cmd->ctrl)) {
+            log->fid[row->fid] = le32(ENVME_FIDEFF_FSUPP | scope[row->scope]);
+        }
     }
     return ENVME_ST(SUCCESS);
 }

@@ -350,6 +350,34 @@ static struct envme_status fw_replace(struct envme_cmd *cmd, unsigned *slot)
     return ENVME_ST(SUCCESS);
 }
 
+/* 110b and 111b. What was downloaded is kept if the partition is locked: it
+ * may be unlocked after the download. */
+static struct envme_status fw_bootpart(struct envme_cmd *cmd, unsigned ca)
+{
+    struct envme_ctrl *ctrl = cmd->ctrl;
+    const struct envme_fw_image *im = envme_admin(ctrl)->fw;
+    uint32_t cdw10 = envme_cmd_cdw(cmd, 10);
+    unsigned id = FIELD_GET(ENVME_FWCOMMIT_BPID, cdw10);
+    unsigned loc = offsetof(struct envme_sqe, cdw10);
+    struct envme_status st;
+
+    if (ca == ENVME_FWCOMMIT_BP_ACTIVATE) {
+        return envme_bootpart_make_active(cmd, id);
+    }
+    if (envme_bootpart_is_locked(ctrl, id)) {
+        return envme_cmd_fail_bit(cmd, ENVME_ST(BP_WRITE_PROHIBITED), loc + 3,
+                                  7);
+    }
+    if (!im || im->len > envme_bootpart_size(ctrl) ||
+        memchr(im->have, 0, im->len / fw_unit(ctrl))) {
+        fw_discard(ctrl);
+        return envme_cmd_fail(cmd, ENVME_ST(FW_IMAGE_INVALID), loc);
+    }
+    st = envme_bootpart_replace(cmd, id, im->buf, im->len);
+    fw_discard(ctrl);
+    return st;
+}
+
 static struct envme_status fw_activate_now(struct envme_cmd *cmd,
                                            unsigned slot);
 
@@ -363,9 +391,13 @@ struct envme_status envme_admin_fw_commit(struct envme_cmd *cmd)
     unsigned loc = offsetof(struct envme_sqe, cdw10);
     struct envme_status st;
 
-    if (ca > ENVME_FWCOMMIT_ACTIVATE_NOW) {
+    if (ca > ENVME_FWCOMMIT_ACTIVATE_NOW &&
+        (ca < ENVME_FWCOMMIT_BP_REPLACE || !envme_bootpart_there(cmd->ctrl))) {
         /* Reserved, or of a boot partition, which is not there. */
         return envme_cmd_fail_bit(cmd, ENVME_ST(INVALID_FIELD), loc, 3);
+    }
+    if (ca >= ENVME_FWCOMMIT_BP_REPLACE) {
+        return fw->act.on ? ENVME_ST(FW_PROHIBITED) : fw_bootpart(cmd, ca);
     }
     if (slot > fw->nslots) {
         return envme_cmd_fail(cmd, ENVME_ST(FW_SLOT_INVALID), loc);

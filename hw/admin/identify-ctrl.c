@@ -124,7 +124,11 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
                                          ENVME_FEAT_AEC_TLN));
     id->ctratt = le32((p->ctratt_mem ? ENVME_CTRATT_MEM : 0) |
                       (ctrl->tables->cns[ENVME_CNS_NS_GRANULARITY].there ?
-                       ENVME_CTRATT_NG : 0) | ENVME_CTRATT_ELBAS);
+                       ENVME_CTRATT_NG : 0) | ENVME_CTRATT_ELBAS |
+                      (p->nuuids ? ENVME_CTRATT_ULIST : 0) |
+                      (envme_admin_feat(ctrl, ENVME_FID_HOST_ID) ?
+                       ENVME_CTRATT_HIDS : 0));
+    id->bpcap = envme_bootpart_cap(ctrl);
     id->cntrltype = ENVME_CNTRLTYPE_IO;
     id->oacs = le16(envme_admin_caps(ctrl->tables->admin));
     id->frmw = envme_fw_frmw(ctrl);
@@ -146,6 +150,7 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
     identify_limits(ctrl, id);
     identify_capacity(ctrl, id);
     id->nwpc = envme_admin_nwpc(ctrl);
+    envme_hmb_identify(ctrl, id);
     memcpy(id->subnqn, ctrl->subsys->nqn, sizeof(ctrl->subsys->nqn));
     return ENVME_ST(SUCCESS);
 }
@@ -190,6 +195,22 @@ struct envme_status envme_cns_iocs(struct envme_cmd *cmd, void *buf)
         all |= ENVME_IOCSC(ctrl->tables->iocs[i]->csi);
     }
     id->iocsc[0] = le64(all);
+    return ENVME_ST(SUCCESS);
+}
+
+/* CNS 17h: only where there are any, as CTRATT says. */
+struct envme_status envme_cns_uuid_list(struct envme_cmd *cmd, void *buf)
+{
+    const struct envme_ctrl_params *p = &cmd->ctrl->params;
+    struct envme_uuid_list *list = buf;
+
+    if (!p->nuuids) {
+        return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
+                              offsetof(struct envme_sqe, cdw10));
+    }
+    for (unsigned i = 0; i < p->nuuids; i++) {
+        memcpy(list->entry[i].uuid, p->uuid[i], sizeof(p->uuid[i]));
+    }
     return ENVME_ST(SUCCESS);
 }
 

@@ -37,6 +37,8 @@ const struct envme_cns_row envme_cns_rows[256] = {
             envme_cns_ctrl_list),
     CNS_ROW(ENVME_CNS_NS_GRANULARITY, "id-ns-granularity",
             "NVM 1.1, 4.1.5", envme_cns_ns_granularity),
+    CNS_ROW(ENVME_CNS_UUID_LIST, "id-uuid", "Base 2.1, 5.1.13.2",
+            envme_cns_uuid_list),
     CNS_ROW(ENVME_CNS_CS_ALLOC_NS_LIST, "list-ns --all --csi",
             "Base 2.1, 5.1.13.2", envme_cns_cs_alloc_ns_list),
     CNS_ROW(ENVME_CNS_IOCS, "id-iocs", "Base 2.1, 5.1.13.2",

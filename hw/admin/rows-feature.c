@@ -432,6 +432,14 @@ static const struct envme_feat_row feat_rows[] = {
         .saveable = true, .changeable = true, .set = feat_set_power,
     },
     {
+        .name = "lba-range-type", .spec = "NVM 1.1, 4.1.3.1",
+        .fid = ENVME_FID_LBA_RANGE, .scope = ENVME_FEAT_NS,
+        .changeable = true, .own = true,
+        .data_len = sizeof(struct envme_feat_lba_range),
+        .reset_data = envme_feat_reset_ranges,
+        .set = envme_feat_set_ranges, .get = envme_feat_get_ranges,
+    },
+    {
         .name = "temperature-threshold", .spec = "Base 2.1, 5.1.25.1.3",
         .fid = ENVME_FID_TEMP_THRESH, .scope = ENVME_FEAT_CTRL,
         .saveable = true, .changeable = true, .dflt = ENVME_ADMIN_WCTEMP,
@@ -477,6 +485,13 @@ static const struct envme_feat_row feat_rows[] = {
         .saveable = true, .changeable = true, .set = feat_set_aec,
     },
     {
+        .name = "host-memory-buffer", .spec = "Base 2.1, 5.1.25.2.3",
+        .fid = ENVME_FID_HMB, .scope = ENVME_FEAT_CTRL,
+        .changeable = true, .there = envme_hmb_there,
+        .data_len = sizeof(struct envme_feat_hmb), .len = envme_feat_len_hmb,
+        .set = envme_feat_set_hmb, .get = envme_feat_get_hmb,
+    },
+    {
         .name = "timestamp", .spec = "Base 2.1, 5.1.25.1.7",
         .fid = ENVME_FID_TIMESTAMP, .scope = ENVME_FEAT_CTRL,
         .changeable = true, .data_len = sizeof(struct envme_timestamp),
@@ -497,10 +512,57 @@ static const struct envme_feat_row feat_rows[] = {
         .set = feat_set_behavior, .get = feat_get_behavior,
     },
     {
+        .name = "namespace-admin-label", .spec = "Base 2.1, 5.1.25.1.22",
+        .fid = ENVME_FID_NS_ADMIN_LABEL, .scope = ENVME_FEAT_NS,
+        .saveable = true, .changeable = true, .own = true,
+        .data_len = sizeof(struct envme_feat_ns_label),
+        .set = envme_feat_set_label, .get = envme_feat_get_label,
+    },
+    {
+        .name = "enhanced-controller-metadata",
+        .spec = "Base 2.1, 5.1.25.1.26.1",
+        .fid = ENVME_FID_ENH_CTRL_META, .scope = ENVME_FEAT_CTRL,
+        .changeable = true, .data_len = sizeof(struct envme_feat_meta),
+        .set = envme_feat_set_meta, .get = envme_feat_get_meta,
+    },
+    {
+        .name = "controller-metadata", .spec = "Base 2.1, 5.1.25.1.26.2",
+        .fid = ENVME_FID_CTRL_META, .scope = ENVME_FEAT_CTRL,
+        .changeable = true, .data_len = sizeof(struct envme_feat_meta),
+        .set = envme_feat_set_meta, .get = envme_feat_get_meta,
+    },
+    {
+        .name = "namespace-metadata", .spec = "Base 2.1, 5.1.25.1.26.3",
+        .fid = ENVME_FID_NS_META, .scope = ENVME_FEAT_NS,
+        .changeable = true, .data_len = sizeof(struct envme_feat_meta),
+        .set = envme_feat_set_meta, .get = envme_feat_get_meta,
+    },
+    {
+        .name = "software-progress-marker", .spec = "Base 2.1, 5.1.25.1.27",
+        .fid = ENVME_FID_SW_PROGRESS, .scope = ENVME_FEAT_CTRL,
+        .saveable = true, .changeable = true, .set = envme_feat_set_progress,
+    },
+    {
+        .name = "host-identifier", .spec = "Base 2.1, 5.1.25.1.28",
+        .fid = ENVME_FID_HOST_ID, .scope = ENVME_FEAT_CTRL,
+        .changeable = true, .data_len = ENVME_HOST_ID_BYTES,
+        .len = envme_feat_len_hostid,
+        .set = envme_feat_set_hostid, .get = envme_feat_get_hostid,
+    },
+    {
         .name = "namespace-write-protect", .spec = "Base 2.1, 5.1.25.1.32",
         .fid = ENVME_FID_WRITE_PROTECT, .scope = ENVME_FEAT_NS,
         .changeable = true, .reset = envme_feat_reset_protect,
         .set = envme_feat_set_protect, .get = envme_feat_get_protect,
+    },
+    {
+        .name = "boot-partition-write-protect",
+        .spec = "Base 2.1, 5.1.25.1.32",
+        .fid = ENVME_FID_BP_WRITE_PROTECT, .scope = ENVME_FEAT_CTRL,
+        .changeable = true, .own = true, .there = envme_bootpart_there,
+        .dflt = FIELD_SET(ENVME_FEAT_BPWP_BP0WPS, ENVME_BPWP_LOCKED) |
+                FIELD_SET(ENVME_FEAT_BPWP_BP1WPS, ENVME_BPWP_LOCKED),
+        .set = envme_feat_set_bpwp, .get = envme_feat_get_bpwp,
     },
 };
 

@@ -118,6 +118,12 @@ static const struct envme_log_row log_rows[] = {
         .size = envme_lockdown_log_size, .fill = envme_lockdown_log,
     },
     {
+        .name = "boot-part-log", .spec = "Base 2.1, 5.1.12.1.21",
+        .lid = ENVME_LID_BOOT_PARTITION, .scope = ENVME_LOG_SUBSYS,
+        .there = envme_bootpart_there,
+        .size = envme_bootpart_log_size, .part = envme_bootpart_log,
+    },
+    {
         .name = "sanitize-log", .spec = "Base 2.1, 5.1.12.1.33",
         .lid = ENVME_LID_SANITIZE, .scope = ENVME_LOG_SUBSYS,
         .size = envme_sanitize_log_size, .fill = envme_sanitize_log,

@@ -152,6 +152,7 @@ static void san_finish(struct envme_shared *sh, bool ok)
         }
     }
     if (ok) {
+        envme_nsdata_sanitized(sh->subsys);
         end->sans = ENVME_SANS_IDLE;
         end->fails = 0;
         end->sos = san->ndi && san->st.cdw10 & ENVME_SANITIZE_NDAS ?

@@ -236,6 +236,8 @@ static void admin_reset(struct envme_ctrl *ctrl)
     envme_sanitize_config_restore(ctrl, NULL, 0, NULL);
     admin_reset_caches(ctrl);
     envme_fw_reset(ctrl);
+    envme_hmb_stop(ctrl);
+    envme_host_id_reset(ctrl);
 }
 
 static void admin_init(struct envme_ctrl *ctrl)
@@ -251,8 +253,28 @@ static void admin_init(struct envme_ctrl *ctrl)
     envme_telemetry_init(ctrl);
 }
 
+/* A UUID index is an entry of the list, where there is one. */
+static bool admin_uuid_ok(const struct envme_cmd *cmd)
+{
+    unsigned n = cmd->ctrl->params.nuuids;
+
+    return !n || FIELD_GET(ENVME_UIDX, envme_cmd_cdw(cmd, 14) &
+                                       cmd->row->cdw[4]) <= n;
+}
+
+static struct envme_status admin_gate(struct envme_cmd *cmd)
+{
+    envme_hmb_trace(cmd);
+    if (!admin_uuid_ok(cmd)) {
+        return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
+                              offsetof(struct envme_sqe, cdw14));
+    }
+    return envme_lockdown_gate(cmd);
+}
+
 static void admin_stop(struct envme_ctrl *ctrl)
 {
+    envme_hmb_stop(ctrl);
     envme_fw_stop(ctrl);
     envme_selftest_stop(ctrl);
 }
@@ -267,6 +289,7 @@ static void admin_leave(struct envme_ctrl *ctrl)
 static void admin_fini(struct envme_ctrl *ctrl)
 {
     envme_fw_fini(ctrl);
+    envme_hmb_fini(ctrl);
     envme_selftest_fini(ctrl);
     envme_telemetry_fini(ctrl);
     g_free(ctrl->admin);
@@ -284,7 +307,7 @@ static const struct envme_iocs *const admin_iocs[] = {
 
 const struct envme_tables envme_tables = {
     .admin = admin_rows,
-    .admin_gate = envme_lockdown_gate,
+    .admin_gate = admin_gate,
     .cns = envme_cns_rows,
     .feats = &envme_feats,
     .logs = &envme_logs,
@@ -303,8 +326,10 @@ const struct envme_feat_row *envme_admin_feat(const struct envme_ctrl *ctrl,
                                               uint8_t fid)
 {
     for (unsigned i = 0; i < ctrl->tables->feats->n; i++) {
-        if (ctrl->tables->feats->row[i].fid == fid) {
-            return &ctrl->tables->feats->row[i];
+        const struct envme_feat_row *row = &ctrl->tables->feats->row[i];
+
+        if (row->fid == fid) {
+            return envme_feat_there(row, ctrl) ? row : NULL;
         }
     }
     return NULL;

@@ -170,12 +170,13 @@ static void tele_namespaces(GString *s, struct envme_ctrl *ctrl)
     for (unsigned i = 0; i < ctrl->tables->feats->n; i++) {
         const struct envme_feat_row *row = &ctrl->tables->feats->row[i];
 
-        if (row->scope != ENVME_FEAT_NS) {
+        if (row->scope != ENVME_FEAT_NS && envme_feat_there(row, ctrl)) {
             g_string_append_printf(s, "{\"fid\":%u,\"value\":%u},\n", row->fid,
                                    envme_feature_value(ctrl, row->fid, NULL));
         }
     }
     g_string_append(s, "null],\n");
+    envme_hmb_telemetry(ctrl, s);
 }
 
 /* ---- captures --------------------------------------------------------------------- */

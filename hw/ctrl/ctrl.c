@@ -2,6 +2,7 @@
 
 #include "hw/ctrl/ctrl.h"
 
+#include "hw/ctrl/bootread.h"
 #include "hw/ctrl/doorbell.h"
 #include "hw/ctrl/errlog.h"
 #include "hw/ctrl/event.h"
@@ -13,6 +14,7 @@
 
 /* 29 C, what a drive has that does nothing. */
 #define CTRL_TEMPERATURE_K 302
+#define CTRL_HMPRE_MAX 65536u   /* 4 KiB */
 
 /* ---- namespaces ---------------------------------------------------------- */
 
@@ -94,6 +96,33 @@ static const struct envme_subsys_ctrl_ops ctrl_subsys_ops = {
 
 /* ---- parameters ---------------------------------------------------------- */
 
+static char *ctrl_check_bp(const struct envme_ctrl_params *p,
+                           const struct envme_subsys *subsys)
+{
+    const struct envme_bootpart *bp = subsys->bp;
+
+    if (p->bp_units > ENVME_BOOTPART_MAX) {
+        return g_strdup_printf("bp-size=%u: the most is %u (128 KiB each)",
+                               p->bp_units, ENVME_BOOTPART_MAX);
+    }
+    if (p->bp_units && bp && bp->units != p->bp_units) {
+        return g_strdup_printf("bp-size=%u: the controllers of a subsystem "
+                               "share their boot partitions, which are "
+                               "bp-size=%u", p->bp_units, bp->units);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        size_t units = (p->bp_init_len[i] + ENVME_BOOTPART_UNIT - 1) /
+                       ENVME_BOOTPART_UNIT;
+
+        if (units > p->bp_units) {
+            return g_strdup_printf("bp%u: %zu bytes do not fit into bp-size=%u"
+                                   "; they need bp-size=%zu", i,
+                                   p->bp_init_len[i], p->bp_units, units);
+        }
+    }
+    return NULL;
+}
+
 static char *ctrl_check_params(const struct envme_ctrl_params *p,
                                const struct envme_ports *ports)
 {
@@ -126,6 +155,14 @@ static char *ctrl_check_params(const struct envme_ctrl_params *p,
                                "nearest valid value is %u", p->awupf, p->awun,
                                p->awun);
     }
+    if (p->hmpre > CTRL_HMPRE_MAX) {
+        return g_strdup_printf("hmpre=%u: the most is %u (256 MiB)", p->hmpre,
+                               CTRL_HMPRE_MAX);
+    }
+    if (p->hmmin > p->hmpre) {
+        return g_strdup_printf("hmmin=%u is above hmpre=%u; the nearest valid "
+                               "value is %u", p->hmmin, p->hmpre, p->hmpre);
+    }
     if (ports->exec.nlanes < 1) {
         return g_strdup("a controller has at least one lane");
     }
@@ -157,6 +194,9 @@ struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
     int cntlid;
 
     *err = ctrl_check_params(params, ports);
+    if (!*err) {
+        *err = ctrl_check_bp(params, subsys);
+    }
     if (*err) {
         return NULL;
     }
@@ -190,6 +230,7 @@ struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
     g_queue_init(&ctrl->idle_waiters);
     envme_doorbell_init(ctrl);
     envme_regs_init(ctrl);
+    envme_bootread_init(ctrl);
     envme_errlog_init(ctrl);
     envme_event_init(ctrl);
     envme_feature_init(ctrl);
@@ -238,6 +279,9 @@ void envme_ctrl_free(struct envme_ctrl *ctrl)
 void envme_ctrl_set_bme(struct envme_ctrl *ctrl, bool on)
 {
     atomic_store(&ctrl->bme, on);
+    if (on) {
+        envme_bootread_resume(ctrl);
+    }
     for (unsigned i = 0; on && i < ctrl->nlanes; i++) {
         atomic_store(&ctrl->lane[i].look, true);
         envme_kick(ctrl, i);

@@ -64,6 +64,14 @@ struct envme_ctrl_params {
     bool fw_slot1_ro;           /* the first one cannot be written */
     uint8_t fwug;               /* FWUG: 4 KiB; 0, 255: a dword will do */
     bool sanitize_ndi;          /* SANICAP.NDI: sanitize always deallocates */
+    /* Boot partitions: 128 KiB units, 0 for none; what is in them at first,
+     * only looked at while the controller is being made. */
+    uint32_t bp_units;
+    const void *bp_init[2];
+    size_t bp_init_len[2];
+    uint32_t hmpre, hmmin;      /* host memory buffer: 4 KiB; 0: none */
+    uint8_t uuid[127][16];      /* UUID list, the first nuuids of them */
+    uint8_t nuuids;
 };
 
 /* ---- doorbells ------------------------------------------------------- */
@@ -369,6 +377,7 @@ struct envme_feat_val {
     uint32_t saved;
     bool has_saved;
     void *saved_data;           /* of the row's data_len, with has_saved */
+    void *data;                 /* envme_feature_set_data(), until a reset */
 };
 
 /* ---- the controller -------------------------------------------------- */
@@ -390,6 +399,17 @@ struct envme_ctrl {
     uint64_t cap;
     uint32_t vs, intms, cc, csts, aqa, crto;
     uint64_t asq, acq;
+    uint32_t bpinfo, bprsel, bpmbl[2];
+
+    /* bootread.c: a read of a boot partition. Lane 0. */
+    struct {
+        bool on;                /* BRS is 01b */
+        bool due;               /* a call is deferred */
+        bool held;              /* Bus Master is off */
+        unsigned seq;           /* which one it is */
+        uint32_t sel;           /* BPRSEL as it began */
+        uint64_t addr, done;    /* bus address; bytes */
+    } boot;
 
     /* Life: lane 0. page_size and the rest of what CC says are latched when
      * the controller becomes ready and constant until it is disabled. */

@@ -15,7 +15,8 @@ static int feature_find(const struct envme_ctrl *ctrl, uint8_t fid)
 {
     for (unsigned i = 0; i < ctrl->tables->feats->n; i++) {
         if (ctrl->tables->feats->row[i].fid == fid) {
-            return i;
+            return envme_feat_there(&ctrl->tables->feats->row[i], ctrl)
+                       ? (int)i : -1;
         }
     }
     return -1;
@@ -101,7 +102,7 @@ static void feature_load(struct envme_ctrl *ctrl, unsigned i, uint32_t nsid)
     struct feature_record r;
     size_t len;
 
-    if (!row->saveable || v->has_saved || !ctrl->subsys->state) {
+    if (!row->saveable || row->own || v->has_saved || !ctrl->subsys->state) {
         return;
     }
     feature_name(name, ctrl, row->fid, nsid);
@@ -167,6 +168,7 @@ void envme_feature_fini(struct envme_ctrl *ctrl)
 
     for (size_t i = 0; i < n; i++) {
         g_free(ctrl->feat[i].saved_data);
+        g_free(ctrl->feat[i].data);
     }
     g_free(ctrl->feat);
 }
@@ -192,6 +194,7 @@ void envme_feature_reset_ns(struct envme_ctrl *ctrl, struct envme_ns *ns)
 
         if ((ctrl->tables->feats->row[i].scope == ENVME_FEAT_NS) == (ns != NULL)) {
             feature_load(ctrl, i, ns ? ns->nsid : 0);
+            g_clear_pointer(&v->data, g_free);
             v->cur = v->has_saved ? v->saved : feature_default(ctrl, i, ns);
         }
     }
@@ -229,6 +232,31 @@ void envme_feature_set_value(struct envme_ctrl *ctrl, uint8_t fid,
     }
 }
 
+const void *envme_feature_data(const struct envme_ctrl *ctrl, uint8_t fid,
+                               const struct envme_ns *ns)
+{
+    int i = feature_find(ctrl, fid);
+    const struct envme_feat_val *v = i < 0 ? NULL : feature_slot(ctrl, i, ns);
+
+    if (!v) {
+        return NULL;
+    }
+    return v->data ? v->data : v->has_saved ? v->saved_data : NULL;
+}
+
+void envme_feature_set_data(struct envme_ctrl *ctrl, uint8_t fid,
+                            const struct envme_ns *ns, const void *data)
+{
+    int i = feature_find(ctrl, fid);
+
+    if (i >= 0) {
+        struct envme_feat_val *v = feature_slot(ctrl, i, ns);
+
+        g_free(v->data);
+        v->data = g_memdup2(data, ctrl->tables->feats->row[i].data_len);
+    }
+}
+
 /* The row of a Get or Set Features command, or NULL. */
 static const struct envme_feat_row *feature_row(const struct envme_cmd *cmd)
 {
@@ -253,7 +281,9 @@ struct envme_status envme_feature_len(struct envme_cmd *cmd, uint64_t *len)
                               offsetof(struct envme_sqe, cdw10));
     }
     assert(row->data_len <= FEATURE_MAX_DATA);
-    *len = feature_sel(cmd) == ENVME_FEAT_SEL_CAPS ? 0 : row->data_len;
+    *len = feature_sel(cmd) == ENVME_FEAT_SEL_CAPS ? 0 :
+           row->len ? row->len(cmd) : row->data_len;
+    assert(*len <= row->data_len);
     return ENVME_ST(SUCCESS);
 }
 
@@ -271,12 +301,13 @@ struct envme_status envme_feature_get(struct envme_cmd *cmd)
     unsigned i = row - ctrl->tables->feats->row;
     uint8_t data[FEATURE_MAX_DATA] = { 0 };
     struct envme_status st = ENVME_ST(SUCCESS);
+    unsigned sel = feature_sel(cmd);
     struct envme_feat_val *v;
     struct envme_ns *ns = NULL;
 
     if (row->scope == ENVME_FEAT_NS) {
         ns = envme_ctrl_ns(ctrl, envme_cmd_nsid(cmd));
-        if (!ns && feature_sel(cmd) != ENVME_FEAT_SEL_CAPS) {
+        if (!ns && sel != ENVME_FEAT_SEL_CAPS) {
             return envme_cmd_fail(cmd, envme_cmd_nsid(cmd) - 1 <
                                   ctrl->subsys->nn ? ENVME_ST(INVALID_FIELD)
                                                    : ENVME_ST(INVALID_NS),
@@ -284,7 +315,12 @@ struct envme_status envme_feature_get(struct envme_cmd *cmd)
         }
     }
     v = feature_slot(ctrl, i, ns);
-    switch (feature_sel(cmd)) {
+    if (sel == ENVME_FEAT_SEL_SAVED && row->own && row->saveable) {
+        sel = ENVME_FEAT_SEL_CURRENT;
+    } else if (sel == ENVME_FEAT_SEL_SAVED && !v->has_saved) {
+        sel = ENVME_FEAT_SEL_DEFAULT;
+    }
+    switch (sel) {
     case ENVME_FEAT_SEL_CURRENT:
         cmd->dw0 = v->cur;
         if (row->get) {
@@ -293,9 +329,12 @@ struct envme_status envme_feature_get(struct envme_cmd *cmd)
         break;
     case ENVME_FEAT_SEL_DEFAULT:
         cmd->dw0 = feature_default(ctrl, i, ns);
+        if (row->reset_data) {
+            row->reset_data(ctrl, ns, data);
+        }
         break;
     case ENVME_FEAT_SEL_SAVED:
-        cmd->dw0 = v->has_saved ? v->saved : feature_default(ctrl, i, ns);
+        cmd->dw0 = v->saved;
         if (v->saved_data) {
             memcpy(data, v->saved_data, row->data_len);
         }
@@ -331,6 +370,9 @@ static void feature_store(struct envme_cmd *cmd,
     unsigned i = row - ctrl->tables->feats->row;
     struct envme_feat_val *v = feature_slot(ctrl, i, ns);
 
+    if (row->own) {
+        return;
+    }
     v->cur = value;
     if (!feature_is_save(cmd)) {
         return;

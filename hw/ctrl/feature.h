@@ -38,5 +38,11 @@ uint32_t envme_feature_value(const struct envme_ctrl *ctrl, uint8_t fid,
                              const struct envme_ns *ns);
 void envme_feature_set_value(struct envme_ctrl *ctrl, uint8_t fid,
                              const struct envme_ns *ns, uint32_t value);
+/* Data of the current value, data_len bytes: what was set with it since the
+ * last reset, or else saved. NULL: the default. Lane 0. */
+const void *envme_feature_data(const struct envme_ctrl *ctrl, uint8_t fid,
+                               const struct envme_ns *ns);
+void envme_feature_set_data(struct envme_ctrl *ctrl, uint8_t fid,
+                            const struct envme_ns *ns, const void *data);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "envme/feat.h"
+#include "hw/ctrl/bootread.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/feature.h"
 #include "hw/ctrl/keep.h"
@@ -271,6 +272,7 @@ void envme_ctrl_reset(struct envme_ctrl *ctrl, enum envme_reset kind,
             ctrl->csts |= ENVME_CSTS_NSSRO;
         }
     }
+    envme_bootread_reset(ctrl);
     if (ctrl->life == ENVME_LIFE_READY) {
         life_disable(ctrl);
     } else if (ctrl->life == ENVME_LIFE_DISABLED) {

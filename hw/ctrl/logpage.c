@@ -2,10 +2,13 @@
 
 #include "hw/ctrl/logpage.h"
 
+#include <string.h>
+
 #include "hw/ctrl/cmd.h"
 #include "hw/ctrl/event.h"
 
 #define IDENTIFY_BYTES 4096
+#define LOGPAGE_PART (64u << 10)
 
 /* ---- Get Log Page -------------------------------------------------------- */
 
@@ -29,8 +32,10 @@ const struct envme_log_row *envme_logpage_row(const struct envme_ctrl *ctrl,
                                               uint8_t lid)
 {
     for (unsigned i = 0; i < ctrl->tables->logs->n; i++) {
-        if (ctrl->tables->logs->row[i].lid == lid) {
-            return &ctrl->tables->logs->row[i];
+        const struct envme_log_row *row = &ctrl->tables->logs->row[i];
+
+        if (row->lid == lid) {
+            return envme_log_there(row, ctrl) ? row : NULL;
         }
     }
     return NULL;
@@ -65,6 +70,41 @@ static void logpage_zero(struct envme_cmd *cmd, uint64_t off)
     }
 }
 
+/* What of the log is asked for, from lpo on. */
+static struct envme_status logpage_whole(const struct envme_log_row *row,
+                                         const struct envme_log_req *req,
+                                         size_t size, uint64_t lpo, size_t n)
+{
+    struct envme_cmd *cmd = req->cmd;
+    uint8_t *buf = cmd->mem = g_malloc0(size + 1);
+    struct envme_status st = row->fill(req, buf);
+
+    if (envme_st_ok(st)) {
+        envme_cmd_to_host(cmd, 0, buf + lpo, n);
+    }
+    return st;
+}
+
+static struct envme_status logpage_parts(const struct envme_log_row *row,
+                                         const struct envme_log_req *req,
+                                         uint64_t lpo, size_t n)
+{
+    struct envme_status st = ENVME_ST(SUCCESS);
+    struct envme_cmd *cmd = req->cmd;
+    uint8_t *buf = cmd->mem = g_malloc(LOGPAGE_PART);
+
+    size_t off = 0;
+
+    do {
+        size_t len = ENVME_MIN(n - off, (size_t)LOGPAGE_PART);
+
+        memset(buf, 0, len);
+        st = row->part(req, lpo + off, buf, len);
+        off += envme_st_ok(st) ? envme_cmd_to_host(cmd, off, buf, len) : 0;
+    } while (envme_st_ok(st) && off < n);
+    return st;
+}
+
 struct envme_status envme_logpage_get(struct envme_cmd *cmd)
 {
     uint32_t cdw10 = envme_cmd_cdw(cmd, 10);
@@ -81,8 +121,7 @@ struct envme_status envme_logpage_get(struct envme_cmd *cmd)
     };
     const struct envme_log_row *row = envme_logpage_row(cmd->ctrl, req.lid);
     struct envme_status st;
-    uint8_t *buf;
-    size_t size;
+    size_t size, n;
 
     if (!row) {
         return envme_cmd_fail(cmd, ENVME_ST(LOG_PAGE_INVALID),
@@ -93,7 +132,7 @@ struct envme_status envme_logpage_get(struct envme_cmd *cmd)
         return st;
     }
     size = row->size(&req);
-    assert(size <= ENVME_LOG_MAX);
+    assert(size <= ENVME_LOG_MAX || row->part);
     if (cdw14 & ENVME_GETLOG_OT) {
         return envme_cmd_fail_bit(cmd, ENVME_ST(INVALID_FIELD),
                                   offsetof(struct envme_sqe, cdw14) + 2, 7);
@@ -102,13 +141,13 @@ struct envme_status envme_logpage_get(struct envme_cmd *cmd)
         return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
                               offsetof(struct envme_sqe, cdw12));
     }
-    buf = cmd->mem = g_malloc0(size + 1);
-    st = row->fill(&req, buf);
+    n = ENVME_MIN(size - lpo, cmd->len);
+    st = row->part ? logpage_parts(row, &req, lpo, n)
+                   : logpage_whole(row, &req, size, lpo, n);
     if (envme_st_err(st)) {
         return st;
     }
-    logpage_zero(cmd, envme_cmd_to_host(cmd, 0, buf + lpo,
-                                        ENVME_MIN(size - lpo, cmd->len)));
+    logpage_zero(cmd, n);
     if (!req.rae) {
         if (row->read_done) {
             row->read_done(&req);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "hw/ctrl/bootread.h"
 #include "hw/ctrl/life.h"
 
 #define REGS_VS_2_1 0x00020100u
@@ -50,6 +51,21 @@ static void reg_write_nssr(struct envme_ctrl *ctrl, uint64_t val)
     }
 }
 
+static void reg_write_bprsel(struct envme_ctrl *ctrl, uint64_t val)
+{
+    envme_bootread_select(ctrl, val);
+}
+
+static void reg_write_bpmbl_low(struct envme_ctrl *ctrl, uint64_t val)
+{
+    envme_bootread_buffer(ctrl, 0, val);
+}
+
+static void reg_write_bpmbl_high(struct envme_ctrl *ctrl, uint64_t val)
+{
+    envme_bootread_buffer(ctrl, 1, val);
+}
+
 #define FIELD(f) offsetof(struct envme_ctrl, f)
 
 static const struct reg_row reg_rows[] = {
@@ -71,6 +87,15 @@ static const struct reg_row reg_rows[] = {
       NULL },
     { "ACQ",   ENVME_REG_ACQ,   8, FIELD(acq),   ~UINT64_C(0xfff), 0, true,
       NULL },
+    { "BPINFO", ENVME_REG_BPINFO, 4, FIELD(bpinfo), 0, 0, false, NULL },
+    { "BPRSEL", ENVME_REG_BPRSEL, 4, FIELD(bprsel),
+      ENVME_BPRSEL_BPID | ENVME_BPRSEL_BPROF | ENVME_BPRSEL_BPRSZ, 0, false,
+      reg_write_bprsel },
+    /* 64 bits, as two halves: a function cannot tell what of it is new. */
+    { "BPMBL", ENVME_REG_BPMBL, 4, FIELD(bpmbl[0]),
+      (uint32_t)ENVME_BPMBL_BMBBA, 0, false, reg_write_bpmbl_low },
+    { "BPMBL", ENVME_REG_BPMBL + 4, 4, FIELD(bpmbl[1]), UINT32_MAX, 0, false,
+      reg_write_bpmbl_high },
     { "CRTO",  ENVME_REG_CRTO,  4, FIELD(crto),  0, 0, false, NULL },
 };
 
@@ -212,6 +237,7 @@ void envme_regs_init(struct envme_ctrl *ctrl)
                 FIELD_SET(ENVME_CAP_DSTRD, p->dstrd) |
                 FIELD_SET(ENVME_CAP_NSSRS, 1) |
                 FIELD_SET(ENVME_CAP_CSS, css) |
+                FIELD_SET(ENVME_CAP_BPS, p->bp_units ? 1 : 0) |
                 FIELD_SET(ENVME_CAP_MPSMIN, 0) |
                 FIELD_SET(ENVME_CAP_MPSMAX, p->mpsmax) |
                 /* Ready with media, and (which is the same here, as there is

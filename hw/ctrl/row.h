@@ -104,6 +104,16 @@ struct envme_feat_row {
     bool saveable, changeable;
     uint32_t dflt;                  /* default of the DW11 value */
     uint16_t data_len;              /* bytes of the data buffer, 0: none */
+    /* Is it there? NULL: always. */
+    bool (*there)(const struct envme_ctrl *ctrl);
+    /* Bytes that this command moves, up to data_len. NULL: data_len. */
+    uint16_t (*len)(const struct envme_cmd *cmd);
+    /* The default of the data. NULL: zeroes. */
+    void (*reset_data)(struct envme_ctrl *ctrl, struct envme_ns *ns,
+                       void *data);
+    /* The row keeps the value itself, over resets as well: the engine stores
+     * nothing, and get answers for what is saved, too. */
+    bool own;
     /* The default where it depends on the controller. May be NULL. */
     uint32_t (*reset)(struct envme_ctrl *ctrl, struct envme_ns *ns);
     /*
@@ -150,10 +160,16 @@ struct envme_log_row {
     uint8_t lid;
     enum envme_log_scope scope;
     uint8_t lid_support;            /* LID Supported and Effects flags */
-    /* Size in bytes now; bounded by ENVME_LOG_MAX. */
+    /* Is it there? NULL: always. */
+    bool (*there)(const struct envme_ctrl *ctrl);
+    /* Size in bytes now; bounded by ENVME_LOG_MAX unless there is part. */
     size_t (*size)(const struct envme_log_req *req);
     /* Fills size() zeroed bytes. */
     struct envme_status (*fill)(const struct envme_log_req *req, void *buf);
+    /* Instead of fill, for what may be large: len bytes at off, all within
+     * size(), into zeroed memory; called for one piece after the other. */
+    struct envme_status (*part)(const struct envme_log_req *req, uint64_t off,
+                                void *buf, size_t len);
     /* Reading it with RAE 0 re-arms this event type and information; 0 and
      * NULL for none. */
     uint8_t clears;                 /* 1 << ENVME_AEN_TYPE_* */
@@ -161,6 +177,18 @@ struct envme_log_row {
 };
 
 #define ENVME_LOG_MAX (1u << 20)
+
+static inline bool envme_feat_there(const struct envme_feat_row *row,
+                                    const struct envme_ctrl *ctrl)
+{
+    return !row->there || row->there(ctrl);
+}
+
+static inline bool envme_log_there(const struct envme_log_row *row,
+                                   const struct envme_ctrl *ctrl)
+{
+    return !row->there || row->there(ctrl);
+}
 
 /* An I/O command set. */
 struct envme_iocs {

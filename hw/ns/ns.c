@@ -4,6 +4,7 @@
 #include "envme/bytes.h"
 #include "envme/id-ns.h"
 #include "hw/ns/layout.h"
+#include "hw/ns/hostdata.h"
 #include "hw/ns/ns.h"
 
 /* Intervals of unreadable blocks; a guest can make no more of them. */
@@ -331,6 +332,7 @@ void envme_ns_free(struct envme_ns *ns)
     g_assert(!ns->subsys && !ns->erase && !ns->nextents);
     g_assert(!ns->ranges.head && !atomic_load(&ns->loose));
     envme_rangeset_fini(&ns->bad);
+    envme_ns_free_hostdata(ns);
     g_mutex_clear(&ns->lock);
     g_free(ns);
 }

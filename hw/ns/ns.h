@@ -67,6 +67,12 @@ struct envme_subsys;
 struct envme_iocs;
 struct envme_ns_erase;          /* erase.c */
 
+enum envme_hostdata {
+    ENVME_HOSTDATA_LABEL,
+    ENVME_HOSTDATA_RANGES,
+    ENVME_HOSTDATA_MAX,
+};
+
 struct envme_ns {
     struct envme_subsys *subsys;
     struct envme_ns_params params;
@@ -126,6 +132,8 @@ struct envme_ns {
     void *erased_arg;
     uint8_t wps;                /* Namespace Write Protection Config. Lane 0 */
     bool wps_loaded;
+    GBytes *hostdata[ENVME_HOSTDATA_MAX];       /* hostdata.h. Lane 0 */
+    unsigned hostdata_loaded;   /* a bit each */
 };
 
 /*

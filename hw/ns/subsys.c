@@ -3,6 +3,8 @@
 
 #include "hw/ns/subsys.h"
 
+#include "hw/ns/hostdata.h"
+
 #include "hw/ns/capacity.h"
 #include "hw/ns/erase.h"
 
@@ -67,6 +69,7 @@ void envme_subsys_free(struct envme_subsys *s)
     g_ptr_array_free(s->unlisted, TRUE);
     g_ptr_array_free(s->media, TRUE);
     envme_pool_free(s->pool);
+    envme_bootpart_free(s->bp);
     g_free(s->ns);
     g_free(s);
 }
@@ -352,6 +355,7 @@ static void subsys_start_leaving(struct envme_subsys *s, struct envme_ns *ns,
     ns->leaving = true;
     if (is_deleted) {
         envme_ns_forget_bad(ns);
+        envme_ns_forget_hostdata(ns);
     }
     if (ns->nsid && s->ns[ns->nsid] == ns) {
         s->ns[ns->nsid] = NULL;

@@ -11,6 +11,7 @@
 #ifndef ENVME_NS_SUBSYS_H
 #define ENVME_NS_SUBSYS_H
 
+#include "hw/ns/bootpart.h"
 #include "hw/ns/ns.h"
 #include "hw/ns/state.h"
 
@@ -53,6 +54,8 @@ struct envme_subsys {
     /* What is kept over power cycles. NULL: nothing is. The composition root
      * sets it before the first controller is made, and closes it. */
     struct envme_state *state;
+    /* Boot partitions, once a controller has some. */
+    struct envme_bootpart *bp;
     /* What the admin commands share between its controllers: hw/admin makes
      * it with the first one and has it freed with the subsystem. */
     void *shared;

@@ -94,6 +94,10 @@ struct envme_ctrl_props {
     uint8_t fw_slots, fwug;
     bool fw_slot1_ro;
     bool sanitize_ndi;
+    uint32_t bp_size;           /* 128 KiB */
+    char *bp[2];                /* files */
+    uint32_t hmpre, hmmin;      /* 4 KiB */
+    char *uuids;                /* a:b:c */
     bool atomic_dn;
     uint16_t atomic_awun, atomic_awupf;
     bool use_intel_id, qemu_id;
@@ -167,6 +171,12 @@ void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p);
 /* The IOThreads in the order of lanes; *n of them, g_free(). */
 bool envme_props_iothreads(const EnvmeState *s, IOThread ***list, unsigned *n,
                            Error **errp);
+
+/* props-data.c: what is in files and lists; before the controller is made, and
+ * afterwards. */
+bool envme_props_data(const EnvmeState *s, struct envme_ctrl_params *p,
+                      Error **errp);
+void envme_props_data_free(struct envme_ctrl_params *p);
 
 /* config.c */
 void envme_config_write(PCIDevice *dev, uint32_t addr, uint32_t val, int len);

@@ -278,7 +278,12 @@ static bool pci_init_ctrl(EnvmeState *s, struct envme_ctrl_params *p,
     g_autofree char *err = NULL;
 
     p->nvectors = s->irq.nvectors;
+    if (!envme_props_data(s, p, errp)) {
+        envme_props_data_free(p);
+        return false;
+    }
     s->ctrl = envme_ctrl_new(p, s->subsys, &s->ports, &envme_tables, &err);
+    envme_props_data_free(p);
     if (!s->ctrl) {
         error_setg(errp, "%s", err);
         return false;

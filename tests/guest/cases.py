@@ -6,7 +6,12 @@ and the names of the devices (tests/guest/run). The longest boots come first,
 because several run at once.
 """
 import dataclasses
+import os
+import subprocess
+import tempfile
 import typing
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 @dataclasses.dataclass
@@ -26,6 +31,7 @@ class Case:
     reboot: bool = False       # the guest resets the machine on purpose
     stock: bool = False        # part of --stock too
     vars: dict = dataclasses.field(default_factory=dict)    # for the script
+    files: typing.Callable = dict      # path in the guest: its bytes
 
 
 # With a thread for each processor QEMU's TCG has races of its own when BARs
@@ -122,6 +128,22 @@ def hotplug(lab):
             lab.node("h0", 64))
 
 
+# Type, block, metadata, extended or not, guard: as protected() makes them.
+PROTECTED = ((1, 512, 8, 0, 0), (2, 512, 8, 0, 0), (3, 512, 8, 0, 0), (1, 512, 8, 1, 0),
+             (2, 512, 8, 1, 0), (3, 512, 8, 1, 0), (1, 4096, 64, 0, 0),
+             (1, 4096, 16, 0, 2), (2, 4096, 16, 1, 2))
+
+
+def protected(lab):
+    """A namespace for each kind of protection information."""
+    args = lab.iothread("io0") + lab.ctrl("c0", iothread="io0")
+    for n, (kind, block, ms, ext, guard) in enumerate(PROTECTED, 1):
+        args += lab.drive("d%d" % n, lab.raw(24)) + lab.ns(
+            drive="d%d" % n, bus="c0", nsid=n, logical_block_size=block,
+            physical_block_size=block, ms=ms, mset=ext, pi=kind, pif=guard)
+    return args
+
+
 def faults(lab):
     def failing(node, *rules):
         text = "driver=blkdebug,node-name=%s,image.driver=file,image.filename=%s" % (
@@ -140,6 +162,14 @@ def faults(lab):
     args += failing("e3", ("write", 28, 4096, "on"))
     args += lab.ctrl("c3", drive="e3", werror="stop")
     return args
+
+
+def firmware():
+    """An image for nvme fw-download."""
+    with tempfile.NamedTemporaryFile() as f:
+        subprocess.run([os.path.join(TOP, "scripts", "make-firmware"), "WALK-2.0",
+                        f.name], check=True)
+        return {"usr/share/fw.img": f.read()}
 
 
 CASES = [
@@ -164,6 +194,9 @@ CASES = [
          vars={"HOTPLUG_PROPS": "iothread=io0"}),
     Case("basic-6.1", "basic.sh", one_raw, kernel="cloud-6.1"),
     Case("ns-manage", "ns-manage.sh", one_raw),
+    Case("pi", "pi.sh", protected, vars={"GUEST_PI": " ".join(
+        "%d:%d:%d:%d:%d" % (n, *p[:4]) for n, p in enumerate(PROTECTED, 1))}),
+    Case("nvme-cli", "nvme-cli.sh", one_raw, files=firmware),
     Case("basic-new", "basic.sh", one_qcow2_iothread, smp=4, stock=True,
          accel=ONE_THREAD),
     Case("basic-4096-i440fx", "basic.sh", one_4k, machine="pc"),

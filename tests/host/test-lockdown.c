@@ -130,7 +130,7 @@ static void test_bad(void)
         th_assert_sc(lockdown(h, opcode(never[i], true)),
                      LOCKDOWN_UNSUPPORTED);
     }
-    th_assert_sc(lockdown(h, feature(0x03, true)), LOCKDOWN_UNSUPPORTED);
+    th_assert_sc(lockdown(h, feature(0x12, true)), LOCKDOWN_UNSUPPORTED);
     th_assert_sc(lockdown(h, feature(0xff, false)), LOCKDOWN_UNSUPPORTED);
     th_assert_sc(lockdown(h, 3 | ENVME_LOCKDOWN_PRHBT), LOCKDOWN_UNSUPPORTED);
     th_assert_sc(lockdown(h, 1), INVALID_FIELD);

@@ -170,7 +170,7 @@ static void test_logs(void)
 
         check_text(row->name, row->spec);
         g_assert_nonnull(row->size);
-        g_assert_nonnull(row->fill);
+        g_assert_true(!row->fill != !row->part);
         for (unsigned k = 0; k < i; k++) {
             g_assert_cmpuint(envme_tables.logs->row[k].lid, !=, row->lid);
         }
