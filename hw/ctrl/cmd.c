@@ -246,6 +246,13 @@ static void cmd_hold_start(struct envme_cmd *cmd)
     envme_lane_hold(cmd->lane, cmd, envme_cmd_start);
 }
 
+static bool cmd_pre(struct envme_cmd *cmd, struct envme_status *st)
+{
+    const struct envme_hooks *h = &cmd->ctrl->hooks;
+
+    return !h->pre || h->pre(h->opaque, cmd, st);
+}
+
 /* Gates are passed and lanes are as they have to be. */
 static void cmd_run(struct envme_cmd *cmd)
 {
@@ -278,13 +285,12 @@ static void cmd_run(struct envme_cmd *cmd)
         return;
     }
     if (envme_st_ok(st)) {
-        const struct envme_hooks *h = &cmd->ctrl->hooks;
-
         if (cmd->ctrl->timing) {
             envme_pace_begin(cmd);
         }
-        st = h->pre ? h->pre(h->opaque, cmd) : st;
-        st = envme_st_ok(st) ? cmd->row->run(cmd) : st;
+        if (!cmd->fault || cmd_pre(cmd, &st)) {
+            st = cmd->row->run(cmd);
+        }
     }
     if (cmd->paused && envme_st_is(st, ENVME_SC_DATA_XFER_ERROR) &&
         !atomic_load(&cmd->ctrl->bme)) {
@@ -410,6 +416,12 @@ static bool cmd_pair(struct envme_cmd *cmd)
 
 void envme_cmd_start_fetched(struct envme_cmd *cmd)
 {
+    struct envme_ctrl *ctrl = cmd->ctrl;
+
+    if (atomic_load_explicit(&ctrl->watch, memory_order_relaxed) &
+        ENVME_WATCH_CMD) {
+        ctrl->hooks.fetched(ctrl->hooks.opaque, cmd);
+    }
     if (cmd->is_admin || !cmd->ctrl->fuses || !(cmd->sq->fused ||
                            FIELD_GET(ENVME_FUSE, cmd->sqe.flags)) ||
         !cmd_pair(cmd)) {
@@ -602,8 +614,12 @@ static void cmd_finish(struct envme_cmd *cmd)
     struct envme_lane *lane = cmd->moved ? &ctrl->lane[0] : cmd->lane;
     struct envme_status st = cmd->status;
     bool drop = lane->mode == ENVME_LANE_DROP;
-    int err = envme_xfer_end(cmd, !envme_st_err(st) && !drop);
+    int err;
 
+    if (cmd->fault && ctrl->hooks.ended) {
+        ctrl->hooks.ended(ctrl->hooks.opaque, cmd, st);
+    }
+    err = envme_xfer_end(cmd, !envme_st_err(st) && !drop);
     if (err == -EBUSY) {
         if (cmd->moved) {
             cmd->state = ENVME_CMD_HELD;
@@ -620,7 +636,7 @@ static void cmd_finish(struct envme_cmd *cmd)
     if (envme_st_err(st)) {
         st.sf |= status_retry_bits(ctrl, st);
     }
-    if (ctrl->hooks.post) {
+    if (cmd->fault && ctrl->hooks.post) {
         st = ctrl->hooks.post(ctrl->hooks.opaque, cmd, st);
     }
     if (envme_st_err(st) && !drop) {
@@ -677,6 +693,13 @@ static void cmd_post(struct envme_cmd *cmd)
         envme_xfer_end(cmd, false);
         cmd_tell_aborter(cmd, ENVME_ST(ABORT_REQUESTED));
         cmd_start_partner(cmd, ENVME_ST(ABORT_REQUESTED));
+        envme_queue_forget(cmd);
+        return;
+    }
+    if (cmd->fault && cmd->ctrl->hooks.may_post &&
+        !cmd->ctrl->hooks.may_post(cmd->ctrl->hooks.opaque, cmd)) {
+        cmd_tell_aborter(cmd, cmd->status);
+        cmd_start_partner(cmd, cmd->status);
         envme_queue_forget(cmd);
         return;
     }

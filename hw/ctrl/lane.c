@@ -73,6 +73,10 @@ void envme_lane_put_cmd(struct envme_cmd *cmd)
 
     assert(!cmd->slot && cmd->state != ENVME_CMD_RUNNING);
     assert(!cmd->data.mapped && !cmd->aborter);
+    if (cmd->fault) {
+        lane->ctrl->hooks.gone(lane->ctrl->hooks.opaque, cmd);
+        cmd->fault = NULL;
+    }
     g_free(cmd->mem);
     cmd->mem = NULL;
     cmd->state = ENVME_CMD_FREE;

@@ -135,6 +135,15 @@ struct envme_subsys_props {
     uint32_t max_attached;      /* to one controller */
 };
 
+struct envme_faults;
+
+/* faults.c */
+struct envme_qfaults {
+    QObject *rules;             /* property, as it was given; or NULL */
+    envme_chardev events;       /* property */
+    struct envme_faults *f;     /* while there is a controller */
+};
+
 struct EnvmeState {
     PCIDevice parent_obj;
     EnvmeBus bus;
@@ -154,6 +163,7 @@ struct EnvmeState {
     struct envme_subsys *subsys;
     bool own_subsys;
     struct envme_ctrl *ctrl;
+    struct envme_qfaults faults;
     bool bme;                           /* as the controller has been told */
     bool in_config;                     /* envme_config_write() is at work */
     bool in_flr;                        /* what resets is an FLR */
@@ -222,6 +232,12 @@ void envme_config_reset(DeviceState *qdev);
 /* The controller has been made; it is about to be taken down. */
 void envme_config_init(EnvmeState *s);
 void envme_config_fini(EnvmeState *s);
+
+/* faults.c: the controller has been made; it has stopped; and the end. */
+bool envme_qfaults_init(EnvmeState *s, Error **errp);
+void envme_qfaults_stop(EnvmeState *s);
+void envme_qfaults_finalize(EnvmeState *s);
+void envme_qfaults_class_init(ObjectClass *oc);
 
 void envme_pci_register(void);
 void envme_bus_register(void);

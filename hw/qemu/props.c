@@ -37,6 +37,7 @@ static const Property props[] = {
     DEFINE_PROP_LINK("iothread", EnvmeState, props.iothread, TYPE_IOTHREAD,
                      IOThread *),
     DEFINE_PROP_STRING("state", EnvmeState, state.path),
+    DEFINE_PROP_CHR("events", EnvmeState, faults.events),
     DEFINE_PROP_UINT32("max-namespaces", EnvmeState,
                        subsys_props.max_namespaces, 0),
     DEFINE_PROP_UINT32("max-attached", EnvmeState, subsys_props.max_attached,
