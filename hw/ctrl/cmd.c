@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "envme/feat.h"
 #include "hw/ctrl/errlog.h"
+#include "hw/ctrl/feature.h"
 #include "hw/ctrl/lane.h"
 #include "hw/ctrl/pace.h"
 #include "hw/ctrl/pause.h"
+#include "hw/ctrl/power.h"
 #include "hw/ctrl/queue.h"
 #include "hw/ctrl/xfer.h"
 
@@ -158,7 +161,7 @@ static struct envme_status cmd_gates(struct envme_cmd *cmd)
 
     if (cmd->is_admin) {
         row = &cmd->ctrl->tables->admin[cmd->sqe.opc];
-        cmd->row = row->run ? row : NULL;
+        cmd->row = envme_row_there(row, cmd->ctrl) ? row : NULL;
         st = cmd->row ? ENVME_ST(SUCCESS) : ENVME_ST(INVALID_OPCODE);
         if (cmd->row && cmd->ctrl->tables->admin_gate) {
             struct envme_status gate = cmd->ctrl->tables->admin_gate(cmd);
@@ -243,6 +246,13 @@ static void cmd_hold_start(struct envme_cmd *cmd)
     envme_lane_hold(cmd->lane, cmd, envme_cmd_start);
 }
 
+static bool cmd_pre(struct envme_cmd *cmd, struct envme_status *st)
+{
+    const struct envme_hooks *h = &cmd->ctrl->hooks;
+
+    return !h->pre || h->pre(h->opaque, cmd, st);
+}
+
 /* Gates are passed and lanes are as they have to be. */
 static void cmd_run(struct envme_cmd *cmd)
 {
@@ -275,13 +285,12 @@ static void cmd_run(struct envme_cmd *cmd)
         return;
     }
     if (envme_st_ok(st)) {
-        const struct envme_hooks *h = &cmd->ctrl->hooks;
-
         if (cmd->ctrl->timing) {
             envme_pace_begin(cmd);
         }
-        st = h->pre ? h->pre(h->opaque, cmd) : st;
-        st = envme_st_ok(st) ? cmd->row->run(cmd) : st;
+        if (!cmd->fault || cmd_pre(cmd, &st)) {
+            st = cmd->row->run(cmd);
+        }
     }
     if (cmd->paused && envme_st_is(st, ENVME_SC_DATA_XFER_ERROR) &&
         !atomic_load(&cmd->ctrl->bme)) {
@@ -407,6 +416,12 @@ static bool cmd_pair(struct envme_cmd *cmd)
 
 void envme_cmd_start_fetched(struct envme_cmd *cmd)
 {
+    struct envme_ctrl *ctrl = cmd->ctrl;
+
+    if (atomic_load_explicit(&ctrl->watch, memory_order_relaxed) &
+        ENVME_WATCH_CMD) {
+        ctrl->hooks.fetched(ctrl->hooks.opaque, cmd);
+    }
     if (cmd->is_admin || !cmd->ctrl->fuses || !(cmd->sq->fused ||
                            FIELD_GET(ENVME_FUSE, cmd->sqe.flags)) ||
         !cmd_pair(cmd)) {
@@ -457,6 +472,10 @@ void envme_cmd_start(struct envme_cmd *cmd)
     } else if (cmd->lane->mode == ENVME_LANE_DROP) {
         cmd_post(cmd);
         return;
+    } else if (atomic_load_explicit(&cmd->ctrl->power_watch,
+                                    memory_order_relaxed) &&
+               !cmd->is_admin && envme_power_hold(cmd)) {
+        return;
     } else {
         cmd_begin(cmd);
     }
@@ -475,24 +494,43 @@ void envme_cmd_start(struct envme_cmd *cmd)
 
 /* ---- out --------------------------------------------------------------- */
 
-static bool status_dnr(uint16_t code)
+static enum envme_retry status_retry(uint16_t code)
 {
     switch (code) {
-#define CMD_DNR_CASE_(name, sct, sc, dnr, text) \
-    case ENVME_SC_##name:                       \
-        return dnr;
-    ENVME_STATUS_LIST(CMD_DNR_CASE_)
-#undef CMD_DNR_CASE_
+#define CMD_RETRY_CASE_(name, sct, sc, retry, text) \
+    case ENVME_SC_##name:                           \
+        return ENVME_RETRY_##retry;
+    ENVME_STATUS_LIST(CMD_RETRY_CASE_)
+#undef CMD_RETRY_CASE_
     default:
-        return true;
+        return ENVME_RETRY_1;
     }
+}
+
+/* DNR, or how long the host is to wait before it tries again: Base 2.1,
+ * 4.2.3.1. What a handler has set stays. */
+static uint16_t status_retry_bits(const struct envme_ctrl *ctrl,
+                                  struct envme_status st)
+{
+    enum envme_retry retry = status_retry(envme_st_code(st));
+    unsigned crd = retry - ENVME_RETRY_1;
+
+    if (retry == ENVME_RETRY_0 || st.sf & ENVME_SF_CRD) {
+        return 0;
+    }
+    if (retry == ENVME_RETRY_1) {
+        return ENVME_SF_DNR;
+    }
+    return ctrl->params.crdt[crd - 1] &&
+           envme_feature_value(ctrl, ENVME_FID_HOST_BEHAVIOR, NULL) &
+           ENVME_HBS_ACRE ? FIELD_SET(ENVME_SF_CRD, crd) : 0;
 }
 
 static const char *status_text(uint16_t code)
 {
     switch (code) {
-#define CMD_TEXT_CASE_(name, sct, sc, dnr, text) \
-    case ENVME_SC_##name:                        \
+#define CMD_TEXT_CASE_(name, sct, sc, retry, text) \
+    case ENVME_SC_##name:                          \
         return text;
     ENVME_STATUS_LIST(CMD_TEXT_CASE_)
 #undef CMD_TEXT_CASE_
@@ -576,8 +614,12 @@ static void cmd_finish(struct envme_cmd *cmd)
     struct envme_lane *lane = cmd->moved ? &ctrl->lane[0] : cmd->lane;
     struct envme_status st = cmd->status;
     bool drop = lane->mode == ENVME_LANE_DROP;
-    int err = envme_xfer_end(cmd, !envme_st_err(st) && !drop);
+    int err;
 
+    if (cmd->fault && ctrl->hooks.ended) {
+        ctrl->hooks.ended(ctrl->hooks.opaque, cmd, st);
+    }
+    err = envme_xfer_end(cmd, !envme_st_err(st) && !drop);
     if (err == -EBUSY) {
         if (cmd->moved) {
             cmd->state = ENVME_CMD_HELD;
@@ -591,11 +633,10 @@ static void cmd_finish(struct envme_cmd *cmd)
         st = envme_cmd_fail(cmd, ENVME_ST(DATA_XFER_ERROR),
                             offsetof(struct envme_sqe, dptr));
     }
-    if (envme_st_err(st) && status_dnr(envme_st_code(st)) &&
-        !(st.sf & ENVME_SF_CRD)) {
-        st.sf |= ENVME_SF_DNR;
+    if (envme_st_err(st)) {
+        st.sf |= status_retry_bits(ctrl, st);
     }
-    if (ctrl->hooks.post) {
+    if (cmd->fault && ctrl->hooks.post) {
         st = ctrl->hooks.post(ctrl->hooks.opaque, cmd, st);
     }
     if (envme_st_err(st) && !drop) {
@@ -652,6 +693,13 @@ static void cmd_post(struct envme_cmd *cmd)
         envme_xfer_end(cmd, false);
         cmd_tell_aborter(cmd, ENVME_ST(ABORT_REQUESTED));
         cmd_start_partner(cmd, ENVME_ST(ABORT_REQUESTED));
+        envme_queue_forget(cmd);
+        return;
+    }
+    if (cmd->fault && cmd->ctrl->hooks.may_post &&
+        !cmd->ctrl->hooks.may_post(cmd->ctrl->hooks.opaque, cmd)) {
+        cmd_tell_aborter(cmd, cmd->status);
+        cmd_start_partner(cmd, cmd->status);
         envme_queue_forget(cmd);
         return;
     }
@@ -793,6 +841,11 @@ void envme_cmd_cancel(struct envme_cmd *cmd)
     }
     if (cmd->unwait) {
         cmd->unwait(cmd);
+        return;
+    }
+    if (cmd->state == ENVME_CMD_HELD) {
+        /* If it has not begun, it need not wait to hear of it. */
+        envme_kick(cmd->ctrl, cmd->lane->index);
         return;
     }
     if (!cmd->io_pending) {

@@ -25,6 +25,7 @@
 #include "hw/core/coalesce.h"
 #include "hw/core/deadline.h"
 #include "hw/core/ports.h"
+#include "hw/core/pstate.h"
 #include "hw/core/rangelock.h"
 #include "hw/core/ring.h"
 #include "hw/core/sg.h"
@@ -69,6 +70,13 @@ struct envme_ctrl_params {
     bool fw_slot1_ro;           /* the first one cannot be written */
     uint8_t fwug;               /* FWUG: 4 KiB; 0, 255: a dword will do */
     bool sanitize_ndi;          /* SANICAP.NDI: sanitize always deallocates */
+    struct envme_pstates pstates;
+    uint8_t temp_sensors;       /* 0 .. 8, beside the composite temperature */
+    uint8_t temp_hyst;          /* TMPTHMH: K, 0 .. 7; 0: none */
+    uint16_t temperature;       /* K, at the start; 0: what is usual */
+    uint16_t kas;               /* keep alive: 100 ms; 0: not there */
+    uint16_t crdt[3];           /* Command Retry Delay Times, 100 ms */
+    uint16_t streams;           /* MSL; 0: no Streams directive */
     /* Of ports.cmb and ports.pmr, as the registers have them: BIR and what may
      * lie there. */
     uint32_t cmbloc, cmbsz, pmrcap;
@@ -242,6 +250,7 @@ struct envme_cmd {
     struct envme_ns *range_ns;
     bool begun;                 /* counts already: second of a fused pair */
     void *mem;                  /* handler's memory: g_free()d by cmd_done */
+    void *fault;                /* of whoever set the hooks; or NULL */
     /* The handler's own state. */
     union {
         uint8_t raw[ENVME_CMD_SCRATCH];
@@ -291,6 +300,11 @@ struct envme_lane {
     atomic_bool wants;
     _Atomic unsigned granted;
     struct envme_lane_stats stats;
+    /* power.c, while the controller goes to sleep by itself: I/O has been
+     * seen, and is not known to be over; since when it is. */
+    bool io_seen;
+    atomic_bool io_busy;
+    _Atomic uint64_t idle_since;        /* ns */
 };
 
 /* ---- pause ----------------------------------------------------------- */
@@ -321,14 +335,74 @@ enum envme_reset {
 
 /* ---- fault hooks ----------------------------------------------------- */
 
-/* Decorators of the funnel; NULL where nobody listens. */
+/* Who listens: ctrl->watch. */
+enum {
+    ENVME_WATCH_CMD   = 1 << 0, /* hooks.fetched */
+    ENVME_WATCH_REG   = 1 << 1, /* hooks.reg_read, reg_write */
+    ENVME_WATCH_DB    = 1 << 2, /* hooks.doorbell */
+    ENVME_WATCH_STATE = 1 << 3, /* hooks.state */
+    ENVME_WATCH_IRQ   = 1 << 4, /* hooks.signal */
+};
+
+enum envme_ctrl_state {
+    ENVME_STATE_ENABLE,         /* CC.EN was set; it becomes ready next */
+    ENVME_STATE_READY,
+    ENVME_STATE_RESET,          /* of any kind, and it was ready */
+    ENVME_STATE_SHUTDOWN,       /* CC.SHN was set */
+};
+
+/* What becomes of a completion queue entry. */
+enum envme_cqe_how {
+    ENVME_CQE_POST,
+    ENVME_CQE_TWICE,            /* once more, if the queue has a free slot */
+    ENVME_CQE_TORN,             /* the last 8 bytes, and the others later */
+};
+
+/* What becomes of an interrupt. */
+enum envme_irq_how {
+    ENVME_IRQ_RAISE,
+    ENVME_IRQ_LOST,
+    ENVME_IRQ_TWICE,
+};
+
+/*
+ * Decorators of the funnel, the queues and the registers, for fault injection.
+ * Set once, before the controller is enabled; ctrl->watch says which are
+ * called. Those of commands: the command's lane (or lane 0, where it was moved
+ * to).
+ */
 struct envme_hooks {
     void *opaque;
-    /* Before run(). A status other than success takes its place. */
-    struct envme_status (*pre)(void *opaque, struct envme_cmd *cmd);
+    /* A command has been fetched, and nothing has looked at it yet. May set
+     * cmd->fault: the next six are called for such commands only. */
+    void (*fetched)(void *opaque, struct envme_cmd *cmd);
+    /* Before run(). False: *st takes its place. */
+    bool (*pre)(void *opaque, struct envme_cmd *cmd, struct envme_status *st);
+    /* It has ended, and its data are mapped still. May come again, after Bus
+     * Master was off. */
+    void (*ended)(void *opaque, struct envme_cmd *cmd,
+                  struct envme_status st);
     /* Before posting; returns the status to post. */
     struct envme_status (*post)(void *opaque, struct envme_cmd *cmd,
                                 struct envme_status st);
+    /* Is its completion to be posted at all? May be asked again. */
+    bool (*may_post)(void *opaque, struct envme_cmd *cmd);
+    enum envme_cqe_how (*cqe)(void *opaque, struct envme_cmd *cmd,
+                              struct envme_cqe *cqe);
+    /* The command is gone: cmd->fault is to be freed. */
+    void (*gone)(void *opaque, struct envme_cmd *cmd);
+    /* A register read gives this instead; a write: false loses it. Lane 0. */
+    uint64_t (*reg_read)(void *opaque, uint64_t off, unsigned size,
+                         uint64_t val);
+    bool (*reg_write)(void *opaque, uint64_t off, unsigned size,
+                      uint64_t *val);
+    /* False loses it. Any thread. */
+    bool (*doorbell)(void *opaque, unsigned qid, bool is_cq, uint32_t *val);
+    /* Lane 0. */
+    void (*state)(void *opaque, enum envme_ctrl_state state);
+    /* An interrupt of a CQ is due; the vector may be changed. Its lane. */
+    enum envme_irq_how (*signal)(void *opaque, struct envme_cq *cq,
+                                 unsigned *vector);
 };
 
 /* ---- features -------------------------------------------------------- */
@@ -345,6 +419,7 @@ struct envme_feat_val {
 
 struct envme_event;             /* event.c */
 struct envme_errlog;            /* errlog.c */
+struct envme_power;             /* power.c */
 
 struct envme_ctrl {
     struct envme_ctrl_params params;
@@ -353,6 +428,7 @@ struct envme_ctrl {
     struct envme_subsys *subsys;
     uint16_t cntlid;
     struct envme_hooks hooks;
+    _Atomic unsigned watch;     /* ENVME_WATCH_.. */
     bool fuses;                 /* some command may be fused */
 
     /* Registers: lane 0; see regs.c. */
@@ -386,6 +462,7 @@ struct envme_ctrl {
     unsigned drops_left;        /* of a reset: not yet empty */
     _Atomic bool stopped;       /* CSTS.CFS or shut down: no fetch */
     _Atomic bool bme;           /* Bus Master Enable */
+    _Atomic uint8_t power_watch;        /* ENVME_POWER_*; see power.h */
     GQueue idle_waiters;        /* see envme_ctrl_reset() */
     unsigned flushes;           /* of a shutdown, under way */
     unsigned background;        /* requests of no command; see life.h */
@@ -431,6 +508,9 @@ struct envme_ctrl {
 
     unsigned aborts;            /* Abort commands in flight; lane 0 */
 
+    struct envme_power *power;  /* power.c, lane 0 */
+    atomic_bool power_wanted;   /* a lane has asked lane 0 to wake up */
+    _Atomic uint32_t power_scale;       /* envme_power_scale() */
     /* pace.c. The model is under its lock, a leaf. */
     struct envme_timing *timing;    /* NULL: commands take no time */
     GMutex timing_lock;

@@ -102,6 +102,16 @@ void envme_ctrl_doorbell(struct envme_ctrl *ctrl, uint64_t off, uint64_t val,
         return;
     }
     val &= 0xffff;              /* DW0[31:16] is reserved */
+    if (atomic_load_explicit(&ctrl->watch, memory_order_relaxed) &
+        ENVME_WATCH_DB) {
+        uint32_t wrong = val;
+
+        if (!ctrl->hooks.doorbell(ctrl->hooks.opaque, qid, index & 1,
+                                  &wrong)) {
+            return;
+        }
+        val = wrong;
+    }
     if (val >= entries) {
         envme_doorbell_bad(ctrl, ENVME_BAD_DB_VALUE, qid);
         return;

@@ -7,6 +7,7 @@
 #include "hw/ctrl/doorbell.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/pace.h"
+#include "hw/ctrl/power.h"
 #include "hw/ctrl/queue.h"
 #include "hw/ctrl/xfer.h"
 
@@ -72,6 +73,10 @@ void envme_lane_put_cmd(struct envme_cmd *cmd)
 
     assert(!cmd->slot && cmd->state != ENVME_CMD_RUNNING);
     assert(!cmd->data.mapped && !cmd->aborter);
+    if (cmd->fault) {
+        lane->ctrl->hooks.gone(lane->ctrl->hooks.opaque, cmd);
+        cmd->fault = NULL;
+    }
     g_free(cmd->mem);
     cmd->mem = NULL;
     cmd->state = ENVME_CMD_FREE;
@@ -346,6 +351,9 @@ void envme_lane_start(void *arg)
     lane->mode = ENVME_LANE_RUN;
     lane->drain = false;
     lane->starved = false;
+    lane->io_seen = false;
+    atomic_store(&lane->io_busy, false);
+    atomic_store(&lane->idle_since, envme_now(lane->ctrl));
     envme_kick(lane->ctrl, lane->index);
 }
 
@@ -566,6 +574,9 @@ void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
     }
     atomic_fetch_sub(&ctrl->nmapped, 1);
     envme_lane_flush_irqs(lane);
+    if (lane->io_seen) {
+        envme_power_turn(lane);
+    }
     if (!budget) {
         envme_kick(ctrl, index);
     }

@@ -122,10 +122,18 @@ static const char *life_admin_queues(struct envme_ctrl *ctrl)
     return NULL;
 }
 
+static void life_tell(struct envme_ctrl *ctrl, enum envme_ctrl_state state)
+{
+    if (atomic_load(&ctrl->watch) & ENVME_WATCH_STATE) {
+        ctrl->hooks.state(ctrl->hooks.opaque, state);
+    }
+}
+
 static void life_enable(struct envme_ctrl *ctrl)
 {
     const char *wrong = life_check_cc(ctrl);
 
+    life_tell(ctrl, ENVME_STATE_ENABLE);
     if (!wrong) {
         ctrl->page_size = 4096u << FIELD_GET(ENVME_CC_MPS, ctrl->cc);
         ctrl->css = FIELD_GET(ENVME_CC_CSS, ctrl->cc);
@@ -156,6 +164,7 @@ static void life_enable(struct envme_ctrl *ctrl)
         }
     }
     ctrl->csts |= ENVME_CSTS_RDY;
+    life_tell(ctrl, ENVME_STATE_READY);
     if (ctrl->tables->ctrl_start) {
         ctrl->tables->ctrl_start(ctrl);
     }
@@ -235,6 +244,7 @@ void envme_life_acked(void *arg)
 
 static void life_disable(struct envme_ctrl *ctrl)
 {
+    life_tell(ctrl, ENVME_STATE_RESET);
     ctrl->life = ENVME_LIFE_DISABLING;
     ctrl->drops_left = ctrl->nlanes;
     envme_event_reset(ctrl);
@@ -398,6 +408,7 @@ static void life_shutdown(struct envme_ctrl *ctrl)
     if (FIELD_GET(ENVME_CSTS_SHST, ctrl->csts) != ENVME_CSTS_SHST_NORMAL) {
         return;
     }
+    life_tell(ctrl, ENVME_STATE_SHUTDOWN);
     ctrl->csts |= FIELD_SET(ENVME_CSTS_SHST, ENVME_CSTS_SHST_OCCURRING);
     /* Commands in flight end first, so that the flush has them in it. */
     envme_pause(ctrl, true, NULL, life_shutdown_parked, NULL);

@@ -157,10 +157,39 @@ void envme_cq_watch_pin(struct envme_cq *cq)
     }
 }
 
+/* A fault: lost, twice, or on another vector (which has no level then). True:
+ * nothing is left to do. */
+static bool cq_signal_wrong(struct envme_cq *cq)
+{
+    const struct envme_ctrl *ctrl = cq->lane->ctrl;
+    const struct envme_irq *irq = &ctrl->ports.irq;
+    unsigned vector = cq->vector;
+
+    switch (ctrl->hooks.signal(ctrl->hooks.opaque, cq, &vector)) {
+    case ENVME_IRQ_LOST:
+        return true;
+    case ENVME_IRQ_TWICE:
+        irq->pulse(irq->opaque, vector);
+        break;
+    case ENVME_IRQ_RAISE:
+        break;
+    }
+    if (vector == cq->vector) {
+        return false;
+    }
+    irq->pulse(irq->opaque, vector);
+    return true;
+}
+
 static void cq_signal(struct envme_cq *cq)
 {
-    const struct envme_irq *irq = &cq->lane->ctrl->ports.irq;
+    const struct envme_ctrl *ctrl = cq->lane->ctrl;
+    const struct envme_irq *irq = &ctrl->ports.irq;
 
+    if (atomic_load_explicit(&ctrl->watch, memory_order_relaxed) &
+        ENVME_WATCH_IRQ && cq_signal_wrong(cq)) {
+        return;
+    }
     if (!cq->raised) {
         cq->raised = true;
         irq->raise(irq->opaque, cq->vector);
@@ -744,6 +773,36 @@ static int cq_write(struct envme_ctrl *ctrl, uint64_t addr,
     return dma->write(dma->opaque, addr, cqe, sizeof(*cqe));
 }
 
+/* A fault: the phase tag is there, and the rest of the entry is not. */
+static int cq_write_torn(struct envme_ctrl *ctrl, struct envme_cq *cq,
+                         uint32_t index, const struct envme_cqe *cqe)
+{
+    const struct envme_dma *dma = &ctrl->ports.dma;
+
+    return dma->write(dma->opaque, qmem_addr(&cq->mem, index) + 8,
+                      (const uint8_t *)cqe + 8, 8);
+}
+
+/* A fault: the same entry a second time. The first one is out already. */
+static int cq_write_again(struct envme_cq *cq, struct envme_cqe *cqe)
+{
+    struct envme_ctrl *ctrl = cq->lane->ctrl;
+    struct envme_cring before = cq->ring;
+    uint16_t sf = le16_get(cqe->sf) & ~1;
+    uint32_t index;
+    bool phase;
+
+    if (!envme_cring_reserve(&cq->ring)) {
+        return 0;
+    }
+    index = envme_cring_post(&cq->ring, &phase);
+    cqe->sf = le16(sf | phase);
+    if (cq_write(ctrl, qmem_addr(&cq->mem, index), cqe) == -EBUSY) {
+        cq->ring = before;
+    }
+    return 0;
+}
+
 bool envme_queue_post(struct envme_cmd *cmd)
 {
     struct envme_ctrl *ctrl = cmd->ctrl;
@@ -751,6 +810,7 @@ bool envme_queue_post(struct envme_cmd *cmd)
     struct envme_cq *cq = sq->cq;
     struct envme_cring before = cq->ring;
     struct envme_cqe cqe;
+    enum envme_cqe_how how = ENVME_CQE_POST;
     uint32_t index;
     bool phase;
     int err;
@@ -763,9 +823,17 @@ bool envme_queue_post(struct envme_cmd *cmd)
     cqe.sqid = le16(sq->id);
     cqe.cid = cmd->sqe.cid;
     cqe.sf = le16(cmd->status.sf << 1 | phase);
+    if (cmd->fault && ctrl->hooks.cqe) {
+        how = ctrl->hooks.cqe(ctrl->hooks.opaque, cmd, &cqe);
+    }
     /* Whoever turns Bus Master off and sees no count can be sure. */
     atomic_fetch_add(&ctrl->nmapped, 1);
-    err = cq_write(ctrl, qmem_addr(&cq->mem, index), &cqe);
+    err = how == ENVME_CQE_TORN ? cq_write_torn(ctrl, cq, index, &cqe)
+                                : cq_write(ctrl, qmem_addr(&cq->mem, index),
+                                           &cqe);
+    if (!err && how == ENVME_CQE_TWICE) {
+        err = cq_write_again(cq, &cqe);
+    }
     atomic_fetch_sub(&ctrl->nmapped, 1);
     if (err == -EBUSY) {
         cq->ring = before;

@@ -179,6 +179,9 @@ uint64_t envme_ctrl_reg_read(struct envme_ctrl *ctrl, uint64_t off,
             val |= (v & 0xff) << i * 8;
         }
     }
+    if (atomic_load(&ctrl->watch) & ENVME_WATCH_REG) {
+        val = ctrl->hooks.reg_read(ctrl->hooks.opaque, off, size, val);
+    }
     return val;
 }
 
@@ -211,6 +214,10 @@ void envme_ctrl_reg_write(struct envme_ctrl *ctrl, uint64_t off, uint64_t val,
     /* Base 2.1, 3.1.4: accesses are of the register's width, or of 32 bits to
      * half of a 64-bit one, and aligned. Others have no effect here. */
     if ((size != 4 && size != 8) || off % size) {
+        return;
+    }
+    if (atomic_load(&ctrl->watch) & ENVME_WATCH_REG &&
+        !ctrl->hooks.reg_write(ctrl->hooks.opaque, off, size, &val)) {
         return;
     }
     if (row && row->w1c) {

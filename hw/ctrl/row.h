@@ -79,6 +79,8 @@ struct envme_row {                  /* one opcode */
     const char *name;               /* as nvme-cli spells it */
     const char *spec;               /* "Base 2.1, 5.1.12" */
     envme_run_fn *run;              /* NULL: not there */
+    /* Admin: does this controller have it? NULL: all do. */
+    bool (*there)(const struct envme_ctrl *ctrl);
     envme_enter_fn *enter;          /* NULL: takes nothing */
     envme_len_fn *len;              /* NULL: moves no data */
     envme_len_fn *mdlen;            /* bytes through the metadata pointer */
@@ -153,6 +155,11 @@ struct envme_feat_row {
      * the value.
      */
     uint32_t (*save)(struct envme_cmd *cmd, uint32_t saved, uint32_t value);
+    /* Where a value says less than is to be saved: changes what was saved
+     * before (keep_len bytes; zeroes and fresh: nothing was) to what is saved
+     * now. That is what restore gets as its data; data_len is 0 then. */
+    uint16_t keep_len;
+    void (*keep)(struct envme_cmd *cmd, void *buf, bool fresh);
     void (*restore)(struct envme_ctrl *ctrl, struct envme_ns *ns,
                     uint32_t value, const void *data);
 };
@@ -196,6 +203,12 @@ struct envme_log_row {
 };
 
 #define ENVME_LOG_MAX (1u << 20)
+
+static inline bool envme_row_there(const struct envme_row *row,
+                                   const struct envme_ctrl *ctrl)
+{
+    return row->run && (!row->there || row->there(ctrl));
+}
 
 static inline bool envme_feat_there(const struct envme_feat_row *row,
                                     const struct envme_ctrl *ctrl)

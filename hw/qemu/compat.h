@@ -79,6 +79,13 @@ static inline uint8_t envme_compat_includes_clean(ram_addr_t at, size_t len,
 }
 #endif
 
+/* Renamed in 10.2. */
+#include "chardev/char-fe.h"
+#if ENVME_QEMU_BUILT_FOR >= ENVME_QEMU_VERSION(10, 2)
+typedef CharFrontend envme_chardev;
+#else
+typedef CharBackend envme_chardev;
+#endif
 /* Does everybody who asks for it know that these bytes of a memory region have
  * been written? RCU section. */
 static inline bool envme_compat_is_told(MemoryRegion *mr, uint64_t off,
@@ -125,6 +132,7 @@ extern const MemoryRegionOps unassigned_mem_ops;
 
 ENVME_WEAK(qdev_prop_bit)
 ENVME_WEAK(qdev_prop_bool)
+ENVME_WEAK(qdev_prop_chr)
 ENVME_WEAK(qdev_prop_int32)
 ENVME_WEAK(qdev_prop_uint8)
 ENVME_WEAK(qdev_prop_uint16)

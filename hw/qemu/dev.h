@@ -106,6 +106,10 @@ struct envme_ctrl_props {
     uint8_t fw_slots, fwug;
     bool fw_slot1_ro;
     bool sanitize_ndi;
+    char *power_states;
+    uint8_t temperature_sensors, temperature_hysteresis;
+    uint16_t temperature[9];            /* K; 0: not given. See thermal.c */
+    uint16_t kas, crdt[3], streams;
     uint64_t cmb_size;
     uint32_t cmb_size_mb;
     uint32_t cmbloc, cmbsz, pmrcap;     /* bits of the registers */
@@ -131,6 +135,15 @@ struct envme_subsys_props {
     uint32_t max_attached;      /* to one controller */
 };
 
+struct envme_faults;
+
+/* faults.c */
+struct envme_qfaults {
+    QObject *rules;             /* property, as it was given; or NULL */
+    envme_chardev events;       /* property */
+    struct envme_faults *f;     /* while there is a controller */
+};
+
 struct EnvmeState {
     PCIDevice parent_obj;
     EnvmeBus bus;
@@ -150,6 +163,7 @@ struct EnvmeState {
     struct envme_subsys *subsys;
     bool own_subsys;
     struct envme_ctrl *ctrl;
+    struct envme_qfaults faults;
     bool bme;                           /* as the controller has been told */
     bool in_config;                     /* envme_config_write() is at work */
     bool in_flr;                        /* what resets is an FLR */
@@ -197,6 +211,11 @@ void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p);
 bool envme_props_iothreads(const EnvmeState *s, IOThread ***list, unsigned *n,
                            Error **errp);
 
+/* thermal.c */
+void envme_qthermal_class_init(ObjectClass *oc);
+/* The sensors' temperatures that were given; the controller is there. */
+bool envme_qthermal_start(EnvmeState *s, Error **errp);
+
 /* props-timing.c: the model that they ask for; false and errp as above. */
 bool envme_timing_props(const struct envme_timing_props *props,
                         struct envme_timing_params *p, Error **errp);
@@ -213,6 +232,12 @@ void envme_config_reset(DeviceState *qdev);
 /* The controller has been made; it is about to be taken down. */
 void envme_config_init(EnvmeState *s);
 void envme_config_fini(EnvmeState *s);
+
+/* faults.c: the controller has been made; it has stopped; and the end. */
+bool envme_qfaults_init(EnvmeState *s, Error **errp);
+void envme_qfaults_stop(EnvmeState *s);
+void envme_qfaults_finalize(EnvmeState *s);
+void envme_qfaults_class_init(ObjectClass *oc);
 
 void envme_pci_register(void);
 void envme_bus_register(void);

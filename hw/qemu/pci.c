@@ -295,7 +295,7 @@ static bool pci_init_ctrl(EnvmeState *s, struct envme_ctrl_params *p,
     }
     s->exec.ctrl = s->ctrl;
     envme_config_init(s);
-    return true;
+    return envme_qfaults_init(s, errp);
 }
 
 static bool pci_ctrl_idle(const EnvmeState *s)
@@ -326,6 +326,7 @@ static void pci_teardown(EnvmeState *s)
         envme_medium_close(&s->medium);
         AIO_WAIT_WHILE_UNLOCKED(NULL, !pci_ctrl_idle(s));
         envme_ctrl_leave(s->ctrl);
+        envme_qfaults_stop(s);
         envme_qexec_stop(&s->exec);
     }
     envme_qstate_close(&s->state);
@@ -364,7 +365,8 @@ static void pci_realize(PCIDevice *dev, Error **errp)
     pci_set_ids(s, &p);
     if (!pci_init_caps(s, errp) || !pci_init_bar(s, &p, errp) ||
         !envme_qcmem_init(s, errp) || !pci_init_ports(s, errp) ||
-        !pci_init_subsys(s, errp) || !pci_init_ctrl(s, &p, errp)) {
+        !pci_init_subsys(s, errp) || !pci_init_ctrl(s, &p, errp) ||
+        !envme_qthermal_start(s, errp)) {
         pci_teardown(s);
         return;
     }
@@ -412,6 +414,7 @@ static void pci_finalize(Object *obj)
         envme_qexec_free(&s->exec);
     }
     envme_qirq_free(&s->irq);
+    envme_qfaults_finalize(s);
     envme_props_finalize(s);
 }
 
@@ -441,6 +444,7 @@ static void pci_class_init(ObjectClass *oc, envme_class_data *data)
     device_class_set_parent_realize(dc, pci_device_realize,
                                     &pci_parent_realize);
     envme_props_class_init(oc);
+    envme_qfaults_class_init(oc);
 }
 
 static envme_interface pci_interfaces[] = {

@@ -353,12 +353,23 @@ static void test_saved(void)
 
 static unsigned npre, npost;
 
-static struct envme_status hook_pre(void *opaque, struct envme_cmd *cmd)
+static void hook_fetched(void *opaque, struct envme_cmd *cmd)
+{
+    cmd->fault = opaque;
+}
+
+static bool hook_pre(void *opaque, struct envme_cmd *cmd,
+                     struct envme_status *st)
 {
     (void)opaque;
     npre++;
-    return cmd->sqe.opc == ENVME_NVM_VERIFY && !cmd->is_admin
-           ? ENVME_ST(UNRECOVERED_READ) : ENVME_ST(SUCCESS);
+    *st = ENVME_ST(UNRECOVERED_READ);
+    return cmd->is_admin || cmd->sqe.opc != ENVME_NVM_VERIFY;
+}
+
+static void hook_gone(void *opaque, struct envme_cmd *cmd)
+{
+    g_assert_true(cmd->fault == opaque);
 }
 
 static struct envme_status hook_post(void *opaque, struct envme_cmd *cmd,
@@ -375,8 +386,11 @@ static void test_hooks(void)
     struct th *h = fused_host(2, 3);
     unsigned notes = h->notes, n;
 
-    h->ctrl->hooks = (struct envme_hooks){ .pre = hook_pre,
-                                           .post = hook_post };
+    h->ctrl->hooks = (struct envme_hooks){
+        .opaque = &npre, .fetched = hook_fetched, .pre = hook_pre,
+        .post = hook_post, .gone = hook_gone,
+    };
+    h->ctrl->watch = ENVME_WATCH_CMD;
     th_assert_sc(th_read(h), SUCCESS);
     n = h->be[0]->nsubmitted;
     th_assert_sc(th_rw(h, ENVME_NVM_VERIFY), UNRECOVERED_READ);
@@ -386,7 +400,6 @@ static void test_hooks(void)
     g_assert_cmpuint(npost, >=, 3);
     /* What fails is said. */
     g_assert_cmpuint(h->notes, >=, notes + 2);
-    h->ctrl->hooks = (struct envme_hooks){ 0 };
     th_free(h);
 }
 

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Actions on what a command carries: its entry, data and metadata. */
+#include <string.h>
+
+#include "hw/fault/rules.h"
+
+#define ROWS(r) r, ENVME_ARRAY_SIZE(r)
+#define ON_CMD FAULT_BIT(FAULT_ON_COMMAND)
+/* A write whose data are changed is copied first; longer ones are left. */
+#define DATA_MAX (64u << 20)
+#define DATA_PATCHES 64
+
+/* ---- patches ------------------------------------------------------------------- */
+
+struct act_patch {
+    uint64_t offset, value, xor;
+    uint64_t width;             /* bytes; 0: hex */
+    GByteArray *hex;
+    bool has_value, has_xor;
+};
+
+static const struct envme_schema_name patch_widths[] = {
+    { "le8", 1 }, { "le16", 2 }, { "le32", 4 }, { "le64", 8 }, { NULL, 0 },
+};
+
+static const struct envme_schema_row patch_rows[] = {
+    { "offset", ENVME_SCHEMA_BYTES, offsetof(struct act_patch, offset),
+      .help = "first byte" },
+    { "as", ENVME_SCHEMA_UINT, offsetof(struct act_patch, width), .min = 1,
+      .max = 8, .names = patch_widths, .help = "of value and xor" },
+    { "value", ENVME_SCHEMA_UINT, offsetof(struct act_patch, value),
+      offsetof(struct act_patch, has_value), .help = "what to put there" },
+    { "xor", ENVME_SCHEMA_UINT, offsetof(struct act_patch, xor),
+      offsetof(struct act_patch, has_xor), .help = "bits to invert" },
+    { "hex", ENVME_SCHEMA_HEX, offsetof(struct act_patch, hex),
+      .help = "bytes to put there" },
+};
+
+static const struct envme_schema patch_schema = {
+    "patch", "One change of bytes.", ROWS(patch_rows),
+};
+
+static bool patch_add(struct envme_schema_ctx *ctx, GVariant *v, GArray *to)
+{
+    struct act_patch p = { .width = 1 };
+
+    if (!envme_schema_read(ctx, &patch_schema, v, &p)) {
+        envme_schema_free(&patch_schema, &p);
+        return false;
+    }
+    g_array_append_val(to, p);
+    if (to->len > DATA_PATCHES) {
+        return envme_schema_fail(ctx, "more than %u patches", DATA_PATCHES);
+    }
+    if (!p.has_value && !p.has_xor && !p.hex) {
+        return envme_schema_fail(ctx, "\"value\", \"xor\" or \"hex\" is "
+                                 "wanted");
+    }
+    if (p.width != 1 && p.width != 2 && p.width != 4 && p.width != 8) {
+        return envme_schema_fail(ctx, "as: 1, 2, 4 or 8 bytes");
+    }
+    return true;
+}
+
+/* One patch, or a list of them. */
+static bool patch_read(struct envme_schema_ctx *ctx, GVariant *v, void *field)
+{
+    GArray **to = field;
+    bool ok = true;
+
+    if (!*to) {
+        *to = g_array_new(FALSE, FALSE, sizeof(struct act_patch));
+    }
+    if (!g_variant_is_of_type(v, G_VARIANT_TYPE("av"))) {
+        return patch_add(ctx, v, *to);
+    }
+    for (size_t i = 0; ok && i < g_variant_n_children(v); i++) {
+        GVariant *c = g_variant_get_child_value(v, i);
+        GVariant *inner = envme_schema_unwrap(c);
+        size_t len = envme_schema_push(ctx, "[%zu]", i);
+
+        ok = patch_add(ctx, inner, *to);
+        envme_schema_pop(ctx, len);
+        g_variant_unref(inner);
+        g_variant_unref(c);
+    }
+    return ok;
+}
+
+static void patch_free(GArray *patches)
+{
+    for (unsigned i = 0; patches && i < patches->len; i++) {
+        envme_schema_free(&patch_schema,
+                          &g_array_index(patches, struct act_patch, i));
+    }
+    if (patches) {
+        g_array_free(patches, TRUE);
+    }
+}
+
+/* How a patch reads and writes one byte of what it changes. */
+typedef uint8_t *patch_byte_fn(void *arg, uint64_t off);
+
+static void patch_apply(const struct act_patch *p, patch_byte_fn *at, void *arg)
+{
+    uint64_t n = p->hex ? p->hex->len : p->width;
+
+    for (uint64_t i = 0; i < n; i++) {
+        uint8_t *b = at(arg, p->offset + i);
+
+        if (!b) {
+            continue;
+        }
+        if (p->hex) {
+            *b = p->hex->data[i];
+        } else if (p->has_value) {
+            *b = p->value >> i * 8;
+        }
+        if (p->has_xor && i < p->width) {
+            *b ^= p->xor >> i * 8;
+        }
+    }
+}
+
+/* ---- sqe ---------------------------------------------------------------------------- */
+
+struct act_sqe {
+    GArray *patches;
+};
+
+static const struct envme_schema_row sqe_rows[] = {
+    { "patch", ENVME_SCHEMA_CUSTOM, offsetof(struct act_sqe, patches),
+      .read = patch_read, .help = "one or a list; see the patch object" },
+};
+
+static uint8_t *sqe_byte(void *arg, uint64_t off)
+{
+    return off < sizeof(struct envme_sqe) ? (uint8_t *)arg + off : NULL;
+}
+
+static void sqe_fetched(const void *args, struct envme_cmd *cmd)
+{
+    const struct act_sqe *a = args;
+    le16_t cid = cmd->sqe.cid;
+
+    for (unsigned i = 0; a->patches && i < a->patches->len; i++) {
+        patch_apply(&g_array_index(a->patches, struct act_patch, i), sqe_byte,
+                    &cmd->sqe);
+    }
+    /* What the completion says of it is another action's. */
+    cmd->sqe.cid = cid;
+}
+
+static void sqe_free(void *args)
+{
+    struct act_sqe *a = args;
+
+    patch_free(a->patches);
+}
+
+/* ---- data, metadata --------------------------------------------------------------------- */
+
+struct act_data {
+    GArray *patches;
+    uint64_t flips, from, seed;
+    bool zero, has_from;
+};
+
+static const struct envme_schema_row data_rows[] = {
+    { "patch", ENVME_SCHEMA_CUSTOM, offsetof(struct act_data, patches),
+      .read = patch_read,
+      .help = "one or a list of objects with offset, and hex or (as and) value "
+              "or xor; offsets count from the begin of the structure that is "
+              "read, whatever piece of it" },
+    { "flip", ENVME_SCHEMA_UINT, offsetof(struct act_data, flips),
+      .max = 1 << 20, .help = "so many bits, at random" },
+    { "zero", ENVME_SCHEMA_BOOL, offsetof(struct act_data, zero),
+      .help = "all zeroes" },
+    { "keep", ENVME_SCHEMA_BYTES, offsetof(struct act_data, from),
+      offsetof(struct act_data, has_from),
+      .help = "only the first so many bytes are right: the rest of what is "
+              "read are zeroes, the rest of what is written is inverted" },
+    { "seed", ENVME_SCHEMA_UINT, offsetof(struct act_data, seed),
+      .help = "of flip" },
+};
+
+struct data_at {
+    const struct envme_xfer *x;
+    uint64_t base;              /* what offset 0 of the transfer is */
+};
+
+static uint8_t *data_byte(void *arg, uint64_t off)
+{
+    const struct data_at *d = arg;
+
+    if (off < d->base) {
+        return NULL;
+    }
+    off -= d->base;
+    for (unsigned i = 0; i < d->x->niov; i++) {
+        if (off < d->x->iov[i].iov_len) {
+            return (uint8_t *)d->x->iov[i].iov_base + off;
+        }
+        off -= d->x->iov[i].iov_len;
+    }
+    return NULL;
+}
+
+static void data_spoil(const struct act_data *a, const struct envme_xfer *x,
+                       uint64_t base, uint64_t salt)
+{
+    struct data_at at = { x, base };
+    uint64_t rng = a->seed ^ salt, done = 0;
+
+    for (unsigned i = 0; i < x->niov; i++) {
+        uint8_t *p = x->iov[i].iov_base;
+        size_t n = x->iov[i].iov_len;
+
+        if (a->zero) {
+            memset(p, 0, n);
+        } else if (a->has_from && done + n > a->from) {
+            size_t k = done < a->from ? a->from - done : 0;
+
+            for (; k < n; k++) {
+                p[k] = x->to_host ? 0 : ~p[k];
+            }
+        }
+        done += n;
+    }
+    for (uint64_t i = 0; i < a->flips && x->bytes; i++) {
+        uint64_t bit = envme_rng_below(&rng, x->bytes * 8);
+        uint8_t *b = data_byte(&at, base + bit / 8);
+
+        if (b) {
+            *b ^= 1u << bit % 8;
+        }
+    }
+    for (unsigned i = 0; a->patches && i < a->patches->len; i++) {
+        patch_apply(&g_array_index(a->patches, struct act_patch, i), data_byte,
+                    &at);
+    }
+}
+
+/* Log pages are read in pieces: CDW12 and 13 say which. Base 2.1, 5.1.12. */
+static uint64_t data_base(const struct envme_cmd *cmd)
+{
+    if (!cmd->is_admin || cmd->sqe.opc != ENVME_ADM_GET_LOG) {
+        return 0;
+    }
+    return le32_get(cmd->sqe.cdw12) |
+           (uint64_t)le32_get(cmd->sqe.cdw13) << 32;
+}
+
+/* What the host writes is copied, because its memory must not change. */
+struct data_copy {
+    struct iovec *iov, one;
+    unsigned niov;
+    void *mem;
+};
+
+static bool data_swap(struct fault_fired *fired, struct envme_xfer *x)
+{
+    struct data_copy *c;
+    char *p;
+
+    if (!x->bytes || x->bytes > DATA_MAX || !(p = g_try_malloc(x->bytes))) {
+        return false;
+    }
+    c = g_new0(struct data_copy, 1);
+    c->iov = x->iov;
+    c->niov = x->niov;
+    c->mem = p;
+    for (unsigned i = 0; i < x->niov; i++) {
+        memcpy(p, x->iov[i].iov_base, x->iov[i].iov_len);
+        p += x->iov[i].iov_len;
+    }
+    c->one = (struct iovec){ c->mem, x->bytes };
+    x->iov = &c->one;
+    x->niov = 1;
+    fired->mem = c;
+    return true;
+}
+
+static void data_swap_back(struct fault_fired *fired, struct envme_xfer *x)
+{
+    struct data_copy *c = fired->mem;
+
+    if (c) {
+        x->iov = c->iov;
+        x->niov = c->niov;
+        g_free(c->mem);
+        g_free(c);
+        fired->mem = NULL;
+    }
+}
+
+static bool data_before(const struct act_data *a, struct fault_fired *fired,
+                        struct envme_cmd *cmd, struct envme_xfer *x)
+{
+    if (!x->to_host && data_swap(fired, x)) {
+        data_spoil(a, x, 0, le16_get(cmd->sqe.cid));
+    }
+    return true;
+}
+
+static void data_after(const struct act_data *a, struct fault_fired *fired,
+                       struct envme_cmd *cmd, struct envme_xfer *x,
+                       struct envme_status st)
+{
+    if (!x->to_host) {
+        data_swap_back(fired, x);
+    } else if (!envme_st_err(st)) {
+        data_spoil(a, x, data_base(cmd), le16_get(cmd->sqe.cid));
+    }
+}
+
+static bool data_pre(const void *args, struct fault_fired *fired,
+                     struct envme_cmd *cmd, struct envme_status *st)
+{
+    (void)st;
+    return data_before(args, fired, cmd, &cmd->data);
+}
+
+static void data_ended(const void *args, struct fault_fired *fired,
+                       struct envme_cmd *cmd, struct envme_status st)
+{
+    data_after(args, fired, cmd, &cmd->data, st);
+}
+
+static bool md_pre(const void *args, struct fault_fired *fired,
+                   struct envme_cmd *cmd, struct envme_status *st)
+{
+    (void)st;
+    return data_before(args, fired, cmd, &cmd->md);
+}
+
+static void md_ended(const void *args, struct fault_fired *fired,
+                     struct envme_cmd *cmd, struct envme_status st)
+{
+    data_after(args, fired, cmd, &cmd->md, st);
+}
+
+static void data_free(void *args)
+{
+    struct act_data *a = args;
+
+    patch_free(a->patches);
+}
+
+/* ---- the table ----------------------------------------------------------------------------- */
+
+const struct fault_action_row fault_actions_data[] = {
+    {
+        .name = "sqe", .on = ON_CMD, .scalar = NULL,
+        .help = "The command that the controller carries out is another than "
+                "the one which the host sent: misdirected, shorter, without "
+                "FUA.",
+        .schema = { "sqe", "", ROWS(sqe_rows) },
+        .size = sizeof(struct act_sqe), .free = sqe_free,
+        .fetched = sqe_fetched,
+    },
+    {
+        .name = "data", .on = ON_CMD,
+        .help = "What is transferred is spoilt, on its way to the host or to "
+                "the medium: blocks, Identify structures, log pages, features. "
+                "Writes longer than 64 MiB are left alone.",
+        .schema = { "data", "", ROWS(data_rows) },
+        .size = sizeof(struct act_data), .free = data_free, .pre = data_pre,
+        .ended = data_ended,
+    },
+    {
+        .name = "metadata", .on = ON_CMD,
+        .help = "The same for separate metadata: guard, tags.",
+        .schema = { "metadata", "", ROWS(data_rows) },
+        .size = sizeof(struct act_data), .free = data_free, .pre = md_pre,
+        .ended = md_ended,
+    },
+    { 0 },
+};

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Fault injection: rules that say what shall go wrong, what the host must then
+ * do, and a verdict. docs/faults.md is the manual.
+ *
+ * One struct envme_faults belongs to each controller, made before it is first
+ * enabled and freed after it is disabled for good. It sets ctrl->hooks; as
+ * long as no rule is armed, ctrl->watch is 0 and the controller pays one
+ * branch at each point.
+ *
+ * Threads: everything declared here, lane 0. Rules are looked at by all lanes;
+ * what they share is under a lock that only controllers with armed rules take.
+ * Trees are GVariants as JSON gives them (see schema.h); who parses and prints
+ * JSON is the composition root's affair.
+ */
+#ifndef ENVME_FAULT_FAULT_H
+#define ENVME_FAULT_FAULT_H
+
+#include <glib.h>
+
+#include "hw/ctrl/ctrl.h"
+
+struct envme_faults;
+
+/*
+ * What a rule may do to the world outside the controller. Any may be NULL:
+ * rules that need it are refused. Lane 0.
+ */
+struct envme_fault_world {
+    void *opaque;
+    /* Surprise removal (all ones are read) and its end. */
+    void (*link)(void *opaque, bool up);
+    /* A PCIe error is signalled; kind as in the manual. false: cannot. */
+    bool (*aer)(void *opaque, const char *kind);
+};
+
+struct envme_faults *envme_faults_new(struct envme_ctrl *ctrl,
+                                      const struct envme_fault_world *world);
+void envme_faults_free(struct envme_faults *f);
+
+/*
+ * Replaces all rules. On an error nothing has changed, and *err says in one
+ * sentence which rule, which field, and what is allowed there (g_free).
+ */
+bool envme_faults_load(struct envme_faults *f, GVariant *tree, char **err);
+/* The tree as it was loaded; a reference, or NULL. */
+GVariant *envme_faults_tree(struct envme_faults *f);
+
+/* Switched off, no rule matches and nothing is counted; switching on begins
+ * with all counts at 0. */
+void envme_faults_activate(struct envme_faults *f, bool on);
+bool envme_faults_active(const struct envme_faults *f);
+
+/* What has come of them: a full reference. */
+GVariant *envme_faults_report(struct envme_faults *f);
+
+/* Each event of a rule as one dictionary: any lane's thread, so the listener
+ * has to get it to where it wants it. NULL: nobody. */
+void envme_faults_listen(struct envme_faults *f,
+                         void (*event)(void *opaque, GVariant *ev),
+                         void *opaque);
+
+/* The manual's reference, in Markdown; g_free. */
+char *envme_faults_reference(void);
+
+#endif

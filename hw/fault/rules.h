@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of this room share: a rule, what it matches, what it does,
+ * and the tables of both.
+ *
+ * A rule is made on lane 0 and constant then, but for what is under the
+ * owner's lock (trigger, verdict). It is counted, because commands that it has
+ * fired on may outlive it.
+ */
+#ifndef ENVME_FAULT_RULES_H
+#define ENVME_FAULT_RULES_H
+
+#include "hw/core/deadline.h"
+#include "hw/core/trigger.h"
+#include "hw/ctrl/cmd.h"
+#include "hw/fault/fault.h"
+#include "hw/fault/schema.h"
+
+/* ---- what a rule looks at ------------------------------------------------------ */
+
+/* "on" */
+enum fault_on {
+    FAULT_ON_COMMAND,
+    FAULT_ON_REGISTER,
+    FAULT_ON_DOORBELL,
+    FAULT_ON_INTERRUPT,
+    FAULT_ON_STATE,
+    FAULT_ON_TIME,
+    FAULT_NON,
+};
+
+#define FAULT_BIT(on) (1u << (on))
+
+enum fault_queue { FAULT_QUEUE_ANY, FAULT_QUEUE_ADMIN, FAULT_QUEUE_IO };
+
+/* An opcode by name says which queue, too. */
+#define FAULT_OPC_ADMIN 0x100
+#define FAULT_OPC_IO    0x200
+
+struct fault_match {
+    uint64_t queue;             /* enum fault_queue */
+    struct envme_schema_range qid, nsid, lba, cid, prp;
+    uint64_t opcode, fid, lid, cns;
+    GByteArray *sqe, *mask;     /* up to 64 bytes each */
+    uint64_t reg, access, state;
+    struct envme_schema_range value, vector;
+    bool has_qid, has_nsid, has_lba, has_cid, has_prp, has_opcode, has_fid;
+    bool has_lid, has_cns, has_reg, has_state, has_value, has_vector;
+};
+
+/* ---- something that happens ------------------------------------------------------ */
+
+struct fault_event {
+    enum fault_on on;
+    struct envme_ctrl *ctrl;
+    struct envme_cmd *cmd;      /* COMMAND */
+    uint64_t reg, value;        /* REGISTER, DOORBELL (value) */
+    bool is_write;
+    unsigned qid;               /* DOORBELL, INTERRUPT */
+    bool is_cq;
+    unsigned vector;            /* INTERRUPT */
+    unsigned state;             /* STATE: 1 << enum envme_ctrl_state */
+};
+
+/* ---- what a rule does --------------------------------------------------------------- */
+
+struct fault_rule;
+struct fault_fired;
+
+/* What REGISTER, DOORBELL and INTERRUPT actions change. */
+struct fault_change {
+    uint64_t value;
+    bool lost;
+    enum envme_irq_how how;
+    unsigned vector;
+};
+
+struct fault_action_row {
+    const char *name, *help;
+    unsigned on;                /* FAULT_BIT()s: where it may stand */
+    struct envme_schema schema; /* of an object; n 0: takes none */
+    const char *scalar;         /* the field that a plain value stands for */
+    size_t size;                /* of args */
+    void (*init)(void *args);   /* defaults; may be NULL: zeroes */
+    bool (*check)(struct envme_schema_ctx *ctx, struct envme_faults *f,
+                  void *args);  /* may be NULL */
+    void (*free)(void *args);   /* what the schema does not free */
+    /* Any may be NULL. Lane of the command, without the lock. */
+    void (*fetched)(const void *args, struct envme_cmd *cmd);
+    bool (*pre)(const void *args, struct fault_fired *fired,
+                struct envme_cmd *cmd, struct envme_status *st);
+    void (*ended)(const void *args, struct fault_fired *fired,
+                  struct envme_cmd *cmd, struct envme_status st);
+    struct envme_status (*post)(const void *args, struct envme_cmd *cmd,
+                                struct envme_status st);
+    bool (*may_post)(const void *args, struct envme_cmd *cmd);
+    enum envme_cqe_how (*cqe)(const void *args, struct envme_cmd *cmd,
+                              struct envme_cqe *cqe);
+    /* Frees what pre left in fired->mem. */
+    void (*gone)(struct fault_fired *fired, struct envme_cmd *cmd);
+    void (*change)(const void *args, const struct fault_event *ev,
+                   struct fault_change *c);
+    /* Anything else, once per hit, on lane 0 soon after. */
+    void (*lane0)(const void *args, struct envme_faults *f);
+};
+
+struct fault_action {
+    const struct fault_action_row *row;
+    void *args;
+};
+
+/* The tables, by the files that have them; each ends with a NULL name. */
+extern const struct fault_action_row fault_actions_cmd[];
+extern const struct fault_action_row fault_actions_data[];
+extern const struct fault_action_row fault_actions_reg[];
+extern const struct fault_action_row fault_actions_ctrl[];
+/* Goes round all of them: NULL starts, NULL ends. */
+const struct fault_action_row *fault_action_next(
+    const struct fault_action_row *row);
+
+/* ---- what the host must do then ------------------------------------------------------- */
+
+/* One thing that a host can do. */
+struct fault_step {
+    enum fault_on on;           /* COMMAND, REGISTER (writes), STATE */
+    bool is_admin;
+    bool any;                   /* of that kind */
+    uint64_t what;              /* opcode, offset, 1 << state */
+    char *text;
+};
+
+enum fault_expect_mode { FAULT_EXPECT_NEXT, FAULT_EXPECT_ANY,
+                         FAULT_EXPECT_NEVER };
+
+struct fault_expect {
+    GArray *next, *any, *never; /* struct fault_step, or NULL */
+    uint64_t within;            /* ns */
+};
+
+/* ---- a rule ------------------------------------------------------------------------------ */
+
+struct fault_rule {
+    gatomicrefcount ref;
+    char *name;
+    uint64_t on;                /* enum fault_on */
+    struct fault_match match;
+    struct envme_when when;
+    char *after_rule;           /* name; or NULL */
+    struct fault_rule *after;   /* looked up when all are there; not counted */
+    bool until_reset;
+    uint64_t period;            /* TIME: ns; 0: once */
+    bool armed;                 /* at the start */
+    GArray *actions;            /* struct fault_action */
+    struct fault_expect expect;
+    bool has_expect;
+    char *forbid;               /* text; or NULL */
+
+    /* Under the owner's lock. */
+    bool is_armed;
+    struct envme_trigger trigger;
+    struct envme_sqe first_sqe, last_sqe;
+    uint16_t first_qid, last_qid;
+    uint64_t first_at, last_at; /* ns since activation */
+    bool has_sqe;
+    unsigned step;              /* of expect.next */
+    bool open;                  /* an expectation waits since open_at */
+    uint64_t open_at;
+    uint64_t met, failed;
+    char *why;                  /* of the first failure */
+};
+
+struct fault_rule *fault_rule_ref(struct fault_rule *r);
+void fault_rule_unref(struct fault_rule *r);
+
+/* What a file says. */
+struct fault_set {
+    GPtrArray *rules;           /* struct fault_rule, counted */
+    uint64_t seed;
+    bool active;
+};
+
+/* NULL: *err. */
+struct fault_set *fault_set_parse(struct envme_faults *f, GVariant *tree,
+                                  char **err);
+void fault_set_free(struct fault_set *set);
+
+/* match.c */
+extern const struct envme_schema fault_match_schema;
+bool fault_match_check(struct envme_schema_ctx *ctx, uint64_t on,
+                       const struct fault_match *m);
+bool fault_matches(const struct fault_match *m, const struct fault_event *ev);
+/* Names of commands, log pages, features, CNS values, registers. arg: the
+ * controller. */
+bool fault_name_opcode(void *arg, const char *name, uint64_t *value);
+bool fault_name_register(void *arg, const char *name, uint64_t *value);
+bool fault_name_status(void *arg, const char *name, uint64_t *value);
+/* A status's name, from those that fault_name_status() knows; g_free. */
+char *fault_status_name(unsigned index);
+
+/* expect.c */
+bool fault_read_steps(struct envme_schema_ctx *ctx, GVariant *v, void *field);
+void fault_steps_free(GArray *steps);
+bool fault_step_is(const struct fault_step *step,
+                   const struct fault_event *ev);
+
+/* ---- one hit on a command ------------------------------------------------------------------ */
+
+struct fault_fired {
+    struct fault_rule *rule;    /* counted */
+    const struct fault_action *action;
+    void *mem;                  /* the action's own */
+    bool done;                  /* ended() has been */
+};
+
+/* cmd->fault */
+struct fault_cmd {
+    unsigned n;
+    struct fault_fired fired[];
+};
+
+/* ---- the owner ------------------------------------------------------------------------------- */
+
+struct envme_faults {
+    gatomicrefcount ref;        /* who was deferred to lane 0 has one */
+    bool dead;                  /* lane 0: the controller is gone */
+    struct envme_ctrl *ctrl;
+    struct envme_fault_world world;
+    GMutex lock;
+    struct fault_set *set;      /* under the lock; or NULL */
+    GVariant *tree;
+    bool active;
+    uint64_t active_at;
+    GQueue todo;                /* under the lock: struct fault_todo */
+    struct envme_deadline due;  /* lane 0: expectations and TIME rules */
+    GArray *overrides;          /* under the lock: struct fault_override */
+    void (*event)(void *opaque, GVariant *ev);
+    void *event_opaque;
+};
+
+/* A register reads differently for a time. */
+struct fault_override {
+    uint64_t reg;
+    uint64_t set, clear;
+    uint64_t until;             /* ns; UINT64_MAX: for ever */
+    bool until_reset;
+};
+
+/* Lane 0. */
+void fault_override_add(struct envme_faults *f,
+                        const struct fault_override *o);
+/* Arms or disarms the rule of that name. Lane 0. */
+void fault_arm(struct envme_faults *f, const char *name, bool on);
+
+#endif

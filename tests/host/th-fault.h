@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A fake host with fault rules: JSON comes from json-glib here, as it comes
+ * from QEMU's own reader in the product.
+ */
+#ifndef TESTS_HOST_TH_FAULT_H
+#define TESTS_HOST_TH_FAULT_H
+
+#include "hw/fault/fault.h"
+#include "th.h"
+
+/* A tree of JSON text, in which ' stands for ". */
+GVariant *tf_json(const char *text);
+/* Loads rules: the text of the list's inside. Has to be right. */
+void tf_rules(struct envme_faults *f, const char *rules);
+/* What is wrong with a whole file; g_free. */
+char *tf_wrong(struct envme_faults *f, const char *file);
+/* A number, string or boolean of a rule in the report; fatal if not there. */
+gint64 tf_count(struct envme_faults *f, const char *rule, const char *field);
+char *tf_text(struct envme_faults *f, const char *rule, const char *field);
+/* The report's own verdict; g_free. */
+char *tf_verdict(struct envme_faults *f);
+
+#define tf_assert_text(f, rule, field, want)                \
+    do {                                                    \
+        g_autofree char *tf_t_ = tf_text(f, rule, field);   \
+        g_assert_cmpstr(tf_t_, ==, want);                   \
+    } while (0)
+
+#endif
