@@ -7,6 +7,7 @@
 #include "hw/admin/endgrp.h"
 #include "hw/admin/pel.h"
 
+#include "hw/ctrl/feature.h"
 #include "hw/ctrl/lane.h"
 
 #define MS_PER_HOUR (3600ull * 1000)
@@ -305,8 +306,9 @@ void envme_pel_telemetry(struct envme_ctrl *ctrl,
 
 /* ---- warnings and errors ------------------------------------------------ */
 
-void envme_pel_thermal(struct envme_ctrl *ctrl, unsigned kelvin,
-                       uint8_t threshold)
+/* kelvin: the difference to the threshold. */
+static void event_thermal(struct envme_ctrl *ctrl, unsigned kelvin,
+                          uint8_t threshold)
 {
     struct envme_pel_thermal e = {
         .ot = ENVME_MIN(kelvin, 255u), .th = threshold,
@@ -323,14 +325,29 @@ static void event_temperature(struct envme_ctrl *ctrl)
     unsigned hot = (k >= ENVME_ADMIN_WCTEMP) + (k >= ENVME_ADMIN_CCTEMP);
 
     for (unsigned i = p->hot; i < hot; i++) {
-        envme_pel_thermal(ctrl, i ? k - ENVME_ADMIN_CCTEMP
-                                  : k - ENVME_ADMIN_WCTEMP,
-                          i ? ENVME_PEL_TH_CCTEMP : ENVME_PEL_TH_WCTEMP);
+        event_thermal(ctrl, i ? k - ENVME_ADMIN_CCTEMP
+                              : k - ENVME_ADMIN_WCTEMP,
+                      i ? ENVME_PEL_TH_CCTEMP : ENVME_PEL_TH_WCTEMP);
     }
     if (p->hot && !hot) {
-        envme_pel_thermal(ctrl, ENVME_ADMIN_WCTEMP - k, ENVME_PEL_TH_NORMAL);
+        event_thermal(ctrl, ENVME_ADMIN_WCTEMP - k, ENVME_PEL_TH_NORMAL);
     }
     p->hot = hot;
+}
+
+void envme_pel_throttle(struct envme_ctrl *ctrl, unsigned old, unsigned level)
+{
+    uint32_t v = envme_feature_value(ctrl, ENVME_FID_HCTM, NULL);
+    unsigned tmt = level == 1 ? FIELD_GET(ENVME_FEAT_HCTM_TMT1, v)
+                              : FIELD_GET(ENVME_FEAT_HCTM_TMT2, v);
+
+    if (level > old) {
+        event_thermal(ctrl, ctrl->temperature - tmt,
+                      level == 1 ? ENVME_PEL_TH_TMT1 : ENVME_PEL_TH_TMT2);
+    } else if (!level && !envme_admin(ctrl)->pel.hot) {
+        /* Where it was above WCTEMP, that it is normal again says it. */
+        event_thermal(ctrl, 0, ENVME_PEL_TH_TM_STOPPED);
+    }
 }
 
 void envme_pel_health(struct envme_ctrl *ctrl, uint8_t warning)

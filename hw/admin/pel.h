@@ -75,13 +75,9 @@ void envme_pel_telemetry(struct envme_ctrl *ctrl,
 void envme_pel_health(struct envme_ctrl *ctrl, uint8_t warning);
 void envme_pel_endgrp(struct envme_ctrl *ctrl, uint16_t endgid,
                       uint8_t warning);
-/*
- * A thermal excursion that SMART's composite temperature does not tell by
- * itself (thermal management begins, ends). kelvin: the difference to the
- * threshold; threshold: Base 2.1, figure of the Thermal Excursion event.
- */
-void envme_pel_thermal(struct envme_ctrl *ctrl, unsigned kelvin,
-                       uint8_t threshold);
+/* Thermal management goes from one level to another (0: none, 1, 2: as TMT1,
+ * TMT2 of feature 10h say). */
+void envme_pel_throttle(struct envme_ctrl *ctrl, unsigned old, unsigned level);
 /* CSTS.CFS is set: envme_tables. */
 void envme_pel_fatal(struct envme_ctrl *ctrl);
 /* A command failed for its medium: envme_tables. Any lane. */

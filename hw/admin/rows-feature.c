@@ -484,6 +484,7 @@ static const struct envme_feat_row feat_rows[] = {
     {
         .name = "auto-pst", .spec = "Base 2.1, 5.1.25.1.6",
         .fid = ENVME_FID_APST, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .saveable = true, .changeable = true, .there = envme_admin_has_nops,
         .data_len = sizeof(struct envme_feat_apst),
         .set = envme_feat_set_apst, .get = envme_feat_get_apst,
@@ -506,6 +507,7 @@ static const struct envme_feat_row feat_rows[] = {
     {
         .name = "keep-alive-timer", .spec = "Base 2.1, 5.1.25.1.8",
         .fid = ENVME_FID_KATO, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .changeable = true, .there = envme_keepalive_there,
         .set = envme_feat_set_kato,
     },
@@ -513,11 +515,13 @@ static const struct envme_feat_row feat_rows[] = {
         .name = "host-controlled-thermal-management",
         .spec = "Base 2.1, 5.1.25.1.9",
         .fid = ENVME_FID_HCTM, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .saveable = true, .changeable = true, .set = envme_feat_set_hctm,
     },
     {
         .name = "non-op-power-state-config", .spec = "Base 2.1, 5.1.25.1.10",
         .fid = ENVME_FID_NOPSC, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .saveable = true, .changeable = true, .there = envme_admin_has_nops,
         .set = envme_feat_set_nopsc,
     },

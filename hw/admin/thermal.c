@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "hw/admin/admin.h"
+#include "hw/admin/pel.h"
 
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/feature.h"
@@ -129,6 +129,7 @@ static void thermal_throttle(struct envme_ctrl *ctrl)
     if (level && t->count[level - 1] < UINT32_MAX) {
         t->count[level - 1]++;
     }
+    envme_pel_throttle(ctrl, t->level, level);
     t->level = level;
     envme_power_throttle(ctrl, scale[level]);
 }

@@ -681,6 +681,41 @@ static void test_warnings(void)
     th_free(h);
 }
 
+/* Thermal management that the host controls (feature 10h): what begins and
+ * ends, below WCTEMP and above it. */
+static void test_throttling(void)
+{
+    struct th *h = th_new();
+    const struct envme_pel_thermal *t;
+    struct pelog *log;
+    static const uint8_t want[][2] = {  /* newest first: kelvin, threshold */
+        { 43, ENVME_PEL_TH_NORMAL }, { 7, ENVME_PEL_TH_WCTEMP },
+        { 30, ENVME_PEL_TH_TMT2 }, { 0, ENVME_PEL_TH_TM_STOPPED },
+        { 0, ENVME_PEL_TH_TMT2 }, { 5, ENVME_PEL_TH_TMT1 },
+    };
+
+    th_enable(h);
+    th_assert_sc(th_set_feature(h, ENVME_FID_HCTM, 0, 310 << 16 | 320, false),
+                 SUCCESS);
+    envme_health_set_temperature(h->ctrl, 315);
+    envme_health_set_temperature(h->ctrl, 316);
+    envme_health_set_temperature(h->ctrl, 320);
+    envme_health_set_temperature(h->ctrl, 312);
+    envme_health_set_temperature(h->ctrl, 300);
+    envme_health_set_temperature(h->ctrl, 350);
+    envme_health_set_temperature(h->ctrl, 300);
+    log = pel_read(h);
+    g_assert_cmpuint(pel_count(log, ENVME_PEL_THERMAL), ==, 6);
+    for (unsigned i = 0; i < G_N_ELEMENTS(want); i++) {
+        t = pel_data(log, ENVME_PEL_THERMAL, i, 2, 1);
+        g_assert_cmphex(t->th, ==, want[i][1]);
+        g_assert_cmpuint(t->ot, ==, want[i][0]);
+    }
+    g_assert_cmpuint(pel_count(log, ENVME_PEL_SET_FEATURE), ==, 1);
+    g_free(log);
+    th_free(h);
+}
+
 static void test_errors(void)
 {
     struct th *h = th_new(.lanes = 2, .ns = { { .size = MIB } });
@@ -898,6 +933,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pel/features", test_features);
     g_test_add_func("/pel/telemetry", test_telemetry);
     g_test_add_func("/pel/warnings", test_warnings);
+    g_test_add_func("/pel/throttling", test_throttling);
     g_test_add_func("/pel/errors", test_errors);
     g_test_add_func("/pel/errors-threads", test_errors_threads);
     g_test_add_func("/pel/fatal", test_fatal);
