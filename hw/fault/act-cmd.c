@@ -40,9 +40,9 @@ static bool status_check(struct envme_schema_ctx *ctx, struct envme_faults *f,
 static bool status_dnr(const struct act_status *a)
 {
     switch (a->code) {
-#define ACT_DNR_(name, sct, sc, dnr, text) \
-    case (sct) << 8 | (sc):                \
-        return dnr;
+#define ACT_DNR_(name, sct, sc, retry, text) \
+    case (sct) << 8 | (sc):                  \
+        return ENVME_RETRY_##retry == ENVME_RETRY_1;
     ENVME_STATUS_LIST(ACT_DNR_)
 #undef ACT_DNR_
     default:
@@ -75,9 +75,14 @@ static struct envme_status status_post(const void *args,
                                        struct envme_cmd *cmd,
                                        struct envme_status st)
 {
+    const struct act_status *a = args;
+
     (void)cmd;
-    (void)st;
-    return status_of(args);
+    if (envme_st_code(st) != a->code || a->has_dnr || a->crd || a->more) {
+        return status_of(a);
+    }
+    /* With what the controller makes of it: DNR, CRD as the host wants it. */
+    return st;
 }
 
 /* ---- skip ------------------------------------------------------------------------ */
