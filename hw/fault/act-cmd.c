@@ -75,9 +75,14 @@ static struct envme_status status_post(const void *args,
                                        struct envme_cmd *cmd,
                                        struct envme_status st)
 {
+    const struct act_status *a = args;
+
     (void)cmd;
-    (void)st;
-    return status_of(args);
+    if (envme_st_code(st) != a->code || a->has_dnr || a->crd || a->more) {
+        return status_of(a);
+    }
+    /* With what the controller makes of it: DNR, CRD as the host wants it. */
+    return st;
 }
 
 /* ---- skip ------------------------------------------------------------------------ */

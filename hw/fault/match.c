@@ -104,7 +104,7 @@ struct match_status {
 };
 
 static const struct match_status match_statuses[] = {
-#define MATCH_STATUS_(name, sct, sc, dnr, text) { #name, (sct) << 8 | (sc) },
+#define MATCH_STATUS_(name, sct, sc, retry, text) { #name, (sct) << 8 | (sc) },
     ENVME_STATUS_LIST(MATCH_STATUS_)
 #undef MATCH_STATUS_
 };
