@@ -57,7 +57,7 @@ struct envme_status envme_log_effects(const struct envme_log_req *req,
     for (unsigned i = 0; i < 256; i++) {
         const struct envme_row *row = envme_iocs_row(iocs, i);
 
-        if (admin[i].run) {
+        if (envme_row_there(&admin[i], cmd->ctrl)) {
             log->acs[i] = le32(ENVME_EFF_CSUPP | admin[i].effects |
                                effects_uuid(cmd->ctrl, &admin[i]));
         }

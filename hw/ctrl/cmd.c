@@ -125,7 +125,7 @@ static struct envme_status cmd_gates(struct envme_cmd *cmd)
 
     if (cmd->is_admin) {
         row = &cmd->ctrl->tables->admin[cmd->sqe.opc];
-        cmd->row = row->run ? row : NULL;
+        cmd->row = envme_row_there(row, cmd->ctrl) ? row : NULL;
         st = cmd->row ? ENVME_ST(SUCCESS) : ENVME_ST(INVALID_OPCODE);
         if (cmd->row && cmd->ctrl->tables->admin_gate) {
             struct envme_status gate = cmd->ctrl->tables->admin_gate(cmd);

@@ -73,6 +73,8 @@ struct envme_row {                  /* one opcode */
     const char *name;               /* as nvme-cli spells it */
     const char *spec;               /* "Base 2.1, 5.1.12" */
     envme_run_fn *run;              /* NULL: not there */
+    /* Admin: is it there? NULL: where run is. */
+    bool (*there)(const struct envme_ctrl *ctrl);
     envme_enter_fn *enter;          /* NULL: takes nothing */
     envme_len_fn *len;              /* NULL: moves no data */
     envme_len_fn *mdlen;            /* bytes through the metadata pointer */
@@ -177,6 +179,12 @@ struct envme_log_row {
 };
 
 #define ENVME_LOG_MAX (1u << 20)
+
+static inline bool envme_row_there(const struct envme_row *row,
+                                   const struct envme_ctrl *ctrl)
+{
+    return row->run && (!row->there || row->there(ctrl));
+}
 
 static inline bool envme_feat_there(const struct envme_feat_row *row,
                                     const struct envme_ctrl *ctrl)

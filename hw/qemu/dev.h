@@ -94,6 +94,7 @@ struct envme_ctrl_props {
     uint8_t fw_slots, fwug;
     bool fw_slot1_ro;
     bool sanitize_ndi;
+    bool fault_injection;
     uint32_t bp_size;           /* 128 KiB */
     char *bp[2];                /* files */
     uint32_t hmpre, hmmin;      /* 4 KiB */

@@ -134,6 +134,34 @@ static QObject *faults_from_variant(GVariant *v)
     return QOBJECT(qnum_from_int(g_variant_get_int64(v)));
 }
 
+/* For rules that come from the guest. */
+static GVariant *faults_parse(void *opaque, const char *text, char **err)
+{
+    Error *local = NULL;
+    QObject *obj = qobject_from_json(text, &local);
+    GVariant *tree;
+
+    (void)opaque;
+    if (!obj) {
+        *err = g_strdup(local ? error_get_pretty(local) : "nothing is there");
+        error_free(local);
+        return NULL;
+    }
+    tree = faults_to_variant(obj);
+    qobject_unref(obj);
+    return tree;
+}
+
+static char *faults_print(void *opaque, GVariant *tree)
+{
+    QObject *obj = faults_from_variant(tree);
+    char *text = g_string_free(qobject_to_json(obj), false);
+
+    (void)opaque;
+    qobject_unref(obj);
+    return text;
+}
+
 /* ---- rules ------------------------------------------------------------------------ */
 
 static bool faults_load(EnvmeState *s, Error **errp)
@@ -207,8 +235,11 @@ static void faults_get(Object *o, Visitor *v, const char *name, void *opaque,
                        Error **errp)
 {
     EnvmeState *s = ENVME_DEV(o);
-    QObject *obj = s->faults.rules ? qobject_ref(s->faults.rules)
-                                   : QOBJECT(qdict_new());
+    g_autoptr(GVariant) tree = s->faults.f ? envme_faults_tree(s->faults.f)
+                                           : NULL;
+    QObject *obj = tree ? faults_from_variant(tree)
+                   : s->faults.rules ? qobject_ref(s->faults.rules)
+                                     : QOBJECT(qdict_new());
 
     (void)opaque;
     visit_type_any(v, name, &obj, errp);
@@ -253,6 +284,28 @@ static void faults_set_active(Object *o, bool on, Error **errp)
     envme_faults_activate(s->faults.f, on);
 }
 
+static void faults_arm(Object *o, const char *rule, bool on, Error **errp)
+{
+    EnvmeState *s = ENVME_DEV(o);
+
+    if (!s->faults.f) {
+        error_setg(errp, "rules can be armed when the device is there; put "
+                   "\"armed\" into a rule to begin otherwise");
+    } else if (!envme_faults_arm(s->faults.f, rule, on)) {
+        error_setg(errp, "there is no rule '%s'", rule);
+    }
+}
+
+static void faults_set_arm(Object *o, const char *rule, Error **errp)
+{
+    faults_arm(o, rule, true, errp);
+}
+
+static void faults_set_disarm(Object *o, const char *rule, Error **errp)
+{
+    faults_arm(o, rule, false, errp);
+}
+
 /* ---- events ------------------------------------------------------------------------- */
 
 struct faults_event {
@@ -294,7 +347,11 @@ static void faults_event(void *opaque, GVariant *ev)
 
 bool envme_qfaults_init(EnvmeState *s, Error **errp)
 {
-    s->faults.f = envme_faults_new(s->ctrl, NULL);
+    static const struct envme_fault_world world = {
+        .parse = faults_parse, .print = faults_print,
+    };
+
+    s->faults.f = envme_faults_new(s->ctrl, &world);
     if (qemu_chr_fe_backend_connected(&s->faults.events)) {
         envme_faults_listen(s->faults.f, faults_event, s);
     }
@@ -324,6 +381,13 @@ void envme_qfaults_class_init(ObjectClass *oc)
                                    faults_set_active);
     object_class_property_set_description(oc, "faults-active",
                                           "Do the rules match?");
+    object_class_property_add_str(oc, "faults-arm", NULL, faults_set_arm);
+    object_class_property_set_description(oc, "faults-arm", "Name of a rule: "
+                                          "it is armed, and counts from 0");
+    object_class_property_add_str(oc, "faults-disarm", NULL,
+                                  faults_set_disarm);
+    object_class_property_set_description(oc, "faults-disarm",
+                                          "Name of a rule: it is disarmed");
     object_class_property_add(oc, "faults-report", "any", faults_get_report,
                               NULL, NULL, NULL);
     object_class_property_set_description(oc, "faults-report",
