@@ -15,7 +15,7 @@ struct fault_inject {
     char *err;                  /* of the last load or arm; or NULL */
 };
 
-/* ---- the entries ------------------------------------------------------------ */
+/* ---- the entries -------------------------------------------------------- */
 
 /*
  * `first` fires once NRTDP of what it counts (reads, if it is NULL) have gone
@@ -38,7 +38,8 @@ static const struct inject_row inject_rows[] = {
     { .type = ENVME_OCP_DRAM_CRITICAL, .act = "'fatal': true" },
     { .type = ENVME_OCP_DRAM, .act = "'status': 'internal'" },
     { .type = ENVME_OCP_NAND_CORRUPT,
-      .act = "'status': 'unrecovered-read', 'health': {'media-errors': 1}" },
+      .act = "'status': {'code': 'unrecovered-read', 'dnr': true}, "
+             "'health': {'media-errors': 1}" },
     { .type = ENVME_OCP_SRAM_CORRUPT, .act = "'fatal': true" },
     { .type = ENVME_OCP_HARDWARE,
       .act = "'health': {'critical-warning': 4}, 'fatal': true" },
@@ -53,11 +54,11 @@ static const struct inject_row inject_rows[] = {
     { .type = ENVME_OCP_METADATA, .act = "'status': 'guard-check'" },
     { .type = ENVME_OCP_GARBAGE, .act = "'status': 'cmd-interrupted'" },
     { .type = ENVME_OCP_IO_FAILS, .first = "'match': {'queue': 'io'}",
-      .act = "'status': 'internal'" },
+      .act = "'status': {'code': 'internal', 'dnr': true}" },
     { .type = ENVME_OCP_IO_HANGS, .first = "'match': {'queue': 'io'}",
       .act = "'completion': 'lost'" },
     { .type = ENVME_OCP_ADMIN_FAILS, .first = "'match': {'queue': 'admin'}",
-      .act = "'status': 'internal'" },
+      .act = "'status': {'code': 'internal', 'dnr': true}" },
     { .type = ENVME_OCP_ADMIN_HANGS, .first = "'match': {'queue': 'admin'}",
       .act = "'completion': 'lost'" },
     /* WCTEMP, what it was made with, CCTEMP. */
@@ -165,7 +166,7 @@ static unsigned inject_get_errors(void *opaque, struct envme_ocp_error *e)
     return in->n;
 }
 
-/* ---- the commands ------------------------------------------------------------- */
+/* ---- the commands ------------------------------------------------------- */
 
 static bool inject_fails(struct envme_faults *f, char *err)
 {
@@ -226,7 +227,7 @@ static const char *inject_error(void *opaque)
     return f->inject->err ? f->inject->err : "";
 }
 
-/* ---- made and freed ------------------------------------------------------------- */
+/* ---- made and freed ----------------------------------------------------- */
 
 void fault_inject_new(struct envme_faults *f)
 {

@@ -16,10 +16,10 @@
 #define ENVME_OCP_ERRORS        127         /* entries at most */
 #define ENVME_OCP_ERROR_NUME    0x0000007fu /* CDW11, and DW0 of Get */
 
-/* C194D55B-E94A-4794-A21D-29998F56BE6F, in the UUID list */
+/* C194D55B-E094-4794-A21D-29998F56BE6F, in the UUID list */
 #define ENVME_OCP_UUID                                                    \
     {                                                                     \
-        0xc1, 0x94, 0xd5, 0x5b, 0xe9, 0x4a, 0x47, 0x94,                   \
+        0xc1, 0x94, 0xd5, 0x5b, 0xe0, 0x94, 0x47, 0x94,                   \
         0xa2, 0x1d, 0x29, 0x99, 0x8f, 0x56, 0xbe, 0x6f                    \
     }
 

@@ -32,7 +32,7 @@ static void done(struct th *h, struct envme_faults *f)
     th_free(h);
 }
 
-/* ---- what there is ----------------------------------------------------------- */
+/* ---- what there is ------------------------------------------------------ */
 
 static bool supported(struct th *h, uint8_t opc)
 {
@@ -99,7 +99,7 @@ static void test_absent(void)
     done(h, f);
 }
 
-/* ---- the feature ---------------------------------------------------------------- */
+/* ---- the feature -------------------------------------------------------- */
 
 static void test_feature(void)
 {
@@ -127,6 +127,7 @@ static void test_feature(void)
         c = th_read(h);
         if (i == 3) {
             th_assert_sc(c, UNRECOVERED_READ);
+            g_assert_true(cqe_dnr(&c));
         } else if (i % 4 == 0) {
             th_assert_sc(c, GUARD_CHECK);
         } else {
@@ -316,7 +317,7 @@ static void test_together(void)
     done(h, f);
 }
 
-/* ---- the commands ------------------------------------------------------------------ */
+/* ---- the commands ------------------------------------------------------- */
 
 static struct envme_cqe fault_send(struct th *h, unsigned op, const char *text)
 {
