@@ -72,6 +72,7 @@ def suites():
             Job("lint", ME + ["--lint"]),
             Job("envme-faults", [sys.executable, os.path.join(
                 TOP, "scripts", "test-lib", "faults_test.py")]),
+            meson_job("lint", "pure", "coverage"),
             Job("warnings-gcc", ME + ["--build-test", "no warnings from gcc",
                                       "--all", "--werror",
                                       "--dir", werror],
