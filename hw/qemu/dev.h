@@ -138,6 +138,7 @@ struct envme_faults;
 struct envme_qfaults {
     QObject *rules;             /* property, as it was given; or NULL */
     envme_chardev events;       /* property */
+    GAsyncQueue *queue;         /* GVariants for it; NULL: nobody listens */
     struct envme_faults *f;     /* while there is a controller */
 };
 

@@ -308,17 +308,9 @@ static void faults_set_disarm(Object *o, const char *rule, Error **errp)
 
 /* ---- events ------------------------------------------------------------------------- */
 
-struct faults_event {
-    EnvmeState *s;
-    GVariant *ev;
-};
-
-/* Main loop. */
-static void faults_write_event(void *opaque)
+static void faults_write_event(EnvmeState *s, GVariant *ev)
 {
-    struct faults_event *e = opaque;
-    EnvmeState *s = e->s;
-    QObject *obj = faults_from_variant(e->ev);
+    QObject *obj = faults_from_variant(ev);
     GString *line = qobject_to_json(obj);
 
     g_string_append_c(line, '\n');
@@ -328,19 +320,30 @@ static void faults_write_event(void *opaque)
     }
     g_string_free(line, true);
     qobject_unref(obj);
-    g_variant_unref(e->ev);
-    g_free(e);
+}
+
+/* Main loop. Bottom halves run in any order; the queue has the right one, and
+ * the first of them takes all. */
+static void faults_write_events(void *opaque)
+{
+    EnvmeState *s = opaque;
+    GVariant *ev;
+
+    while ((ev = g_async_queue_try_pop(s->faults.queue))) {
+        faults_write_event(s, ev);
+        g_variant_unref(ev);
+    }
     object_unref(OBJECT(s));
 }
 
-/* Any lane. */
+/* Any lane; one after the other. */
 static void faults_event(void *opaque, GVariant *ev)
 {
-    struct faults_event *e = g_new(struct faults_event, 1);
+    EnvmeState *s = opaque;
 
-    *e = (struct faults_event){ opaque, ev };
-    object_ref(OBJECT(e->s));
-    aio_bh_schedule_oneshot(qemu_get_aio_context(), faults_write_event, e);
+    g_async_queue_push(s->faults.queue, ev);
+    object_ref(OBJECT(s));
+    aio_bh_schedule_oneshot(qemu_get_aio_context(), faults_write_events, s);
 }
 
 /* ---- life ----------------------------------------------------------------------------- */
@@ -353,6 +356,10 @@ bool envme_qfaults_init(EnvmeState *s, Error **errp)
 
     s->faults.f = envme_faults_new(s->ctrl, &world);
     if (qemu_chr_fe_backend_connected(&s->faults.events)) {
+        if (!s->faults.queue) {
+            s->faults.queue = g_async_queue_new_full((GDestroyNotify)
+                                                     g_variant_unref);
+        }
         envme_faults_listen(s->faults.f, faults_event, s);
     }
     return faults_load(s, errp);
@@ -369,6 +376,9 @@ void envme_qfaults_stop(EnvmeState *s)
 void envme_qfaults_finalize(EnvmeState *s)
 {
     qobject_unref(s->faults.rules);
+    if (s->faults.queue) {
+        g_async_queue_unref(s->faults.queue);
+    }
 }
 
 void envme_qfaults_class_init(ObjectClass *oc)

@@ -198,6 +198,15 @@ def test_replay():
         assert all(r["do"] == {"status": 6} for r in got["rules"][:2])
         status, _, err = of([{"event": "hit", "rule": "x", "match": 1}])
         assert status == 2 and "'x'" in err
+        rules["rules"][0]["armed"] = False
+        with open(names[1], "w") as f:
+            json.dump(rules, f)
+        assert of(events[:1])[0] == 0
+        status, _, err = of(events)
+        assert status == 2 and "by an action" in err
+        rules["rules"][0]["armed"] = True
+        with open(names[1], "w") as f:
+            json.dump(rules, f)
         status, _, err = of([events[2], events[0]])
         assert status == 2 and "armed more than once" in err
 

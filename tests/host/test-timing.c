@@ -45,16 +45,29 @@ struct watch {
     unsigned n;
 };
 
-static struct envme_status watch_pre(void *opaque, struct envme_cmd *cmd)
+static void watch_fetched(void *opaque, struct envme_cmd *cmd)
+{
+    cmd->fault = opaque;
+}
+
+static void watch_gone(void *opaque, struct envme_cmd *cmd)
+{
+    g_assert_true(cmd->fault == opaque);
+}
+
+static bool watch_pre(void *opaque, struct envme_cmd *cmd,
+                      struct envme_status *st)
 {
     struct watch *w = opaque;
+
+    (void)st;
 
     if (!cmd->is_admin) {
         w->cmd = cmd;
         w->t0 = envme_now(cmd->ctrl);
         w->n++;
     }
-    return ENVME_ST(SUCCESS);
+    return true;
 }
 
 static struct th *host(unsigned lanes, uint64_t seed, struct watch *w)
@@ -63,8 +76,11 @@ static struct th *host(unsigned lanes, uint64_t seed, struct watch *w)
                           .ns = { { .size = 16 * MIB } });
 
     if (w) {
-        h->ctrl->hooks = (struct envme_hooks){ .opaque = w,
-                                               .pre = watch_pre };
+        h->ctrl->hooks = (struct envme_hooks){
+            .opaque = w, .fetched = watch_fetched, .pre = watch_pre,
+            .gone = watch_gone,
+        };
+        h->ctrl->watch = ENVME_WATCH_CMD;
     }
     th_enable(h);
     th_queues(h, 2, 64);
