@@ -133,17 +133,6 @@ static const struct reg_row *reg_find(uint64_t off)
     return NULL;
 }
 
-bool envme_reg_named(const char *name, uint64_t *off)
-{
-    for (unsigned i = 0; i < ENVME_ARRAY_SIZE(reg_rows); i++) {
-        if (strcmp(reg_rows[i].name, name) == 0) {
-            *off = reg_rows[i].off;
-            return true;
-        }
-    }
-    return false;
-}
-
 static uint64_t reg_value(const struct envme_ctrl *ctrl,
                           const struct reg_row *row)
 {

@@ -50,24 +50,23 @@ static void watch_fetched(void *opaque, struct envme_cmd *cmd)
     cmd->fault = opaque;
 }
 
-static void watch_gone(void *opaque, struct envme_cmd *cmd)
-{
-    g_assert_true(cmd->fault == opaque);
-}
-
 static bool watch_pre(void *opaque, struct envme_cmd *cmd,
                       struct envme_status *st)
 {
     struct watch *w = opaque;
 
     (void)st;
-
     if (!cmd->is_admin) {
         w->cmd = cmd;
         w->t0 = envme_now(cmd->ctrl);
         w->n++;
     }
     return true;
+}
+
+static void watch_gone(void *opaque, struct envme_cmd *cmd)
+{
+    g_assert_true(cmd->fault == opaque);
 }
 
 static struct th *host(unsigned lanes, uint64_t seed, struct watch *w)
