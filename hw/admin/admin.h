@@ -36,6 +36,33 @@ struct envme_admin_keep {
 
 #define ENVME_HOST_ID_BYTES 16
 
+/* keepalive.c */
+struct envme_keepalive {
+    struct envme_deadline due;
+    struct envme_ctrl *ctrl;
+};
+
+/* thermal.c */
+#define ENVME_TEMP_SENSORS 9    /* the composite temperature is number 0 */
+#define ENVME_TEMP_KEPT    72   /* bytes: feature 04h when it is saved */
+
+struct envme_temp_threshold {
+    uint16_t k;                 /* K */
+    uint8_t hyst;               /* K */
+};
+
+struct envme_thermal {
+    uint16_t sensor[ENVME_TEMP_SENSORS];    /* K; 0: as the composite */
+    struct envme_temp_threshold th[ENVME_TEMP_SENSORS][2];  /* by THSEL */
+    uint32_t out;               /* which are exceeded: ENVME_THERMAL_BIT() */
+    uint32_t told;              /* and have been told */
+    unsigned level;             /* throttling: 0, 1 light, 2 heavy */
+    uint32_t count[2];          /* times that it began, by level - 1 */
+    uint64_t ns[2];             /* how long it has lasted */
+};
+
+#define ENVME_THERMAL_BIT(sensor, thsel) (1u << ((sensor) * 2 + (thsel)))
+
 /* lbalog.c */
 struct envme_lbas {
     struct envme_deadline due;
@@ -60,6 +87,9 @@ struct envme_admin {
     uint64_t sampled_at;        /* ns: the times below count up to here */
     uint64_t warm_ns, hot_ns;   /* at or above WCTEMP, CCTEMP */
     uint8_t warned;             /* critical warnings that have been told */
+    struct envme_thermal thermal;
+    struct envme_keepalive keepalive;
+    struct envme_feat_apst apst;
     struct envme_fw_image *fw;  /* what is being downloaded, or NULL */
     struct envme_selftest *selftest;
     struct envme_telemetry *telemetry;
@@ -95,11 +125,14 @@ const struct envme_iocs *envme_admin_iocs(const struct envme_ctrl *ctrl,
                          ENVME_SMART_CW_NDR | ENVME_SMART_CW_AMRO | \
                          ENVME_SMART_CW_VMBF | ENVME_FEAT_AEC_NSAN | ENVME_FEAT_AEC_FAN | \
                          ENVME_FEAT_AEC_TLN | ENVME_FEAT_AEC_LBASIAN)
+/* And, where there is hysteresis, its end. */
+#define ENVME_ADMIN_TTHR_BIT 16
 /* And with what this controller has. */
 static inline uint32_t envme_admin_aec(const struct envme_ctrl *ctrl)
 {
     return ENVME_ADMIN_AEC |
-           (ctrl->ports.pmr.base ? ENVME_SMART_CW_PMRRO : 0);
+           (ctrl->ports.pmr.base ? ENVME_SMART_CW_PMRRO : 0) |
+           (ctrl->params.temp_hyst ? ENVME_FEAT_AEC_TTHR : 0);
 }
 
 /* ---- command families --------------------------------------------------- */
@@ -148,9 +181,44 @@ envme_run_fn envme_admin_lockdown;
 /* security.c */
 envme_run_fn envme_admin_security_recv, envme_admin_security_send;
 envme_len_fn envme_admin_security_len;
+/* keepalive.c: Keep Alive and feature 0Fh */
+envme_run_fn envme_admin_keep_alive;
+bool envme_keepalive_there(const struct envme_ctrl *ctrl);
+void envme_keepalive_init(struct envme_ctrl *ctrl);
+void envme_keepalive_stop(struct envme_ctrl *ctrl);
+struct envme_status envme_feat_set_kato(struct envme_cmd *cmd,
+                                        struct envme_ns *ns, uint32_t *value,
+                                        const void *data, uint32_t *dw0);
+/* power.c: features 02h, 0Ch, 11h; Identify */
+bool envme_admin_has_nops(const struct envme_ctrl *ctrl);
+void envme_admin_power_reset(struct envme_ctrl *ctrl);
+void envme_admin_identify_power(const struct envme_ctrl *ctrl,
+                                struct envme_id_ctrl *id);
+struct envme_status envme_feat_set_power(struct envme_cmd *cmd,
+                                         struct envme_ns *ns, uint32_t *value,
+                                         const void *data, uint32_t *dw0);
+struct envme_status envme_feat_get_power(struct envme_cmd *cmd,
+                                         struct envme_ns *ns, uint32_t *dw0,
+                                         void *data);
+void envme_feat_restore_power(struct envme_ctrl *ctrl, struct envme_ns *ns,
+                              uint32_t value, const void *data);
+struct envme_status envme_feat_set_apst(struct envme_cmd *cmd,
+                                        struct envme_ns *ns, uint32_t *value,
+                                        const void *data, uint32_t *dw0);
+struct envme_status envme_feat_get_apst(struct envme_cmd *cmd,
+                                        struct envme_ns *ns, uint32_t *dw0,
+                                        void *data);
+void envme_feat_restore_apst(struct envme_ctrl *ctrl, struct envme_ns *ns,
+                             uint32_t value, const void *data);
+struct envme_status envme_feat_set_nopsc(struct envme_cmd *cmd,
+                                         struct envme_ns *ns, uint32_t *value,
+                                         const void *data, uint32_t *dw0);
 /* directive.c */
 envme_run_fn envme_admin_directive_recv, envme_admin_directive_send;
 envme_len_fn envme_admin_directive_len;
+void envme_directive_init(struct envme_ctrl *ctrl);
+/* A Controller Level Reset: only Identify is enabled. */
+void envme_directive_reset(struct envme_ctrl *ctrl);
 
 /* identify-ctrl.c, identify-ns.c: 4096 zeroed bytes to fill, see row.h */
 typedef struct envme_status envme_cns_fn(struct envme_cmd *cmd, void *buf);
@@ -169,6 +237,10 @@ envme_cns_fn envme_cns_cs_alloc_ns_list, envme_cns_ns_granularity;
 #define ENVME_ADMIN_WCTEMP 343
 #define ENVME_ADMIN_CCTEMP 373
 
+/* TMT1 and TMT2 of feature 10h lie between these. */
+#define ENVME_ADMIN_MNTMT 303
+#define ENVME_ADMIN_MXTMT ENVME_ADMIN_CCTEMP
+
 /* The composite temperature in Kelvin, and the bits of SMART's Critical
  * Warning that are set from outside (not the temperature's). Lane 0; both
  * report the events that come of it. */
@@ -176,7 +248,9 @@ void envme_health_set_temperature(struct envme_ctrl *ctrl, uint16_t kelvin);
 void envme_health_set_warning(struct envme_ctrl *ctrl, uint8_t bits);
 /* All bits of Critical Warning, as SMART has them. */
 uint8_t envme_health_warning(const struct envme_ctrl *ctrl);
-/* Something that they depend on has changed. */
+/* Times are counted up to now; before what they depend on changes. */
+void envme_health_sample(struct envme_ctrl *ctrl);
+/* Something that warnings and throttling depend on has changed. */
 void envme_health_check(struct envme_ctrl *ctrl);
 /* Of all power cycles. */
 void envme_health_totals(struct envme_ctrl *ctrl,
@@ -185,6 +259,34 @@ void envme_health_totals(struct envme_ctrl *ctrl,
 size_t envme_health_size(const struct envme_log_req *req);
 struct envme_status envme_health_fill(const struct envme_log_req *req,
                                       void *buf);
+
+/* ---- thermal.c ----------------------------------------------------------- */
+
+/* K, of sensor 0 (composite) to 8. */
+uint16_t envme_thermal_sensor(const struct envme_ctrl *ctrl, unsigned sensor);
+/* A sensor's own temperature (K); 0: as the composite one. False: no such
+ * sensor, 1 to temp_sensors. Lane 0. */
+bool envme_thermal_set_sensor(struct envme_ctrl *ctrl, unsigned sensor,
+                              uint16_t kelvin);
+/* Thresholds and throttling as they follow from the temperatures now. */
+void envme_thermal_update(struct envme_ctrl *ctrl);
+/* At or above WCTEMP, hysteresis included. */
+bool envme_thermal_is_warm(const struct envme_ctrl *ctrl);
+/* ns that went by since the last sample. */
+void envme_thermal_sample(struct envme_ctrl *ctrl, uint64_t spent);
+void envme_thermal_reset(struct envme_ctrl *ctrl);
+void envme_thermal_smart(const struct envme_ctrl *ctrl,
+                         struct envme_log_smart *log);
+struct envme_status envme_feat_set_temp(struct envme_cmd *cmd,
+                                        struct envme_ns *ns, uint32_t *value,
+                                        const void *data, uint32_t *dw0);
+struct envme_status envme_feat_show_temp(struct envme_cmd *cmd, uint32_t *dw0);
+void envme_feat_keep_temp(struct envme_cmd *cmd, void *buf, bool fresh);
+void envme_feat_restore_temp(struct envme_ctrl *ctrl, struct envme_ns *ns,
+                             uint32_t value, const void *data);
+struct envme_status envme_feat_set_hctm(struct envme_cmd *cmd,
+                                        struct envme_ns *ns, uint32_t *value,
+                                        const void *data, uint32_t *dw0);
 
 /* ---- keep.c: counters over power cycles. Lane 0 ---------------------------- */
 

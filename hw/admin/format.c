@@ -151,6 +151,8 @@ struct envme_status envme_admin_format(struct envme_cmd *cmd)
             op->left++;
             envme_selftest_format(ctrl->subsys, i);
             envme_ns_format(ctrl->ns[i], &to, format_done, op);
+            envme_streams_forget_ns(ctrl->subsys->streams, i,
+                                    ENVME_STREAMS_CLOSE);
         }
     }
     envme_state_release(ctrl->subsys->state);

@@ -10,7 +10,6 @@
 #include "hw/ctrl/cmem.h"
 #include "hw/ctrl/errlog.h"
 #include "hw/ctrl/event.h"
-#include "hw/ctrl/feature.h"
 
 #define HEALTH_SPARE           100
 #define HEALTH_SPARE_THRESHOLD 10
@@ -20,19 +19,11 @@
 
 /* ---- warnings and events --------------------------------------------------- */
 
-/* Feature 04h is kept as the over threshold in 15:0, the under one in 31:16. */
-static bool health_too_warm_or_cold(const struct envme_ctrl *ctrl)
-{
-    uint32_t th = envme_feature_value(ctrl, ENVME_FID_TEMP_THRESH, NULL);
-
-    return ctrl->temperature >= (th & 0xffff) || ctrl->temperature <= th >> 16;
-}
-
 uint8_t envme_health_warning(const struct envme_ctrl *ctrl)
 {
     uint8_t bits = ctrl->critical_warning;
 
-    if (health_too_warm_or_cold(ctrl)) {
+    if (envme_admin(ctrl)->thermal.out) {
         bits |= ENVME_SMART_CW_TTC;
     }
     if (envme_pmr_is_sick(ctrl)) {
@@ -56,12 +47,18 @@ static uint8_t health_info(uint8_t bit)
 void envme_health_check(struct envme_ctrl *ctrl)
 {
     struct envme_admin *a = ctrl->admin;
-    uint8_t bits = envme_health_warning(ctrl);
-    uint8_t fresh = bits & ~a->warned;
+    uint8_t bits, fresh;
 
+    envme_thermal_update(ctrl);
     if (ctrl->life != ENVME_LIFE_READY) {
         return;
     }
+    bits = envme_health_warning(ctrl);
+    fresh = bits & ~a->warned;
+    if (a->thermal.out & ~a->thermal.told) {
+        fresh |= ENVME_SMART_CW_TTC;    /* one more temperature */
+    }
+    a->thermal.told = a->thermal.out;
     a->warned = bits;
     for (unsigned i = 0; i < 8; i++) {
         if (fresh >> i & 1) {
@@ -77,7 +74,7 @@ void envme_health_check(struct envme_ctrl *ctrl)
 /* ---- time ------------------------------------------------------------------- */
 
 /* Adds the time since the last sample to what it was spent in. */
-static void health_sample(struct envme_ctrl *ctrl)
+void envme_health_sample(struct envme_ctrl *ctrl)
 {
     struct envme_admin *a = ctrl->admin;
     uint64_t now = envme_now(ctrl);
@@ -86,14 +83,15 @@ static void health_sample(struct envme_ctrl *ctrl)
     a->sampled_at = now;
     if (ctrl->temperature >= ENVME_ADMIN_CCTEMP) {
         a->hot_ns += spent;
-    } else if (ctrl->temperature >= ENVME_ADMIN_WCTEMP) {
+    } else if (envme_thermal_is_warm(ctrl)) {
         a->warm_ns += spent;
     }
+    envme_thermal_sample(ctrl, spent);
 }
 
 void envme_health_set_temperature(struct envme_ctrl *ctrl, uint16_t kelvin)
 {
-    health_sample(ctrl);
+    envme_health_sample(ctrl);
     ctrl->temperature = kelvin;
     envme_health_check(ctrl);
 }
@@ -124,7 +122,7 @@ void envme_health_totals(struct envme_ctrl *ctrl,
 {
     const struct envme_admin *a = ctrl->admin;
 
-    health_sample(ctrl);
+    envme_health_sample(ctrl);
     *t = a->before;
     t->on_ms += (a->sampled_at - a->made_at) / 1000000;
     for (unsigned i = 0; i < ctrl->nlanes; i++) {
@@ -172,5 +170,6 @@ struct envme_status envme_health_fill(const struct envme_log_req *req,
     health_put(log->neile, envme_errlog_count(ctrl));
     log->wctt = le32(a->warm_ns / NS_PER_MIN);
     log->cctt = le32(a->hot_ns / NS_PER_MIN);
+    envme_thermal_smart(ctrl, log);
     return ENVME_ST(SUCCESS);
 }

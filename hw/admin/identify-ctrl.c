@@ -54,7 +54,7 @@ static uint8_t identify_lpa(const struct envme_ctrl *ctrl)
     }
     if (envme_logpage_row(ctrl, ENVME_LID_TELEMETRY_HOST) &&
         envme_logpage_row(ctrl, ENVME_LID_TELEMETRY_CTRL)) {
-        lpa |= ENVME_LPA_TS;
+        lpa |= ENVME_LPA_TS | ENVME_LPA_DA4S;
     }
     return lpa;
 }
@@ -69,8 +69,10 @@ static void identify_limits(const struct envme_ctrl *ctrl,
     id->acl = p->acl;
     id->aerl = p->aerl;
     id->elpe = p->elpe;
-    id->wctemp = le16(ENVME_ADMIN_WCTEMP);
-    id->cctemp = le16(ENVME_ADMIN_CCTEMP);
+    id->kas = le16(p->kas);
+    id->crdt1 = le16(p->crdt[0]);
+    id->crdt2 = le16(p->crdt[1]);
+    id->crdt3 = le16(p->crdt[2]);
     id->sqes = IDENTIFY_SQES;
     id->cqes = IDENTIFY_CQES;
     id->maxcmd = le16(ENVME_MIN(p->mqes + 1u, 65535u));
@@ -87,6 +89,19 @@ static void identify_limits(const struct envme_ctrl *ctrl,
     if (ctrl->fuses) {
         id->fuses = le16(ENVME_FUSES_FCWS);
         id->acwu = le16(p->awun);
+    }
+}
+
+static void identify_thermal(const struct envme_ctrl *ctrl,
+                             struct envme_id_ctrl *id)
+{
+    id->wctemp = le16(ENVME_ADMIN_WCTEMP);
+    id->cctemp = le16(ENVME_ADMIN_CCTEMP);
+    id->tmpthha = FIELD_SET(ENVME_TMPTHHA_TMPTHMH, ctrl->params.temp_hyst);
+    if (envme_admin_feat(ctrl, ENVME_FID_HCTM)) {
+        id->hctma = le16(ENVME_HCTMA_HCTMAS);
+        id->mntmt = le16(ENVME_ADMIN_MNTMT);
+        id->mxtmt = le16(ENVME_ADMIN_MXTMT);
     }
 }
 
@@ -120,11 +135,13 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
     id->ver = le32(ctrl->vs);
     /* Of those that a host turns on one by one; SMART's and telemetry's
      * have no bit here. */
-    id->oaes = le32(ENVME_ADMIN_AEC & ~(ENVME_FEAT_AEC_SHCW |
+    id->oaes = le32(envme_admin_aec(ctrl) & ~(ENVME_FEAT_AEC_SHCW |
                                          ENVME_FEAT_AEC_TLN));
     id->ctratt = le32((p->ctratt_mem ? ENVME_CTRATT_MEM : 0) |
                       (ctrl->tables->cns[ENVME_CNS_NS_GRANULARITY].there ?
                        ENVME_CTRATT_NG : 0) | ENVME_CTRATT_ELBAS |
+                      (envme_admin_feat(ctrl, ENVME_FID_NOPSC) ?
+                       ENVME_CTRATT_NOPSPM : 0) |
                       (p->nuuids ? ENVME_CTRATT_ULIST : 0) |
                       (envme_admin_feat(ctrl, ENVME_FID_HOST_ID) ?
                        ENVME_CTRATT_HIDS : 0));
@@ -148,6 +165,8 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
     id->sgls = le32(FIELD_SET(ENVME_SGLS_SGLS, ENVME_SGLS_SGLS_BYTE) |
                     ENVME_SGLS_SBBDS | ENVME_SGLS_MPTRSGL);
     identify_limits(ctrl, id);
+    identify_thermal(ctrl, id);
+    envme_admin_identify_power(ctrl, id);
     identify_capacity(ctrl, id);
     id->nwpc = envme_admin_nwpc(ctrl);
     envme_hmb_identify(ctrl, id);

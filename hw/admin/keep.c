@@ -25,8 +25,10 @@ struct keep_smart {
     le64_t reads, writes, read_bytes, written_bytes;
     le64_t power_cycles, unsafe_shutdowns, media_errors;
     le64_t on_ms, warm_ns, hot_ns;
+    le32_t tmt_count[2];
+    le64_t tmt_ns[2];
 };
-_Static_assert(sizeof(struct keep_smart) == 88, "on disk");
+_Static_assert(sizeof(struct keep_smart) == 112, "on disk");
 
 #define KEEP_CLEAN 1u           /* flags: shut down since it was enabled */
 
@@ -47,6 +49,8 @@ static struct keep_smart keep_make(struct envme_ctrl *ctrl)
         .media_errors = le64(atomic_load(&ctrl->media_errors)),
         .on_ms = le64(t.on_ms), .warm_ns = le64(a->warm_ns),
         .hot_ns = le64(a->hot_ns),
+        .tmt_count = { le32(a->thermal.count[0]), le32(a->thermal.count[1]) },
+        .tmt_ns = { le64(a->thermal.ns[0]), le64(a->thermal.ns[1]) },
     };
 }
 
@@ -58,6 +62,7 @@ static bool keep_only_time(const struct keep_smart *a,
     c.on_ms = b->on_ms;
     c.warm_ns = b->warm_ns;
     c.hot_ns = b->hot_ns;
+    memcpy(c.tmt_ns, b->tmt_ns, sizeof(c.tmt_ns));
     return !memcmp(&c, b, sizeof(c));
 }
 
@@ -124,6 +129,10 @@ static void keep_load(struct envme_ctrl *ctrl)
     };
     a->warm_ns = le64_get(smart.warm_ns);
     a->hot_ns = le64_get(smart.hot_ns);
+    for (unsigned i = 0; i < 2; i++) {
+        a->thermal.count[i] = le32_get(smart.tmt_count[i]);
+        a->thermal.ns[i] = le64_get(smart.tmt_ns[i]);
+    }
     atomic_store(&ctrl->media_errors, le64_get(smart.media_errors));
     ctrl->power_cycles = le64_get(smart.power_cycles) + 1;
     ctrl->unsafe_shutdowns = le64_get(smart.unsafe_shutdowns) +

@@ -48,68 +48,6 @@ static struct envme_status feat_set_arbitration(FEAT_SET_ARGS)
     return st;
 }
 
-/* ---- 02h Power Management ------------------------------------------------ */
-
-/* One power state, so nothing to change; the workload is a hint. */
-static struct envme_status feat_set_power(FEAT_SET_ARGS)
-{
-    FEAT_UNUSED();
-    if (FIELD_GET(ENVME_FEAT_PM_PS, *value) > 0) {
-        return feat_invalid(cmd);
-    }
-    return feat_check(cmd, *value, ENVME_FEAT_PM_PS | ENVME_FEAT_PM_WH);
-}
-
-/* ---- 04h Temperature Threshold ---------------------------------------------- */
-
-/* Kept as the composite's over threshold in 15:0 and under threshold in
- * 31:16; there are no other sensors. */
-static struct envme_status feat_set_temp(FEAT_SET_ARGS)
-{
-    struct envme_ctrl *ctrl = cmd->ctrl;
-    uint32_t old = envme_feature_value(ctrl, ENVME_FID_TEMP_THRESH, NULL);
-    uint32_t th = FIELD_GET(ENVME_FEAT_TMPTH_TMPTH, *value);
-    unsigned sel = FIELD_GET(ENVME_FEAT_TMPTH_TMPSEL, *value);
-    unsigned thsel = FIELD_GET(ENVME_FEAT_TMPTH_THSEL, *value);
-
-    FEAT_UNUSED();
-    /* TMPTHH: hysteresis is not offered (TMPTHHA). */
-    if (*value & ~(ENVME_FEAT_TMPTH_TMPTH | ENVME_FEAT_TMPTH_TMPSEL |
-                   ENVME_FEAT_TMPTH_THSEL) ||
-        (sel != ENVME_TMPSEL_COMPOSITE && sel != ENVME_TMPSEL_ALL) ||
-        thsel > ENVME_THSEL_UNDER) {
-        return feat_invalid(cmd);
-    }
-    *value = thsel == ENVME_THSEL_OVER ? (old & 0xffff0000u) | th
-                                       : (old & 0xffffu) | th << 16;
-    envme_feature_set_value(ctrl, ENVME_FID_TEMP_THRESH, NULL, *value);
-    envme_health_check(ctrl);
-    return ENVME_ST(SUCCESS);
-}
-
-/* Each threshold is saved by itself. */
-static uint32_t feat_save_temp(struct envme_cmd *cmd, uint32_t saved,
-                               uint32_t value)
-{
-    unsigned thsel = FIELD_GET(ENVME_FEAT_TMPTH_THSEL, envme_cmd_cdw(cmd, 11));
-    uint32_t mask = thsel == ENVME_THSEL_OVER ? 0xffffu : 0xffff0000u;
-
-    return (saved & ~mask) | (value & mask);
-}
-
-static struct envme_status feat_show_temp(struct envme_cmd *cmd, uint32_t *dw0)
-{
-    uint32_t cdw11 = envme_cmd_cdw(cmd, 11);
-    unsigned thsel = FIELD_GET(ENVME_FEAT_TMPTH_THSEL, cdw11);
-
-    if (FIELD_GET(ENVME_FEAT_TMPTH_TMPSEL, cdw11) != ENVME_TMPSEL_COMPOSITE ||
-        thsel > ENVME_THSEL_UNDER) {
-        return feat_invalid(cmd);
-    }
-    *dw0 = thsel == ENVME_THSEL_OVER ? *dw0 & 0xffff : *dw0 >> 16;
-    return ENVME_ST(SUCCESS);
-}
-
 /* ---- 05h Error Recovery ------------------------------------------------------ */
 
 static void feat_restore_error_recovery(struct envme_ctrl *ctrl,
@@ -356,6 +294,9 @@ static struct envme_status feat_set_aec(FEAT_SET_ARGS)
     if (envme_st_ok(st)) {
         envme_feature_set_value(ctrl, ENVME_FID_AEC, NULL, *value);
         envme_admin(ctrl)->warned &= ~(*value & ~old);
+        if (*value & ~old & ENVME_SMART_CW_TTC) {
+            envme_admin(ctrl)->thermal.told = 0;
+        }
         envme_health_check(ctrl);
         envme_lbas_check(ctrl);
     }
@@ -402,7 +343,8 @@ static struct envme_status feat_get_timestamp(struct envme_cmd *cmd,
 
 /*
  * LBAFEE shows more than 16 formats in Identify, CDFE allows Copy's descriptor
- * formats 2 and 3. ACRE has nothing to allow: CRDT1 to 3 are 0.
+ * formats 2 and 3, ETDAS shows data area 4 of telemetry, ACRE allows retry
+ * delays in completions (cmd.c).
  */
 static struct envme_status feat_set_behavior(FEAT_SET_ARGS)
 {
@@ -410,13 +352,14 @@ static struct envme_status feat_set_behavior(FEAT_SET_ARGS)
     uint16_t cdfe = le16_get(b->cdfe);
 
     FEAT_UNUSED();
-    if (b->acre > 1 || b->etdas || b->lbafee > 1 || b->hdisns ||
+    if (b->acre > 1 || b->etdas > 1 || b->lbafee > 1 || b->hdisns ||
         cdfe & ~(ENVME_CDFE_CDF2E | ENVME_CDFE_CDF3E)) {
         return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
                               offsetof(struct envme_sqe, dptr));
     }
     *value = FIELD_SET(ENVME_HBS_ACRE, b->acre) |
              FIELD_SET(ENVME_HBS_LBAFEE, b->lbafee) |
+             FIELD_SET(ENVME_HBS_ETDAS, b->etdas) |
              FIELD_SET(ENVME_HBS_CDFE, cdfe);
     return ENVME_ST(SUCCESS);
 }
@@ -432,6 +375,7 @@ static struct envme_status feat_get_behavior(struct envme_cmd *cmd,
     *dw0 = 0;
     b->acre = FIELD_GET(ENVME_HBS_ACRE, v);
     b->lbafee = FIELD_GET(ENVME_HBS_LBAFEE, v);
+    b->etdas = FIELD_GET(ENVME_HBS_ETDAS, v);
     b->cdfe = le16(FIELD_GET(ENVME_HBS_CDFE, v));
     return ENVME_ST(SUCCESS);
 }
@@ -448,7 +392,8 @@ static const struct envme_feat_row feat_rows[] = {
     {
         .name = "power-management", .spec = "Base 2.1, 5.1.25.1.2",
         .fid = ENVME_FID_POWER_MGMT, .scope = ENVME_FEAT_CTRL,
-        .saveable = true, .changeable = true, .set = feat_set_power,
+        .saveable = true, .changeable = true, .set = envme_feat_set_power,
+        .get = envme_feat_get_power, .restore = envme_feat_restore_power,
     },
     {
         .name = "lba-range-type", .spec = "NVM 1.1, 4.1.3.1",
@@ -461,8 +406,9 @@ static const struct envme_feat_row feat_rows[] = {
     {
         .name = "temperature-threshold", .spec = "Base 2.1, 5.1.25.1.3",
         .fid = ENVME_FID_TEMP_THRESH, .scope = ENVME_FEAT_CTRL,
-        .saveable = true, .changeable = true, .dflt = ENVME_ADMIN_WCTEMP,
-        .set = feat_set_temp, .show = feat_show_temp, .save = feat_save_temp,
+        .saveable = true, .changeable = true, .keep_len = ENVME_TEMP_KEPT,
+        .set = envme_feat_set_temp, .show = envme_feat_show_temp,
+        .keep = envme_feat_keep_temp, .restore = envme_feat_restore_temp,
     },
     {
         .name = "error-recovery", .spec = "NVM 1.1, 4.1.3",
@@ -505,6 +451,14 @@ static const struct envme_feat_row feat_rows[] = {
         .saveable = true, .changeable = true, .set = feat_set_aec,
     },
     {
+        .name = "auto-pst", .spec = "Base 2.1, 5.1.25.1.6",
+        .fid = ENVME_FID_APST, .scope = ENVME_FEAT_CTRL,
+        .saveable = true, .changeable = true, .there = envme_admin_has_nops,
+        .data_len = sizeof(struct envme_feat_apst),
+        .set = envme_feat_set_apst, .get = envme_feat_get_apst,
+        .restore = envme_feat_restore_apst,
+    },
+    {
         .name = "host-memory-buffer", .spec = "Base 2.1, 5.1.25.2.3",
         .fid = ENVME_FID_HMB, .scope = ENVME_FEAT_CTRL,
         .changeable = true, .there = envme_hmb_there,
@@ -516,6 +470,24 @@ static const struct envme_feat_row feat_rows[] = {
         .fid = ENVME_FID_TIMESTAMP, .scope = ENVME_FEAT_CTRL,
         .changeable = true, .data_len = sizeof(struct envme_timestamp),
         .set = feat_set_timestamp, .get = feat_get_timestamp,
+    },
+    {
+        .name = "keep-alive-timer", .spec = "Base 2.1, 5.1.25.1.8",
+        .fid = ENVME_FID_KATO, .scope = ENVME_FEAT_CTRL,
+        .changeable = true, .there = envme_keepalive_there,
+        .set = envme_feat_set_kato,
+    },
+    {
+        .name = "host-controlled-thermal-management",
+        .spec = "Base 2.1, 5.1.25.1.9",
+        .fid = ENVME_FID_HCTM, .scope = ENVME_FEAT_CTRL,
+        .saveable = true, .changeable = true, .set = envme_feat_set_hctm,
+    },
+    {
+        .name = "non-op-power-state-config", .spec = "Base 2.1, 5.1.25.1.10",
+        .fid = ENVME_FID_NOPSC, .scope = ENVME_FEAT_CTRL,
+        .saveable = true, .changeable = true, .there = envme_admin_has_nops,
+        .set = envme_feat_set_nopsc,
     },
     {
         .name = "sanitize-config", .spec = "Base 2.1, 5.1.25",

@@ -102,6 +102,7 @@ static const struct envme_log_row log_rows[] = {
     {
         .name = "telemetry-log", .spec = "Base 2.1, 5.1.12.1.8",
         .lid = ENVME_LID_TELEMETRY_HOST, .scope = ENVME_LOG_CTRL,
+        .lid_support = ENVME_LIDS_TELE_MCDAS >> 16,
         .size = envme_telemetry_size, .fill = envme_telemetry_log,
     },
     {

@@ -62,6 +62,12 @@ static void feature_name(char name[ENVME_KEEP_NAME],
     envme_keep_name(name, ctrl, what);
 }
 
+/* Bytes that are saved with a value. */
+static size_t feature_saved_len(const struct envme_feat_row *row)
+{
+    return row->keep ? row->keep_len : row->data_len;
+}
+
 static void feature_keep_data(struct envme_feat_val *v, const void *data,
                               size_t len)
 {
@@ -83,13 +89,13 @@ static void feature_save(struct envme_ctrl *ctrl, unsigned i, uint32_t nsid,
 
     v->saved = value;
     v->has_saved = true;
-    if (row->data_len) {
-        memcpy(r.data, data, row->data_len);
-        feature_keep_data(v, data, row->data_len);
+    if (feature_saved_len(row)) {
+        memcpy(r.data, data, feature_saved_len(row));
+        feature_keep_data(v, r.data, feature_saved_len(row));
     }
     feature_name(name, ctrl, row->fid, nsid);
     envme_state_put(ctrl->subsys->state, name, &r,
-                    FEATURE_RECORD_HEAD + row->data_len);
+                    FEATURE_RECORD_HEAD + feature_saved_len(row));
 }
 
 /* What another version has saved, in another form, counts as not saved. */
@@ -107,14 +113,14 @@ static void feature_load(struct envme_ctrl *ctrl, unsigned i, uint32_t nsid)
     }
     feature_name(name, ctrl, row->fid, nsid);
     len = envme_state_read(ctrl->subsys->state, name, &r, sizeof(r));
-    if (len != FEATURE_RECORD_HEAD + row->data_len ||
+    if (len != FEATURE_RECORD_HEAD + feature_saved_len(row) ||
         le32_get(r.version) != FEATURE_RECORD_VERSION) {
         return;
     }
     v->saved = le32_get(r.value);
     v->has_saved = true;
-    if (row->data_len) {
-        feature_keep_data(v, r.data, row->data_len);
+    if (feature_saved_len(row)) {
+        feature_keep_data(v, r.data, feature_saved_len(row));
     }
 }
 
@@ -125,7 +131,7 @@ static void feature_restore(struct envme_ctrl *ctrl, struct envme_ns *ns,
         const struct envme_feat_row *row = &ctrl->tables->feats->row[i];
         struct envme_feat_val *v = feature_slot(ctrl, i, ns);
 
-        if (row->restore && v->has_saved &&
+        if (row->restore && v->has_saved && envme_feat_there(row, ctrl) &&
             (row->scope == ENVME_FEAT_NS) == is_ns_scope) {
             row->restore(ctrl, ns, v->saved, v->saved_data);
         }
@@ -236,6 +242,13 @@ uint32_t envme_feature_value(const struct envme_ctrl *ctrl, uint8_t fid,
     int i = feature_find(ctrl, fid);
 
     return i < 0 ? 0 : feature_slot(ctrl, i, ns)->cur;
+}
+
+const void *envme_feature_saved(const struct envme_ctrl *ctrl, uint8_t fid)
+{
+    int i = feature_find(ctrl, fid);
+
+    return i < 0 ? NULL : feature_slot(ctrl, i, NULL)->saved_data;
 }
 
 void envme_feature_set_value(struct envme_ctrl *ctrl, uint8_t fid,
@@ -351,7 +364,7 @@ struct envme_status envme_feature_get(struct envme_cmd *cmd)
         break;
     case ENVME_FEAT_SEL_SAVED:
         cmd->dw0 = v->saved;
-        if (v->saved_data) {
+        if (v->saved_data && row->data_len) {
             memcpy(data, v->saved_data, row->data_len);
         }
         break;
@@ -385,6 +398,7 @@ static void feature_store(struct envme_cmd *cmd,
     struct envme_ctrl *ctrl = cmd->ctrl;
     unsigned i = row - ctrl->tables->feats->row;
     struct envme_feat_val *v = feature_slot(ctrl, i, ns);
+    uint8_t kept[FEATURE_MAX_DATA] = { 0 };
 
     if (row->own) {
         return;
@@ -392,6 +406,14 @@ static void feature_store(struct envme_cmd *cmd,
     v->cur = value;
     if (!feature_is_save(cmd)) {
         return;
+    }
+    if (row->keep) {
+        assert(row->keep_len <= sizeof(kept) && !row->data_len);
+        if (v->saved_data) {
+            memcpy(kept, v->saved_data, row->keep_len);
+        }
+        row->keep(cmd, kept, !v->has_saved);
+        data = kept;
     }
     if (row->save) {
         value = row->save(cmd, v->has_saved ? v->saved :

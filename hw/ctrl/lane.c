@@ -7,6 +7,7 @@
 #include "hw/ctrl/doorbell.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/pace.h"
+#include "hw/ctrl/power.h"
 #include "hw/ctrl/queue.h"
 #include "hw/ctrl/xfer.h"
 
@@ -265,6 +266,9 @@ void envme_lane_start(void *arg)
     lane->mode = ENVME_LANE_RUN;
     lane->drain = false;
     lane->starved = false;
+    lane->io_seen = false;
+    atomic_store(&lane->io_busy, false);
+    atomic_store(&lane->idle_since, envme_now(lane->ctrl));
     envme_kick(lane->ctrl, lane->index);
 }
 
@@ -482,6 +486,9 @@ void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
     lane->running = false;
     atomic_fetch_sub(&ctrl->nmapped, 1);
     envme_lane_flush_irqs(lane);
+    if (lane->io_seen) {
+        envme_power_turn(lane);
+    }
     if (!budget) {
         envme_kick(ctrl, index);
     }

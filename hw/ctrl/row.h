@@ -79,7 +79,7 @@ struct envme_row {                  /* one opcode */
     const char *name;               /* as nvme-cli spells it */
     const char *spec;               /* "Base 2.1, 5.1.12" */
     envme_run_fn *run;              /* NULL: not there */
-    /* Admin: is it there? NULL: where run is. */
+    /* Admin: does this controller have it? NULL: all do. */
     bool (*there)(const struct envme_ctrl *ctrl);
     envme_enter_fn *enter;          /* NULL: takes nothing */
     envme_len_fn *len;              /* NULL: moves no data */
@@ -152,6 +152,11 @@ struct envme_feat_row {
      * the value.
      */
     uint32_t (*save)(struct envme_cmd *cmd, uint32_t saved, uint32_t value);
+    /* Where a value says less than is to be saved: changes what was saved
+     * before (keep_len bytes; zeroes and fresh: nothing was) to what is saved
+     * now. That is what restore gets as its data; data_len is 0 then. */
+    uint16_t keep_len;
+    void (*keep)(struct envme_cmd *cmd, void *buf, bool fresh);
     void (*restore)(struct envme_ctrl *ctrl, struct envme_ns *ns,
                     uint32_t value, const void *data);
 };

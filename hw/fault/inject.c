@@ -53,6 +53,7 @@ static const struct inject_row inject_rows[] = {
              "'until': 'reset'}" },
     { .type = ENVME_OCP_METADATA, .act = "'status': 'guard-check'" },
     { .type = ENVME_OCP_GARBAGE, .act = "'status': 'cmd-interrupted'" },
+    { .type = ENVME_OCP_LATENCY, .act = "'delay': '1s'" },
     { .type = ENVME_OCP_IO_FAILS, .first = "'match': {'queue': 'io'}",
       .act = "'status': {'code': 'internal', 'dnr': true}" },
     { .type = ENVME_OCP_IO_HANGS, .first = "'match': {'queue': 'io'}",

@@ -73,6 +73,7 @@ void envme_subsys_free(struct envme_subsys *s)
     g_ptr_array_free(s->unlisted, TRUE);
     g_ptr_array_free(s->media, TRUE);
     envme_pool_free(s->pool);
+    envme_streams_free(s->streams);
     envme_bootpart_free(s->bp);
     g_free(s->ns);
     g_free(s);
@@ -415,6 +416,7 @@ static void subsys_start_leaving(struct envme_subsys *s, struct envme_ns *ns,
         envme_ns_forget_hostdata(ns);
         envme_roster_forget(ns);
     }
+    envme_streams_forget_ns(s->streams, ns->nsid, ENVME_STREAMS_DELETE);
     if (ns->nsid && s->ns[ns->nsid] == ns) {
         s->ns[ns->nsid] = NULL;
         g_ptr_array_add(s->unlisted, ns);

@@ -416,5 +416,5 @@ LPA = [
     (3, "Telemetry", None),
     (4, "Persistent Event", NOT_YET),
     (5, "Log pages 00h, 05h, 12h and 13h", None),
-    (6, "Telemetry data area 4", "three data areas hold all"),
+    (6, "Telemetry data area 4", None),
 ]

@@ -45,7 +45,7 @@ rebind() {
 
 # ---- completions and interrupts
 
-for s in lost-completion wrong-cid wrong-phase doorbell-lost abort-limit; do
+for s in lost-completion late-completion wrong-cid wrong-phase doorbell-lost abort-limit; do
     scenario $s
     t "$s: the write succeeds in the end" w 5
     t "$s: the driver says that it timed out" said 'nvme.*timeout'
@@ -66,7 +66,7 @@ for s in lost-interrupt wrong-vector; do
     over
 done
 
-for s in spurious-interrupt torn-completion wrong-sqhd; do
+for s in spurious-interrupt torn-completion wrong-sqhd slow-reads; do
     scenario $s
     t "$s: 40 reads" many r 40
     t "$s: the driver does not mind" quiet
