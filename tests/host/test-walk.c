@@ -25,8 +25,8 @@ static const struct envme_row *row_of(const struct place *p, uint8_t opc)
     if (p->iocs) {
         return envme_iocs_row(p->iocs, opc);
     }
-    /* Those that not every controller has are not here. */
-    return row->run && !row->there ? row : NULL;
+    /* Those of this vendor come with fault rules, which are not here. */
+    return row->run && opc < ENVME_OPC_VENDOR_FIRST ? row : NULL;
 }
 
 /* What the row wants there: a namespace, or none. */
