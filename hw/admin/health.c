@@ -5,16 +5,19 @@
  */
 #include <string.h>
 
-#include "hw/admin/admin.h"
+#include "hw/admin/endgrp.h"
+#include "hw/admin/pel.h"
 
 #include "hw/ctrl/cmem.h"
 #include "hw/ctrl/errlog.h"
 #include "hw/ctrl/event.h"
+#include "hw/ctrl/lane.h"
 
 #define HEALTH_SPARE           100
 #define HEALTH_SPARE_THRESHOLD 10
 
 #define NS_PER_MIN  (60ull * 1000 * 1000 * 1000)
+#define US_PER_MIN  (60ull * 1000 * 1000)
 #define MS_PER_HOUR (3600ull * 1000)
 
 /* ---- warnings and events --------------------------------------------------- */
@@ -50,10 +53,14 @@ void envme_health_check(struct envme_ctrl *ctrl)
     uint8_t bits, fresh;
 
     envme_thermal_update(ctrl);
+    bits = envme_health_warning(ctrl);
+    envme_pel_health(ctrl, bits);
+    if (envme_endgrp(ctrl)) {
+        envme_endgrp_check(ctrl);
+    }
     if (ctrl->life != ENVME_LIFE_READY) {
         return;
     }
-    bits = envme_health_warning(ctrl);
     fresh = bits & ~a->warned;
     if (a->thermal.out & ~a->thermal.told) {
         fresh |= ENVME_SMART_CW_TTC;    /* one more temperature */
@@ -104,11 +111,18 @@ void envme_health_set_warning(struct envme_ctrl *ctrl, uint8_t bits)
 
 /* ---- the log page ------------------------------------------------------------ */
 
-static void health_put(uint8_t counter[16], uint64_t v)
+void envme_health_put(uint8_t counter[16], uint64_t v)
 {
     for (unsigned i = 0; i < 8; i++) {
         counter[i] = v >> (8 * i);
     }
+}
+
+/* There is no wear; a warning says that it is below. */
+void envme_health_spare(bool is_low, uint8_t *spare, uint8_t *threshold)
+{
+    *spare = is_low ? HEALTH_SPARE_THRESHOLD - 1 : HEALTH_SPARE;
+    *threshold = HEALTH_SPARE_THRESHOLD;
 }
 
 /* Thousands of 512 bytes, rounded up. */
@@ -125,6 +139,9 @@ void envme_health_totals(struct envme_ctrl *ctrl,
     envme_health_sample(ctrl);
     *t = a->before;
     t->on_ms += (a->sampled_at - a->made_at) / 1000000;
+    t->busy_us += envme_lanes_busy_us(ctrl);
+    t->media_errors = atomic_load(&ctrl->media_errors);
+    t->errors = envme_errlog_count(ctrl);
     for (unsigned i = 0; i < ctrl->nlanes; i++) {
         const struct envme_lane_stats *s = &ctrl->lane[i].stats;
 
@@ -141,35 +158,38 @@ size_t envme_health_size(const struct envme_log_req *req)
     return sizeof(struct envme_log_smart);
 }
 
-struct envme_status envme_health_fill(const struct envme_log_req *req,
-                                      void *buf)
+void envme_health_log(struct envme_ctrl *ctrl, struct envme_log_smart *log)
 {
-    struct envme_ctrl *ctrl = req->cmd->ctrl;
     struct envme_admin *a = ctrl->admin;
-    struct envme_log_smart *log = buf;
     struct envme_health_totals t;
 
+    memset(log, 0, sizeof(*log));
     envme_health_totals(ctrl, &t);
     log->cw = envme_health_warning(ctrl);
     log->ctemp[0] = ctrl->temperature;
     log->ctemp[1] = ctrl->temperature >> 8;
-    log->avsp = HEALTH_SPARE;
-    log->avspt = HEALTH_SPARE_THRESHOLD;
-    if (log->cw & ENVME_SMART_CW_ASCBT) {
-        /* The warning says that it is below. */
-        log->avsp = HEALTH_SPARE_THRESHOLD - 1;
-    }
-    health_put(log->dur, health_units(t.read_bytes));
-    health_put(log->duw, health_units(t.written_bytes));
-    health_put(log->hrc, t.reads);
-    health_put(log->hwc, t.writes);
-    health_put(log->pwrc, ctrl->power_cycles);
-    health_put(log->poh, t.on_ms / MS_PER_HOUR);
-    health_put(log->upl, ctrl->unsafe_shutdowns);
-    health_put(log->mdie, atomic_load(&ctrl->media_errors));
-    health_put(log->neile, envme_errlog_count(ctrl));
+    envme_health_spare(log->cw & ENVME_SMART_CW_ASCBT, &log->avsp,
+                       &log->avspt);
+    log->egcws = envme_endgrp_warning(ctrl);
+    envme_health_put(log->dur, health_units(t.read_bytes));
+    envme_health_put(log->duw, health_units(t.written_bytes));
+    envme_health_put(log->hrc, t.reads);
+    envme_health_put(log->hwc, t.writes);
+    envme_health_put(log->cbt, t.busy_us / US_PER_MIN);
+    envme_health_put(log->pwrc, ctrl->power_cycles);
+    envme_health_put(log->poh, t.on_ms / MS_PER_HOUR);
+    envme_health_put(log->upl, ctrl->unsafe_shutdowns);
+    envme_health_put(log->mdie, t.media_errors);
+    envme_health_put(log->neile, t.errors);
     log->wctt = le32(a->warm_ns / NS_PER_MIN);
     log->cctt = le32(a->hot_ns / NS_PER_MIN);
     envme_thermal_smart(ctrl, log);
+}
+
+/* There is nothing in it that a namespace has of its own. */
+struct envme_status envme_health_fill(const struct envme_log_req *req,
+                                      void *buf)
+{
+    envme_health_log(req->cmd->ctrl, buf);
     return ENVME_ST(SUCCESS);
 }

@@ -7,6 +7,8 @@
 
 #include "envme/id-ctrl.h"
 #include "hw/admin/admin.h"
+#include "hw/admin/endgrp.h"
+#include "hw/admin/pel.h"
 #include "hw/ctrl/logpage.h"
 
 #include "hw/ns/capacity.h"
@@ -55,6 +57,9 @@ static uint8_t identify_lpa(const struct envme_ctrl *ctrl)
     if (envme_logpage_row(ctrl, ENVME_LID_TELEMETRY_HOST) &&
         envme_logpage_row(ctrl, ENVME_LID_TELEMETRY_CTRL)) {
         lpa |= ENVME_LPA_TS | ENVME_LPA_DA4S;
+    }
+    if (envme_logpage_row(ctrl, ENVME_LID_PERSISTENT_EVENT)) {
+        lpa |= ENVME_LPA_PES;
     }
     return lpa;
 }
@@ -114,7 +119,9 @@ static void identify_capacity(const struct envme_ctrl *ctrl,
     for (unsigned i = 0; i < 8; i++) {
         id->tnvmcap[i] = total >> (8 * i);
         id->unvmcap[i] = unused >> (8 * i);
+        id->megcap[i] = envme_endgrp(ctrl) ? total >> (8 * i) : 0;
     }
+    id->endgidmax = le16(envme_endgrp(ctrl));
 }
 
 /* CNS 01h. A field that is not set is 0: not there, or not told. */
@@ -143,6 +150,7 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
                       (envme_admin_feat(ctrl, ENVME_FID_NOPSC) ?
                        ENVME_CTRATT_NOPSPM : 0) |
                       (p->nuuids ? ENVME_CTRATT_ULIST : 0) |
+                      (envme_endgrp(ctrl) ? ENVME_CTRATT_EGS : 0) |
                       (envme_admin_feat(ctrl, ENVME_FID_HOST_ID) ?
                        ENVME_CTRATT_HIDS : 0));
     id->bpcap = envme_bootpart_cap(ctrl);
@@ -154,10 +162,10 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
     id->sanicap = le32(envme_sanitize_cap(ctrl));
     id->mtfa = le16(1);         /* 100 ms */
     if (ctrl->tables->admin[ENVME_ADM_FORMAT].run) {
-        /* Each namespace by itself, and all by FFFFFFFFh. */
-        id->fna = ENVME_FNA_CRYES;
+        id->fna = ENVME_ADMIN_FNA;
     }
     id->lpa = identify_lpa(ctrl);
+    id->pels = le32(ENVME_PEL_PELS);
     id->oncs = le16(identify_oncs(ctrl));
     /* Flush takes NSID FFFFFFFFh. Whether there is a volatile cache is for
      * each namespace's backend to know, and one may be added at any time. */

@@ -31,9 +31,10 @@ static void keepalive_due(struct envme_deadline *d)
     struct envme_ctrl *ctrl = ((struct envme_keepalive *)d)->ctrl;
 
     if (keepalive_active(ctrl)) {
+        envme_ctrl_fatal(ctrl, "the keep alive timer has expired");
+        /* After what that left there: the newest entry says why. */
         envme_errlog_add_async(ctrl, ENVME_ST(KEEP_ALIVE_EXPIRED),
                                UINT16_MAX);
-        envme_ctrl_fatal(ctrl, "the keep alive timer has expired");
     }
 }
 

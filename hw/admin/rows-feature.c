@@ -7,6 +7,8 @@
 
 #include "envme/ocp.h"
 #include "hw/admin/admin.h"
+#include "hw/admin/endgrp.h"
+#include "hw/admin/pel.h"
 
 #include "hw/ctrl/feature.h"
 #include "hw/ctrl/lane.h"
@@ -283,6 +285,18 @@ static struct envme_status feat_set_atomicity(FEAT_SET_ARGS)
 
 /* ---- 0Bh Asynchronous Event Configuration ------------------------------------------ */
 
+/* The events that can occur here. */
+uint32_t envme_admin_aec(const struct envme_ctrl *ctrl)
+{
+    return ENVME_SMART_CW_ASCBT | ENVME_SMART_CW_TTC | ENVME_SMART_CW_NDR |
+           ENVME_SMART_CW_AMRO | ENVME_SMART_CW_VMBF | ENVME_FEAT_AEC_NSAN |
+           ENVME_FEAT_AEC_FAN | ENVME_FEAT_AEC_TLN | ENVME_FEAT_AEC_LBASIAN |
+           ENVME_FEAT_AEC_ANSAN |
+           (ctrl->ports.pmr.base ? ENVME_SMART_CW_PMRRO : 0) |
+           (ctrl->params.temp_hyst ? ENVME_FEAT_AEC_TTHR : 0) |
+           (envme_endgrp(ctrl) ? ENVME_FEAT_AEC_EGEALCN : 0);
+}
+
 /* An event whose condition is there already comes when it is enabled. */
 static struct envme_status feat_set_aec(FEAT_SET_ARGS)
 {
@@ -305,12 +319,29 @@ static struct envme_status feat_set_aec(FEAT_SET_ARGS)
 
 /* ---- 0Eh Timestamp ------------------------------------------------------------------- */
 
+void envme_admin_timestamp(const struct envme_ctrl *ctrl,
+                           struct envme_timestamp *ts)
+{
+    const struct envme_admin *a = envme_admin(ctrl);
+    uint64_t ms = a->ts_ms + (envme_now(ctrl) - a->ts_at) / 1000000;
+
+    *ts = (struct envme_timestamp){
+        .attr = FIELD_SET(ENVME_TIMESTAMP_TO, a->ts_set ?
+                          ENVME_TIMESTAMP_TO_HOST : ENVME_TIMESTAMP_TO_RESET),
+    };
+    for (unsigned i = 0; i < sizeof(ts->timestamp); i++) {
+        ts->timestamp[i] = ms >> (8 * i);
+    }
+}
+
 static struct envme_status feat_set_timestamp(FEAT_SET_ARGS)
 {
     struct envme_admin *a = envme_admin(cmd->ctrl);
     const struct envme_timestamp *ts = data;
+    struct envme_timestamp old;
 
     FEAT_UNUSED();
+    envme_admin_timestamp(cmd->ctrl, &old);
     a->ts_ms = 0;
     for (unsigned i = 0; i < sizeof(ts->timestamp); i++) {
         a->ts_ms |= (uint64_t)ts->timestamp[i] << (8 * i);
@@ -318,6 +349,7 @@ static struct envme_status feat_set_timestamp(FEAT_SET_ARGS)
     a->ts_at = envme_now(cmd->ctrl);
     a->ts_set = true;
     *value = 0;
+    envme_pel_timestamp(cmd->ctrl, &old);
     return ENVME_ST(SUCCESS);
 }
 
@@ -325,17 +357,9 @@ static struct envme_status feat_get_timestamp(struct envme_cmd *cmd,
                                               struct envme_ns *ns,
                                               uint32_t *dw0, void *data)
 {
-    const struct envme_admin *a = envme_admin(cmd->ctrl);
-    struct envme_timestamp *ts = data;
-    uint64_t ms = a->ts_ms + (envme_now(cmd->ctrl) - a->ts_at) / 1000000;
-
     (void)ns;
     *dw0 = 0;
-    for (unsigned i = 0; i < sizeof(ts->timestamp); i++) {
-        ts->timestamp[i] = ms >> (8 * i);
-    }
-    ts->attr = FIELD_SET(ENVME_TIMESTAMP_TO, a->ts_set ?
-                         ENVME_TIMESTAMP_TO_HOST : ENVME_TIMESTAMP_TO_RESET);
+    envme_admin_timestamp(cmd->ctrl, data);
     return ENVME_ST(SUCCESS);
 }
 
@@ -386,6 +410,7 @@ static const struct envme_feat_row feat_rows[] = {
     {
         .name = "arbitration", .spec = "Base 2.1, 5.1.25.1.1",
         .fid = ENVME_FID_ARBITRATION, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .saveable = true, .changeable = true, .dflt = ENVME_ADMIN_AB,
         .set = feat_set_arbitration,
     },
@@ -398,6 +423,7 @@ static const struct envme_feat_row feat_rows[] = {
     {
         .name = "lba-range-type", .spec = "NVM 1.1, 4.1.3.1",
         .fid = ENVME_FID_LBA_RANGE, .scope = ENVME_FEAT_NS,
+        .logged = true,
         .changeable = true, .own = true,
         .data_len = sizeof(struct envme_feat_lba_range),
         .reset_data = envme_feat_reset_ranges,
@@ -406,6 +432,7 @@ static const struct envme_feat_row feat_rows[] = {
     {
         .name = "temperature-threshold", .spec = "Base 2.1, 5.1.25.1.3",
         .fid = ENVME_FID_TEMP_THRESH, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .saveable = true, .changeable = true, .keep_len = ENVME_TEMP_KEPT,
         .set = envme_feat_set_temp, .show = envme_feat_show_temp,
         .keep = envme_feat_keep_temp, .restore = envme_feat_restore_temp,
@@ -413,35 +440,41 @@ static const struct envme_feat_row feat_rows[] = {
     {
         .name = "error-recovery", .spec = "NVM 1.1, 4.1.3",
         .fid = ENVME_FID_ERROR_RECOVERY, .scope = ENVME_FEAT_NS,
+        .logged = true,
         .saveable = true, .changeable = true, .set = feat_set_error_recovery,
         .restore = feat_restore_error_recovery,
     },
     {
         .name = "volatile-write-cache", .spec = "Base 2.1, 5.1.25.1.4",
         .fid = ENVME_FID_VWC, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .saveable = true, .changeable = true, .reset = feat_default_vwc,
         .set = feat_set_vwc, .get = feat_get_vwc, .restore = feat_restore_vwc,
     },
     {
         .name = "number-of-queues", .spec = "Base 2.1, 5.1.25",
         .fid = ENVME_FID_NUM_QUEUES, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .changeable = true, .reset = feat_default_queues,
         .set = feat_set_queues,
     },
     {
         .name = "interrupt-coalescing", .spec = "Base 2.1, 5.1.25",
         .fid = ENVME_FID_IRQ_COALESCE, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .saveable = true, .changeable = true, .set = feat_set_coalescing,
     },
     {
         .name = "interrupt-vector-configuration",
         .spec = "Base 2.1, 5.1.25",
         .fid = ENVME_FID_IRQ_CONFIG, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .changeable = true, .set = feat_set_vector, .show = feat_show_vector,
     },
     {
         .name = "write-atomicity-normal", .spec = "NVM 1.1, 4.1.3",
         .fid = ENVME_FID_WRITE_ATOMIC, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .saveable = true, .changeable = true,
         .reset = feat_default_atomicity, .set = feat_set_atomicity,
     },
@@ -461,6 +494,7 @@ static const struct envme_feat_row feat_rows[] = {
     {
         .name = "host-memory-buffer", .spec = "Base 2.1, 5.1.25.2.3",
         .fid = ENVME_FID_HMB, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .changeable = true, .there = envme_hmb_there,
         .data_len = sizeof(struct envme_feat_hmb), .len = envme_feat_len_hmb,
         .set = envme_feat_set_hmb, .get = envme_feat_get_hmb,
@@ -492,6 +526,7 @@ static const struct envme_feat_row feat_rows[] = {
     {
         .name = "sanitize-config", .spec = "Base 2.1, 5.1.25",
         .fid = ENVME_FID_SANITIZE_CONFIG, .scope = ENVME_FEAT_SUBSYS,
+        .logged = true,
         .saveable = true, .changeable = true,
         .set = envme_sanitize_config_set, .get = envme_sanitize_config_get,
         .restore = envme_sanitize_config_restore,
@@ -507,13 +542,25 @@ static const struct envme_feat_row feat_rows[] = {
     {
         .name = "host-behavior-support", .spec = "Base 2.1, 5.1.25.1",
         .fid = ENVME_FID_HOST_BEHAVIOR, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .changeable = true,
         .data_len = sizeof(struct envme_feat_host_behavior),
         .set = feat_set_behavior, .get = feat_get_behavior,
     },
     {
+        .name = "endurance-group-event-configuration",
+        .spec = "Base 2.1, 5.1.25.1.16",
+        .fid = ENVME_FID_ENDGRP_EVENT, .scope = ENVME_FEAT_ENDGRP,
+        .there = envme_endgrp_there, .logged = true,
+        .saveable = true, .changeable = true,
+        .set = envme_endgrp_config_set, .get = envme_endgrp_config_get,
+        .show = envme_endgrp_config_show,
+        .restore = envme_endgrp_config_restore,
+    },
+    {
         .name = "namespace-admin-label", .spec = "Base 2.1, 5.1.25.1.22",
         .fid = ENVME_FID_NS_ADMIN_LABEL, .scope = ENVME_FEAT_NS,
+        .logged = true,
         .saveable = true, .changeable = true, .own = true,
         .data_len = sizeof(struct envme_feat_ns_label),
         .set = envme_feat_set_label, .get = envme_feat_get_label,
@@ -545,6 +592,7 @@ static const struct envme_feat_row feat_rows[] = {
     {
         .name = "host-identifier", .spec = "Base 2.1, 5.1.25.1.28",
         .fid = ENVME_FID_HOST_ID, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .changeable = true, .data_len = ENVME_HOST_ID_BYTES,
         .len = envme_feat_len_hostid,
         .set = envme_feat_set_hostid, .get = envme_feat_get_hostid,
@@ -552,6 +600,7 @@ static const struct envme_feat_row feat_rows[] = {
     {
         .name = "namespace-write-protect", .spec = "Base 2.1, 5.1.25.1.32",
         .fid = ENVME_FID_WRITE_PROTECT, .scope = ENVME_FEAT_NS,
+        .logged = true,
         .changeable = true, .reset = envme_feat_reset_protect,
         .set = envme_feat_set_protect, .get = envme_feat_get_protect,
     },
@@ -559,6 +608,7 @@ static const struct envme_feat_row feat_rows[] = {
         .name = "boot-partition-write-protect",
         .spec = "Base 2.1, 5.1.25.1.32",
         .fid = ENVME_FID_BP_WRITE_PROTECT, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .changeable = true, .own = true, .there = envme_bootpart_there,
         .dflt = FIELD_SET(ENVME_FEAT_BPWP_BP0WPS, ENVME_BPWP_LOCKED) |
                 FIELD_SET(ENVME_FEAT_BPWP_BP1WPS, ENVME_BPWP_LOCKED),

@@ -2,6 +2,8 @@
 /* The Admin opcodes, and the table of tables. */
 #include "envme/ocp.h"
 #include "hw/admin/admin.h"
+#include "hw/admin/endgrp.h"
+#include "hw/admin/pel.h"
 #include "hw/admin/shared.h"
 
 #include "hw/ctrl/event.h"
@@ -276,6 +278,7 @@ static void admin_reset(struct envme_ctrl *ctrl)
     envme_admin_power_reset(ctrl);
     envme_directive_reset(ctrl);
     envme_sanitize_config_restore(ctrl, NULL, 0, NULL);
+    envme_endgrp_config_restore(ctrl, NULL, 0, NULL);
     admin_reset_caches(ctrl);
     envme_fw_reset(ctrl);
     envme_hmb_stop(ctrl);
@@ -294,6 +297,8 @@ static void admin_init(struct envme_ctrl *ctrl)
     envme_lbas_init(ctrl);
     envme_shared_init(ctrl);
     envme_directive_init(ctrl);
+    envme_pel_init(ctrl);
+    envme_endgrp_join(ctrl);
     envme_selftest_init(ctrl);
     envme_sanitize_join(ctrl);
     envme_telemetry_init(ctrl);
@@ -306,6 +311,8 @@ static void admin_start(struct envme_ctrl *ctrl)
     /* What was saved is in force. */
     envme_health_sample(ctrl);
     envme_thermal_update(ctrl);
+    envme_pel_start(ctrl);
+    envme_fw_start(ctrl);
     envme_lbas_start(ctrl);
 }
 
@@ -330,6 +337,7 @@ static struct envme_status admin_gate(struct envme_cmd *cmd)
 
 static void admin_stop(struct envme_ctrl *ctrl)
 {
+    envme_pel_reset(ctrl);
     envme_lbas_stop(ctrl);
     envme_hmb_stop(ctrl);
     envme_keepalive_stop(ctrl);
@@ -343,6 +351,8 @@ static void admin_leave(struct envme_ctrl *ctrl)
     envme_selftest_leave(ctrl);
     envme_lbas_stop(ctrl);
     envme_sanitize_leave(ctrl);
+    envme_endgrp_leave(ctrl);
+    envme_pel_leave(ctrl);
     envme_admin_keep_leave(ctrl);
 }
 
@@ -376,6 +386,9 @@ const struct envme_tables envme_tables = {
     .ctrl_init = admin_init,
     .ctrl_reset = admin_reset,
     .ctrl_start = admin_start,
+    .ctrl_fatal = envme_pel_fatal,
+    .feature_changed = envme_pel_feature,
+    .media_error = envme_pel_media_error,
     .ctrl_stop = admin_stop,
     .ctrl_shutdown = envme_admin_keep_shutdown,
     .ctrl_leave = admin_leave,

@@ -9,7 +9,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "hw/admin/shared.h"
+#include "hw/admin/pel.h"
 
 #include "hw/ctrl/errlog.h"
 #include "hw/ctrl/event.h"
@@ -292,7 +292,6 @@ static void tele_put(struct envme_ctrl *ctrl)
     }
     envme_keep_name(name, ctrl, "telemetry");
     envme_state_put(ctrl->subsys->state, name, r, sizeof(*r) + len);
-    envme_state_commit_async(ctrl->subsys->state);
     g_free(r);
 }
 
@@ -374,6 +373,41 @@ static size_t tele_bytes(const struct envme_ctrl *ctrl,
                       : 0;
 }
 
+static void tele_header(const struct envme_ctrl *ctrl, uint8_t lid,
+                        struct envme_log_telemetry *log)
+{
+    const struct envme_telemetry *t = tele_of(ctrl);
+    const struct tele_snap *snap =
+        lid == ENVME_LID_TELEMETRY_HOST ? &t->host : &t->ctrl;
+
+    memset(log, 0, sizeof(*log));
+    log->lid = lid;
+    memcpy(log->ieee, ctrl->params.ieee, sizeof(log->ieee));
+    log->dalb1 = le16(snap->last[0]);
+    log->dalb2 = le16(snap->last[1]);
+    log->dalb3 = le16(snap->last[2]);
+    if (tele_bytes(ctrl, snap) > snap->last[2] * TELE_BLOCK) {
+        log->dalb4 = le32(snap->last[3]);
+    }
+    if (lid == ENVME_LID_TELEMETRY_HOST) {
+        log->ths = TELE_SCOPE_CTRL;
+        log->hostdgn = t->host_gen;
+    } else {
+        log->hostdgn = TELE_SCOPE_CTRL;
+    }
+    log->tcda = t->available;
+    log->tcdgn = t->ctrl_gen;
+    memcpy(log->rsnid, snap->reason, sizeof(log->rsnid));
+}
+
+static void tele_created(struct envme_ctrl *ctrl, uint8_t lid)
+{
+    struct envme_log_telemetry header;
+
+    tele_header(ctrl, lid, &header);
+    envme_pel_telemetry(ctrl, &header);
+}
+
 /* The first look at the command: here the data is made, if it asks for it. */
 size_t envme_telemetry_size(const struct envme_log_req *req)
 {
@@ -389,6 +423,7 @@ size_t envme_telemetry_size(const struct envme_log_req *req)
                      "the host asked for it");
         t->host_gen++;
         tele_put(ctrl);
+        tele_created(ctrl, ENVME_LID_TELEMETRY_HOST);
     }
     return sizeof(struct envme_log_telemetry) + tele_bytes(ctrl, snap);
 }
@@ -397,7 +432,6 @@ struct envme_status envme_telemetry_log(const struct envme_log_req *req,
                                         void *buf)
 {
     const struct envme_ctrl *ctrl = req->cmd->ctrl;
-    const struct envme_telemetry *t = tele_of(ctrl);
     const struct tele_snap *snap = tele_snap(req);
     struct envme_log_telemetry *log = buf;
     uint16_t gate = atomic_load(&ctrl->subsys->gate_sf);
@@ -415,23 +449,7 @@ struct envme_status envme_telemetry_log(const struct envme_log_req *req,
                               offsetof(struct envme_sqe, cdw10) + 2 :
                               offsetof(struct envme_sqe, cdw12));
     }
-    log->lid = req->lid;
-    memcpy(log->ieee, ctrl->params.ieee, sizeof(log->ieee));
-    log->dalb1 = le16(snap->last[0]);
-    log->dalb2 = le16(snap->last[1]);
-    log->dalb3 = le16(snap->last[2]);
-    if (tele_bytes(ctrl, snap) > snap->last[2] * TELE_BLOCK) {
-        log->dalb4 = le32(snap->last[3]);
-    }
-    if (req->lid == ENVME_LID_TELEMETRY_HOST) {
-        log->ths = TELE_SCOPE_CTRL;
-        log->hostdgn = t->host_gen;
-    } else {
-        log->hostdgn = TELE_SCOPE_CTRL;
-    }
-    log->tcda = t->available;
-    log->tcdgn = t->ctrl_gen;
-    memcpy(log->rsnid, snap->reason, sizeof(log->rsnid));
+    tele_header(ctrl, req->lid, log);
     if (snap->data) {
         memcpy(log + 1, snap->data, tele_bytes(ctrl, snap));
     }
@@ -446,6 +464,7 @@ void envme_telemetry_read(const struct envme_log_req *req)
     if (t->available) {
         t->available = false;
         tele_put(req->cmd->ctrl);
+        envme_state_commit_async(req->cmd->ctrl->subsys->state);
     }
 }
 
@@ -465,6 +484,7 @@ void envme_telemetry_report(struct envme_ctrl *ctrl, const char *fmt, ...)
     t->ctrl_gen++;
     t->available = true;
     tele_put(ctrl);
+    tele_created(ctrl, ENVME_LID_TELEMETRY_CTRL);
     envme_event_post(ctrl, ENVME_AEN_TYPE_NOTICE, ENVME_AEN_NOTICE_TELEMETRY,
                      ENVME_LID_TELEMETRY_CTRL, 10);
 }

@@ -641,6 +641,10 @@ static void cmd_finish(struct envme_cmd *cmd)
     }
     if (envme_st_err(st) && !drop) {
         st = cmd_log(cmd, st);
+        if (FIELD_GET(ENVME_SF_SCT, st.sf) == ENVME_SCT_MEDIA &&
+            ctrl->tables->media_error) {
+            ctrl->tables->media_error(cmd, st);
+        }
     }
     cmd->status = st;
     if (cmd->moved && cmd->lane->index) {

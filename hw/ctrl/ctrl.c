@@ -63,6 +63,11 @@ static void ctrl_ns_changed(void *opaque, uint32_t nsid)
     envme_event_ns_changed(opaque, nsid);
 }
 
+static void ctrl_alloc_changed(void *opaque, uint32_t nsid)
+{
+    envme_event_alloc_changed(opaque, nsid);
+}
+
 static void ctrl_ns_lost(void *opaque, uint32_t nsid)
 {
     struct envme_ctrl *ctrl = opaque;
@@ -140,6 +145,7 @@ static const struct envme_iocs *ctrl_find_iocs(const void *arg, uint8_t csi)
 static const struct envme_subsys_ctrl_ops ctrl_subsys_ops = {
     .set_ns = ctrl_set_ns,
     .ns_changed = ctrl_ns_changed,
+    .alloc_changed = ctrl_alloc_changed,
     .ns_lost = ctrl_ns_lost,
     .ns_deleted = ctrl_ns_deleted,
     .drain = ctrl_drain,

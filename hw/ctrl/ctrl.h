@@ -280,6 +280,8 @@ struct envme_lane {
     enum envme_lane_mode mode;
     bool drain;                 /* PARK: acknowledge at inflight == 0 */
     bool running;               /* in a turn: its end raises interrupts */
+    bool busy;                  /* counts in ctrl->busy */
+    unsigned nio;               /* I/O commands of ncmds */
     bool acked;                 /* told lane 0 that it is parked / empty */
     bool acking;                /* is about to look whether it can */
     _Atomic(struct envme_db *) rung;    /* doorbells, last rung first */
@@ -548,6 +550,9 @@ struct envme_ctrl {
     uint8_t critical_warning;   /* SMART byte 0, as injected or found */
     uint64_t power_on_ms, power_cycles, unsafe_shutdowns;
     _Atomic uint64_t media_errors;
+    /* lane.c: lanes with I/O commands in hand in 9:0, since when (us) above; 0
+     * when there is none. How long there were any before that. */
+    _Atomic uint64_t busy, busy_us;
     void *admin;                /* hw/admin's own state, freed by it */
 };
 

@@ -423,10 +423,23 @@ static void feature_store(struct envme_cmd *cmd,
                  data);
 }
 
+static void feature_tell(struct envme_cmd *cmd,
+                         const struct envme_feat_row *row, const void *data,
+                         bool is_changed)
+{
+    if (is_changed && cmd->ctrl->tables->feature_changed) {
+        cmd->ctrl->tables->feature_changed(cmd, row, data);
+    }
+}
+
 void envme_feature_set_done(struct envme_cmd *cmd, struct envme_ns *ns,
                             uint32_t value, const void *data)
 {
-    feature_store(cmd, feature_row(cmd), ns, value, data);
+    const struct envme_feat_row *row = feature_row(cmd);
+    bool is_changed = envme_feature_value(cmd->ctrl, row->fid, ns) != value;
+
+    feature_store(cmd, row, ns, value, data);
+    feature_tell(cmd, row, data, is_changed);
     if (feature_is_save(cmd)) {
         envme_cmd_keep_done(cmd, ENVME_ST(SUCCESS));
     } else {
@@ -437,8 +450,9 @@ void envme_feature_set_done(struct envme_cmd *cmd, struct envme_ns *ns,
 static struct envme_status feature_set_one(struct envme_cmd *cmd,
                                            const struct envme_feat_row *row,
                                            struct envme_ns *ns,
-                                           const void *data)
+                                           const void *data, bool *changed)
 {
+    uint32_t old = envme_feature_value(cmd->ctrl, row->fid, ns);
     uint32_t value = envme_cmd_cdw(cmd, 11);
     struct envme_status st = ENVME_ST(SUCCESS);
 
@@ -447,8 +461,21 @@ static struct envme_status feature_set_one(struct envme_cmd *cmd,
     }
     if (envme_st_ok(st)) {
         feature_store(cmd, row, ns, value, data);
+        /* Data, and values that the row keeps, are not compared. */
+        *changed |= old != value || row->data_len || row->own;
     }
     return st;
+}
+
+/* A row that keeps the value itself has kept it. */
+static void feature_own_over(struct envme_cmd *cmd, struct envme_status st)
+{
+    uint8_t data[FEATURE_MAX_DATA] = { 0 };
+
+    if (envme_st_ok(st)) {
+        envme_cmd_from_host(cmd, 0, data, cmd->len);
+        feature_tell(cmd, feature_row(cmd), data, true);
+    }
 }
 
 static struct envme_status feature_set(struct envme_cmd *cmd)
@@ -459,6 +486,8 @@ static struct envme_status feature_set(struct envme_cmd *cmd)
     uint8_t data[FEATURE_MAX_DATA] = { 0 };
     struct envme_status st = ENVME_ST(SUCCESS);
     unsigned loc = offsetof(struct envme_sqe, nsid);
+    uint32_t first = nsid, last = nsid;
+    bool changed = false;
 
     if (feature_is_save(cmd) && !row->saveable) {
         return envme_cmd_fail_bit(cmd, ENVME_ST(FID_NOT_SAVEABLE),
@@ -473,22 +502,25 @@ static struct envme_status feature_set(struct envme_cmd *cmd)
         if (nsid && nsid != UINT32_MAX) {
             return envme_cmd_fail(cmd, ENVME_ST(FEAT_NOT_NS), loc);
         }
-        return feature_set_one(cmd, row, NULL, data);
+        st = feature_set_one(cmd, row, NULL, data, &changed);
+        first = 1;
+        last = 0;
+    } else if (nsid == UINT32_MAX) {
+        first = 1;
+        last = ctrl->subsys->nn;
+    } else if (!envme_ctrl_ns(ctrl, nsid)) {
+        return envme_cmd_fail(cmd, nsid - 1 < ctrl->subsys->nn ?
+                              ENVME_ST(INVALID_FIELD)
+                              : ENVME_ST(INVALID_NS), loc);
     }
-    if (nsid != UINT32_MAX) {
-        struct envme_ns *ns = envme_ctrl_ns(ctrl, nsid);
-
-        if (!ns) {
-            return envme_cmd_fail(cmd, nsid - 1 < ctrl->subsys->nn ?
-                                  ENVME_ST(INVALID_FIELD)
-                                  : ENVME_ST(INVALID_NS), loc);
+    for (uint32_t i = first; i <= last && envme_st_ok(st); i++) {
+        if (ctrl->ns[i]) {
+            st = feature_set_one(cmd, row, ctrl->ns[i], data, &changed);
         }
-        return feature_set_one(cmd, row, ns, data);
     }
-    for (nsid = 1; nsid <= ctrl->subsys->nn && envme_st_ok(st); nsid++) {
-        if (ctrl->ns[nsid]) {
-            st = feature_set_one(cmd, row, ctrl->ns[nsid], data);
-        }
+    feature_tell(cmd, row, data, envme_st_ok(st) && changed);
+    if (row->own && envme_st_pending(st)) {
+        cmd->over = feature_own_over;
     }
     return st;
 }

@@ -220,6 +220,17 @@ void envme_subsys_attach_all(struct envme_subsys *s, uint16_t cntlid)
 
 /* ---- namespaces ------------------------------------------------------ */
 
+static void subsys_alloc_changed(const struct envme_subsys *s, uint32_t nsid)
+{
+    for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
+        const struct envme_subsys_slot *c = &s->ctrl[i];
+
+        if (c->ops && c->ops->alloc_changed) {
+            c->ops->alloc_changed(c->ctrl, nsid);
+        }
+    }
+}
+
 /* One that is made gets the lowest that is nobody's. */
 static bool subsys_pick_nsid(const struct envme_subsys *s,
                              struct envme_ns *ns, char **err)
@@ -297,6 +308,7 @@ void envme_subsys_make_uuid(const struct envme_subsys *s, const void *id,
 void envme_subsys_list(struct envme_subsys *s, struct envme_ns *ns)
 {
     s->ns[ns->nsid] = ns;
+    subsys_alloc_changed(s, ns->nsid);
     subsys_give_uuid(s, ns);
     g_ptr_array_remove(s->unlisted, ns);
     envme_ns_load_bad(ns);
@@ -307,6 +319,7 @@ void envme_subsys_list(struct envme_subsys *s, struct envme_ns *ns)
 static void subsys_add_made(struct envme_subsys *s, struct envme_ns *ns)
 {
     s->ns[ns->nsid] = ns;
+    subsys_alloc_changed(s, ns->nsid);
     g_ptr_array_remove(s->unlisted, ns);
     ns->chosen = true;          /* nobody has it until a host attaches it */
     envme_roster_put(ns);
@@ -420,6 +433,7 @@ static void subsys_start_leaving(struct envme_subsys *s, struct envme_ns *ns,
     if (ns->nsid && s->ns[ns->nsid] == ns) {
         s->ns[ns->nsid] = NULL;
         g_ptr_array_add(s->unlisted, ns);
+        subsys_alloc_changed(s, ns->nsid);
     }
     if (ns->erase) {
         w->left++;
@@ -579,6 +593,7 @@ void envme_subsys_drain_ns(struct envme_subsys *s, struct envme_ns *ns,
 
 void envme_subsys_ns_changed(struct envme_subsys *s, struct envme_ns *ns)
 {
+    subsys_alloc_changed(s, ns->nsid);
     for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
         if (s->ctrl[i].ops && subsys_bit(ns, i)) {
             s->ctrl[i].ops->ns_changed(s->ctrl[i].ctrl, ns->nsid);

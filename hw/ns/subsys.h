@@ -29,6 +29,9 @@ struct envme_subsys_ctrl_ops {
                    void (*done)(void *arg), void *arg);
     /* Something about an attached namespace changed (size, format). */
     void (*ns_changed)(void *ctrl, uint32_t nsid);
+    /* Something about a namespace of the subsystem changed, or it was created
+     * or deleted. May be NULL. */
+    void (*alloc_changed)(void *ctrl, uint32_t nsid);
     /* Blocks of an attached namespace cannot be read any more. */
     void (*ns_lost)(void *ctrl, uint32_t nsid);
     /* A namespace is deleted: what is known of it goes. May be NULL. */
