@@ -32,6 +32,10 @@ struct envme_fault_world {
     void (*link)(void *opaque, bool up);
     /* A PCIe error is signalled; kind as in the manual. false: cannot. */
     bool (*aer)(void *opaque, const char *kind);
+    /* JSON: a tree (floating) or NULL and a sentence (g_free); and text
+     * (g_free). Both, or the guest has no way to faults. */
+    GVariant *(*parse)(void *opaque, const char *text, char **err);
+    char *(*print)(void *opaque, GVariant *tree);
 };
 
 struct envme_faults *envme_faults_new(struct envme_ctrl *ctrl,
@@ -50,6 +54,9 @@ GVariant *envme_faults_tree(struct envme_faults *f);
  * with all counts at 0. */
 void envme_faults_activate(struct envme_faults *f, bool on);
 bool envme_faults_active(const struct envme_faults *f);
+
+/* One rule; its counts begin at 0. false: there is none of that name. */
+bool envme_faults_arm(struct envme_faults *f, const char *rule, bool on);
 
 /* What has come of them: a full reference. */
 GVariant *envme_faults_report(struct envme_faults *f);

@@ -275,6 +275,8 @@ static const struct envme_schema_name rules_on[] = {
 static const struct envme_schema_row rule_rows[] = {
     { "name", ENVME_SCHEMA_STRING, AT(name),
       .help = "of its own; seeds the rule's random numbers, too" },
+    { "description", ENVME_SCHEMA_STRING, AT(description),
+      .help = "for people; the report repeats it" },
     { "on", ENVME_SCHEMA_UINT, AT(on), .max = FAULT_NON - 1,
       .names = rules_on, .help = "what it looks at; command, if not given" },
     { "match", ENVME_SCHEMA_CUSTOM, AT(match), .read = rules_read_match,
@@ -403,6 +405,7 @@ static struct fault_rule *rules_read(struct envme_schema_ctx *ctx,
 /* ---- a set -------------------------------------------------------------------------------- */
 
 struct rules_file {
+    char *description;
     uint64_t version, seed;
     bool active, has_active;
     GVariant *rules;
@@ -421,6 +424,9 @@ static bool rules_read_list(struct envme_schema_ctx *ctx, GVariant *v,
 static const struct envme_schema_row file_rows[] = {
     { "version", ENVME_SCHEMA_UINT, offsetof(struct rules_file, version),
       .min = 1, .max = 1, .help = "1, and may be left out" },
+    { "description", ENVME_SCHEMA_STRING,
+      offsetof(struct rules_file, description),
+      .help = "for people: what is tested, and what a good driver does" },
     { "seed", ENVME_SCHEMA_UINT, offsetof(struct rules_file, seed),
       .help = "of all random numbers" },
     { "active", ENVME_SCHEMA_BOOL, offsetof(struct rules_file, active),
@@ -500,6 +506,7 @@ struct fault_set *fault_set_parse(struct envme_faults *f, GVariant *tree,
     set->active = file.active;
     *err = ctx.err;
     envme_schema_end(&ctx);
+    envme_schema_free(&file_schema, &file);
     g_variant_unref(top);
     if (!ok) {
         fault_set_free(set);

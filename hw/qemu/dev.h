@@ -106,6 +106,7 @@ struct envme_ctrl_props {
     uint8_t fw_slots, fwug;
     bool fw_slot1_ro;
     bool sanitize_ndi;
+    bool fault_injection;
     char *power_states;
     uint8_t temperature_sensors, temperature_hysteresis;
     uint16_t temperature[9];            /* K; 0: not given. See thermal.c */
@@ -141,6 +142,7 @@ struct envme_faults;
 struct envme_qfaults {
     QObject *rules;             /* property, as it was given; or NULL */
     envme_chardev events;       /* property */
+    GAsyncQueue *queue;         /* GVariants for it; NULL: nobody listens */
     struct envme_faults *f;     /* while there is a controller */
 };
 
