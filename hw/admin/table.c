@@ -318,6 +318,7 @@ const struct envme_tables envme_tables = {
     .ctrl_start = envme_admin_keep_start,
     .ctrl_stop = admin_stop,
     .ctrl_shutdown = envme_admin_keep_shutdown,
+    .ctrl_power = envme_admin_keep_power,
     .ctrl_leave = admin_leave,
     .ctrl_fini = admin_fini,
 };

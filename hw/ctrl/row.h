@@ -230,6 +230,8 @@ struct envme_tables {
     void (*ctrl_stop)(struct envme_ctrl *ctrl);
     void (*ctrl_shutdown)(struct envme_ctrl *ctrl);
     void (*ctrl_leave)(struct envme_ctrl *ctrl);
+    /* Power was lost and is back. May be NULL. */
+    void (*ctrl_power)(struct envme_ctrl *ctrl, bool was_shut_down);
     const struct envme_row *admin;      /* [256] by opcode */
     /* A status other than success refuses an admin command. May be NULL. */
     struct envme_status (*admin_gate)(struct envme_cmd *cmd);

@@ -18,7 +18,7 @@
 
 #include <glib.h>
 
-#include "hw/ctrl/ctrl.h"
+#include "hw/ctrl/powercut.h"
 
 struct envme_faults;
 
@@ -32,6 +32,12 @@ struct envme_fault_world {
     void (*link)(void *opaque, bool up);
     /* A PCIe error is signalled; kind as in the manual. false: cannot. */
     bool (*aer)(void *opaque, const char *kind);
+    /* What becomes of the machine after a power loss: "machine-reset",
+     * "stop", "quit". */
+    void (*machine)(void *opaque, const char *what);
+    /* An image of a crash state in that directory. */
+    void (*image)(void *opaque, const char *dir,
+                  const struct envme_power_image *img);
 };
 
 struct envme_faults *envme_faults_new(struct envme_ctrl *ctrl,

@@ -8,7 +8,7 @@
 
 static const struct fault_action_row *const rules_tables[] = {
     fault_actions_cmd, fault_actions_data, fault_actions_reg,
-    fault_actions_ctrl,
+    fault_actions_ctrl, fault_actions_power,
 };
 
 const struct fault_action_row *fault_action_next(

@@ -40,6 +40,7 @@
 #include "hw/ctrl/pause.h"
 #include "hw/ctrl/queue.h"
 #include "hw/ns/backend-mem.h"
+#include "hw/ns/vwc.h"
 
 #define KIB (1024ull)
 #define MIB (1024ull * 1024)
@@ -131,6 +132,8 @@ struct th_ns_opts {
     uint32_t align;             /* backend's, 0: 512 */
     uint32_t max_transfer, max_iov;
     uint8_t csi;
+    uint64_t vwc;               /* a volatile write cache of that size */
+    uint16_t nawupf, nabspf;
 };
 
 struct th_opts {
@@ -209,6 +212,7 @@ struct th {
 
     struct envme_ns *ns[TH_MAX_NS];
     struct th_be *be[TH_MAX_NS];
+    struct envme_backend *vwc[TH_MAX_NS];       /* in front of it, or NULL */
     unsigned nns;
 
     /* memory */
