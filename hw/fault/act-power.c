@@ -78,6 +78,11 @@ static bool power_check(struct envme_schema_ctx *ctx, struct envme_faults *f,
     if (a->dir && !a->enumerate) {
         return envme_schema_fail(ctx, "dir is for \"enumerate\"");
     }
+    if (a->enumerate && a->lose != ENVME_CRASH_LOSE_UNFLUSHED) {
+        return envme_schema_fail(ctx, "lose: the images need the medium as it "
+                                 "is; with \"enumerate\" it is "
+                                 "\"unflushed\"");
+    }
     if (a->enumerate && !a->has_then) {
         a->then = POWER_QUIT;
     }

@@ -57,6 +57,13 @@ GVariant *envme_faults_tree(struct envme_faults *f);
 void envme_faults_activate(struct envme_faults *f, bool on);
 bool envme_faults_active(const struct envme_faults *f);
 
+/*
+ * Does something now, once, whatever the rules are: an object as in a rule's
+ * "do", of actions that need no command, register or interrupt. As
+ * envme_faults_load() on an error.
+ */
+bool envme_faults_do(struct envme_faults *f, GVariant *actions, char **err);
+
 /* What has come of them: a full reference. */
 GVariant *envme_faults_report(struct envme_faults *f);
 

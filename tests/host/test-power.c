@@ -466,6 +466,33 @@ static void test_at_command(void)
     rig_done(&r);
 }
 
+/* At once, without a rule. */
+static void test_now(void)
+{
+    struct rig r;
+    g_autoptr(GVariant) good = tf_json("{'power': 'unflushed'}");
+    g_autoptr(GVariant) bad = tf_json("{'power': {'seed': -1}}");
+    g_autoptr(GVariant) needs = tf_json("{'status': 'internal'}");
+    char *err = NULL;
+
+    rig_init(&r, OPTS({ 0 }));
+    put(&r, 0, 1, 1, false);
+    g_assert_false(envme_faults_do(r.f, bad, &err));
+    g_assert_nonnull(strstr(err, "seed"));
+    g_free(err);
+    g_assert_false(envme_faults_do(r.f, needs, &err));
+    g_assert_nonnull(strstr(err, "status"));
+    g_free(err);
+    g_assert_cmpuint(get(&r, 0), ==, 1);
+    g_assert_true(envme_faults_do(r.f, good, &err));
+    g_assert_true(th_until(r.h, is_off, &r));
+    th_run(r.h);
+    th_forget(r.h);
+    rig_up(&r, 2);
+    g_assert_cmpuint(get(&r, 0), ==, 0);
+    rig_done(&r);
+}
+
 /* What is refused, and by which sentence. */
 static void test_refused(void)
 {
@@ -475,6 +502,7 @@ static void test_refused(void)
         { "{'dir': 'x'}", "enumerate" },
         { "{'lose': 'some'}", "unflushed" },
         { "{'enumerate': 3, 'dir': 'x', 'then': 'reset'}", "stop" },
+        { "{'enumerate': 3, 'dir': 'x', 'lose': 'none'}", "unflushed" },
         { "{'then': 'explode'}", "machine-reset" },
         { "{'tear-size': 0}", "tear-size" },
     };
@@ -507,6 +535,7 @@ int main(int argc, char **argv)
     g_test_add_func("/power/clean", test_clean);
     g_test_add_func("/power/enumerate", test_enumerate);
     g_test_add_func("/power/at-command", test_at_command);
+    g_test_add_func("/power/now", test_now);
     g_test_add_func("/power/refused", test_refused);
     return g_test_run();
 }
