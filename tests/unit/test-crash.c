@@ -167,7 +167,7 @@ static void check(const struct rig *r, bool tear, uint64_t seed)
 
 static void test_brute_force(void)
 {
-    for (unsigned round = 0; round < 150; round++) {
+    for (unsigned round = 0; round < 60; round++) {
         struct rig r = { .md = round & 1 };
         unsigned bits = 0;
 
@@ -181,7 +181,7 @@ static void test_brute_force(void)
 
             w.slba = g_test_rand_int_range(0, BLOCKS - w.nlb + 1);
             bits += w.nlb;
-            if (bits > 12) {
+            if (bits > 10) {
                 break;
             }
             w.open = g_test_rand_int_range(0, 8) == 0;

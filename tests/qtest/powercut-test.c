@@ -239,11 +239,11 @@ static void test_quit(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    qn_add_data("/power/cut/main-loop", "", test_cut, QN_SMOKE);
-    qn_add_data("/power/cut/iothreads", ",iothreads=io0:io1", test_cut, 0);
-    qn_add("/power/small", test_small, 0);
-    qn_add_data("/power/enumerate/raw", "raw", test_enumerate, 0);
-    qn_add_data("/power/enumerate/qcow2", "qcow2", test_enumerate, 0);
-    qn_add("/power/quit", test_quit, 0);
+    qn_add_data("/powercut/cut/main-loop", "", test_cut, QN_SMOKE);
+    qn_add_data("/powercut/cut/iothreads", ",iothreads=io0:io1", test_cut, 0);
+    qn_add("/powercut/small", test_small, 0);
+    qn_add_data("/powercut/enumerate/raw", "raw", test_enumerate, 0);
+    qn_add_data("/powercut/enumerate/qcow2", "qcow2", test_enumerate, 0);
+    qn_add("/powercut/quit", test_quit, 0);
     return g_test_run();
 }

@@ -524,18 +524,18 @@ static void test_refused(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/power/flush", test_flush);
-    g_test_add_func("/power/cache-off", test_cache_off);
-    g_test_add_func("/power/reset", test_reset);
-    g_test_add_func("/power/flush-lies", test_flush_lies);
-    g_test_add_func("/power/awupf", test_awupf);
-    g_test_add_func("/power/tear", test_tear);
-    g_test_add_func("/power/metadata", test_metadata);
-    g_test_add_func("/power/in-flight", test_in_flight);
-    g_test_add_func("/power/clean", test_clean);
-    g_test_add_func("/power/enumerate", test_enumerate);
-    g_test_add_func("/power/at-command", test_at_command);
-    g_test_add_func("/power/now", test_now);
-    g_test_add_func("/power/refused", test_refused);
+    g_test_add_func("/powercut/flush", test_flush);
+    g_test_add_func("/powercut/cache-off", test_cache_off);
+    g_test_add_func("/powercut/reset", test_reset);
+    g_test_add_func("/powercut/flush-lies", test_flush_lies);
+    g_test_add_func("/powercut/awupf", test_awupf);
+    g_test_add_func("/powercut/tear", test_tear);
+    g_test_add_func("/powercut/metadata", test_metadata);
+    g_test_add_func("/powercut/in-flight", test_in_flight);
+    g_test_add_func("/powercut/clean", test_clean);
+    g_test_add_func("/powercut/enumerate", test_enumerate);
+    g_test_add_func("/powercut/at-command", test_at_command);
+    g_test_add_func("/powercut/now", test_now);
+    g_test_add_func("/powercut/refused", test_refused);
     return g_test_run();
 }
