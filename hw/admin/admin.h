@@ -36,6 +36,19 @@ struct envme_admin_keep {
 
 #define ENVME_HOST_ID_BYTES 16
 
+/* lbalog.c */
+struct envme_lbas {
+    struct envme_deadline due;
+    struct envme_ctrl *ctrl;
+    uint64_t restarted_at;      /* ns: the report interval */
+    uint16_t lsgc;
+    bool fresh;                 /* counted in lsgc, but not read yet */
+    bool news;                  /* lsgc has grown since the last alert */
+    bool alerted;               /* and the log was not read since */
+    bool frozen;                /* being read with RAE: log stays as it is */
+    GByteArray *log;
+};
+
 struct envme_admin {
     /* Timestamp feature: its value at the time ts_at. */
     uint64_t ts_ms, ts_at;
@@ -50,6 +63,7 @@ struct envme_admin {
     struct envme_fw_image *fw;  /* what is being downloaded, or NULL */
     struct envme_selftest *selftest;
     struct envme_telemetry *telemetry;
+    struct envme_lbas lbas;
     struct envme_hmb *hmb;      /* NULL until it is enabled once */
     /* Host Identifier; all of it zeroes: there is none. */
     uint8_t host_id[ENVME_HOST_ID_BYTES];
@@ -80,7 +94,13 @@ const struct envme_iocs *envme_admin_iocs(const struct envme_ctrl *ctrl,
 #define ENVME_ADMIN_AEC (ENVME_SMART_CW_ASCBT | ENVME_SMART_CW_TTC | \
                          ENVME_SMART_CW_NDR | ENVME_SMART_CW_AMRO | \
                          ENVME_SMART_CW_VMBF | ENVME_FEAT_AEC_NSAN | ENVME_FEAT_AEC_FAN | \
-                         ENVME_FEAT_AEC_TLN)
+                         ENVME_FEAT_AEC_TLN | ENVME_FEAT_AEC_LBASIAN)
+/* And with what this controller has. */
+static inline uint32_t envme_admin_aec(const struct envme_ctrl *ctrl)
+{
+    return ENVME_ADMIN_AEC |
+           (ctrl->ports.pmr.base ? ENVME_SMART_CW_PMRRO : 0);
+}
 
 /* ---- command families --------------------------------------------------- */
 
@@ -105,11 +125,12 @@ struct envme_status envme_feat_get_protect(struct envme_cmd *cmd,
                                            void *data);
 uint32_t envme_feat_reset_protect(struct envme_ctrl *ctrl,
                                   struct envme_ns *ns);
+/* What the state says of it, once; before anybody asks whether it is
+ * protected. */
+void envme_protect_load(struct envme_ns *ns);
 uint8_t envme_admin_nwpc(const struct envme_ctrl *ctrl);
 /* format.c */
 envme_run_fn envme_admin_format;
-/* Percent of a format of this namespace that are left; 0: there is none. */
-unsigned envme_admin_format_left(const struct envme_ns *ns);
 /* abort.c */
 envme_run_fn envme_admin_abort;
 /* firmware.c */
@@ -119,6 +140,9 @@ envme_len_fn envme_admin_fw_len;
 envme_run_fn envme_admin_selftest;
 /* sanitize.c */
 envme_run_fn envme_admin_sanitize;
+/* lbastatus.c */
+envme_run_fn envme_admin_lba_status;
+envme_len_fn envme_admin_lba_status_len;
 /* lockdown.c */
 envme_run_fn envme_admin_lockdown;
 /* security.c */
@@ -312,6 +336,26 @@ void envme_telemetry_read(const struct envme_log_req *req);
  * captured for log page 08h, unless what was captured before is unread. */
 void envme_telemetry_report(struct envme_ctrl *ctrl, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* ---- lbalog.c ---------------------------------------------------------------- */
+
+/* LSIPI, 100 ms: how often a host should read the log at most. */
+#define ENVME_LBAS_LSIPI 10
+
+void envme_lbas_init(struct envme_ctrl *ctrl);
+void envme_lbas_start(struct envme_ctrl *ctrl);
+void envme_lbas_stop(struct envme_ctrl *ctrl);
+/* Blocks of a namespace have become unreadable. */
+void envme_lbas_lost(struct envme_ctrl *ctrl, uint32_t nsid);
+/* Something that the alert depends on has changed. */
+void envme_lbas_check(struct envme_ctrl *ctrl);
+size_t envme_lbas_log_size(const struct envme_log_req *req);
+struct envme_status envme_lbas_log(const struct envme_log_req *req, void *buf);
+void envme_lbas_log_read(const struct envme_log_req *req);
+/* Feature 15h */
+struct envme_status envme_feat_set_lbas(struct envme_cmd *cmd,
+                                        struct envme_ns *ns, uint32_t *value,
+                                        const void *data, uint32_t *dw0);
 
 /* ---- lockdown.c -------------------------------------------------------------- */
 

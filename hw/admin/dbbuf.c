@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Doorbell Buffer Config: Base 2.1, 5.3.1. */
+/* Doorbell Buffer Config: Base 2.1, 5.2.5. */
 #include "hw/admin/admin.h"
 
 #include "hw/ctrl/doorbell.h"

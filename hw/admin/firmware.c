@@ -35,6 +35,7 @@ struct envme_fw_image {
     size_t len;                 /* highest byte + 1 */
     size_t cap;
     uint8_t *have;              /* a byte per unit of granularity */
+    bool is_old;                /* a Firmware Commit has come since */
 };
 
 /* ---- kept over power cycles -------------------------------------------------- */
@@ -244,6 +245,9 @@ struct envme_status envme_admin_fw_download(struct envme_cmd *cmd)
     if (off % unit || off + cmd->len > FW_MAX) {
         return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD), loc);
     }
+    if (a->fw && a->fw->is_old) {
+        fw_discard(ctrl);       /* Base 2.1, 5.1.9: another image begins */
+    }
     if (!a->fw) {
         a->fw = g_new0(struct envme_fw_image, 1);
         a->fw->have = g_malloc0(FW_MAX / unit);
@@ -391,6 +395,9 @@ struct envme_status envme_admin_fw_commit(struct envme_cmd *cmd)
     unsigned loc = offsetof(struct envme_sqe, cdw10);
     struct envme_status st;
 
+    if (envme_admin(cmd->ctrl)->fw) {
+        envme_admin(cmd->ctrl)->fw->is_old = true;
+    }
     if (ca > ENVME_FWCOMMIT_ACTIVATE_NOW &&
         (ca < ENVME_FWCOMMIT_BP_REPLACE || !envme_bootpart_there(cmd->ctrl))) {
         /* Reserved, or of a boot partition, which is not there. */

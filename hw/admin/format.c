@@ -2,11 +2,8 @@
 /*
  * Format NVM: Base 2.1, 5.1.10; NVM 1.1, 4.1.1.
  *
- * From the moment that the command is accepted no I/O command reaches the
- * namespaces, at no controller. When those in flight are over each is zeroed,
- * in the background, and then has its new format. A reset of the controller
- * that asked for it does not stop it. Whatever ends it early leaves the old
- * format, with part of the contents gone.
+ * What is done to each namespace is in hw/ns/reformat.h. A reset of the
+ * controller that asked for it does not stop it, nor does a power cycle.
  *
  * The medium is not encrypted: cryptographic erase, too, makes all of it read
  * as zeroes, by deallocating where that is possible. User data erase does not
@@ -18,23 +15,15 @@
 
 #include "hw/ctrl/keep.h"
 #include "hw/ctrl/pause.h"
-#include "hw/ns/erase.h"
+#include "hw/ns/reformat.h"
 
 #define NSID_AT offsetof(struct envme_sqe, nsid)
 #define CDW10_AT offsetof(struct envme_sqe, cdw10)
 
 struct format_op {
     struct envme_cmd *cmd;      /* NULL when a reset has forgotten it */
-    struct envme_subsys *subsys;
-    unsigned left, index;
-    bool extended, may_unmap, pi_first;
-    uint8_t pi_type;
+    unsigned left;
     struct envme_status st;
-};
-
-struct format_ns {
-    struct format_op *op;
-    struct envme_ns *ns;
 };
 
 static void format_step(struct format_op *op, struct envme_status st)
@@ -68,54 +57,16 @@ static struct envme_status format_status(int err)
         return ENVME_ST(CAP_EXCEEDED);
     case EIO:
         return ENVME_ST(WRITE_FAULT);
+    case EINVAL:
+        return ENVME_ST(FORMAT_INVALID);    /* it has shrunk meanwhile */
     default:
         return ENVME_ST(INTERNAL);
     }
 }
 
-static void format_erased(void *arg, int err)
+static void format_done(void *arg, int err)
 {
-    struct format_ns *f = arg;
-    struct format_op *op = f->op;
-    struct envme_ns *ns = f->ns;
-    struct envme_status st = format_status(err);
-    unsigned flbas = ns->flbas;
-    struct envme_pi pi = ns->pi;
-    bool extended = ns->extended;
-
-    g_free(f);
-    if (!err && !envme_ns_set_format(ns, op->index, op->extended, op->pi_type,
-                                     op->pi_first)) {
-        st = ENVME_ST(FORMAT_INVALID);      /* it has shrunk meanwhile */
-    }
-    atomic_store(&ns->gate_sf, 0);
-    if (!ns->leaving && (flbas != ns->flbas || extended != ns->extended ||
-                         pi.type != ns->pi.type || pi.first != ns->pi.first)) {
-        envme_subsys_ns_changed(op->subsys, ns);
-    }
-    format_step(op, st);
-}
-
-static void format_drained(void *arg)
-{
-    struct format_ns *f = arg;
-
-    if (f->ns->leaving) {
-        format_erased(f, -ENODEV);
-    } else {
-        envme_ns_erase(f->ns, f->op->may_unmap, format_erased, f);
-    }
-}
-
-static void format_start(struct format_op *op, struct envme_ns *ns)
-{
-    struct format_ns *f = g_new(struct format_ns, 1);
-
-    *f = (struct format_ns){ .op = op, .ns = ns };
-    op->left++;
-    atomic_store(&ns->gate_sf, ENVME_SC_FORMAT_IN_PROGRESS);
-    envme_selftest_format(op->subsys, ns->nsid);
-    envme_subsys_drain_ns(op->subsys, ns, format_drained, f);
+    format_step(arg, format_status(err));
 }
 
 /* ---- the command ------------------------------------------------------------- */
@@ -170,6 +121,13 @@ struct envme_status envme_admin_format(struct envme_cmd *cmd)
     unsigned ses = FIELD_GET(ENVME_FORMAT_SES, cdw10);
     struct envme_ctrl *ctrl = cmd->ctrl;
     struct envme_status st = format_range(cmd, &first, &last);
+    const struct envme_ns_format to = {
+        .index = format_index(cdw10),
+        .extended = FIELD_GET(ENVME_FORMAT_MSET, cdw10),
+        .may_unmap = ses != ENVME_FORMAT_SES_USER,
+        .pi_type = FIELD_GET(ENVME_FORMAT_PI, cdw10),
+        .pi_first = FIELD_GET(ENVME_FORMAT_PIL, cdw10),
+    };
     struct format_op *op;
 
     if (envme_st_ok(st) && ses > ENVME_FORMAT_SES_CRYPTO) {
@@ -184,29 +142,18 @@ struct envme_status envme_admin_format(struct envme_cmd *cmd)
         return st;
     }
     op = g_new0(struct format_op, 1);
-    *op = (struct format_op){
-        .cmd = cmd, .subsys = ctrl->subsys, .left = 1,
-        .index = format_index(cdw10),
-        .extended = FIELD_GET(ENVME_FORMAT_MSET, cdw10),
-        .may_unmap = ses != ENVME_FORMAT_SES_USER,
-        .pi_type = FIELD_GET(ENVME_FORMAT_PI, cdw10),
-        .pi_first = FIELD_GET(ENVME_FORMAT_PIL, cdw10),
-    };
+    *op = (struct format_op){ .cmd = cmd, .left = 1 };
     envme_cmd_wait(&op->cmd);
+    envme_state_hold(ctrl->subsys->state);
     for (uint32_t i = first; i <= last; i++) {
         /* One that is on its way out is left alone. */
         if (ctrl->ns[i] && !ctrl->ns[i]->leaving) {
-            format_start(op, ctrl->ns[i]);
+            op->left++;
+            envme_selftest_format(ctrl->subsys, i);
+            envme_ns_format(ctrl->ns[i], &to, format_done, op);
         }
     }
+    envme_state_release(ctrl->subsys->state);
     format_step(op, ENVME_ST(SUCCESS));
     return ENVME_ST_PENDING;
-}
-
-unsigned envme_admin_format_left(const struct envme_ns *ns)
-{
-    if (atomic_load(&ns->gate_sf) != ENVME_SC_FORMAT_IN_PROGRESS) {
-        return 0;
-    }
-    return ns->erase ? envme_ns_erase_left(ns) : 100;
 }

@@ -7,6 +7,7 @@
 
 #include "hw/admin/admin.h"
 
+#include "hw/ctrl/cmem.h"
 #include "hw/ctrl/errlog.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/feature.h"
@@ -33,6 +34,9 @@ uint8_t envme_health_warning(const struct envme_ctrl *ctrl)
 
     if (health_too_warm_or_cold(ctrl)) {
         bits |= ENVME_SMART_CW_TTC;
+    }
+    if (envme_pmr_is_sick(ctrl)) {
+        bits |= ENVME_SMART_CW_PMRRO;
     }
     return bits;
 }

@@ -23,8 +23,7 @@ static void identify_text(char *dst, size_t len, const char *src)
 
 static uint16_t identify_oncs(const struct envme_ctrl *ctrl)
 {
-    /* Save and Select are the engine's; no feature is saveable, and so says
-     * its capability. */
+    /* Save and Select are the engine's. */
     uint16_t oncs = ENVME_ONCS_SSFS;
 
     for (unsigned i = 0; i < ctrl->tables->niocs; i++) {
@@ -76,6 +75,7 @@ static void identify_limits(const struct envme_ctrl *ctrl,
     id->cqes = IDENTIFY_CQES;
     id->maxcmd = le16(ENVME_MIN(p->mqes + 1u, 65535u));
     id->nn = le32(ctrl->subsys->nn);
+    id->mnan = le32(ctrl->subsys->mnan);
     id->maxcna = le32(ctrl->subsys->maxcna);
     id->awun = le16(p->awun);
     id->awupf = le16(p->awupf);
@@ -248,7 +248,8 @@ struct envme_status envme_cns_ns_ctrl_list(struct envme_cmd *cmd, void *buf)
     const struct envme_ns *ns = envme_subsys_ns(s, nsid);
 
     if (!ns) {
-        return envme_cmd_fail(cmd, nsid && nsid <= s->nn ?
+        return envme_cmd_fail(cmd, nsid == UINT32_MAX ||
+                              (nsid && nsid <= s->nn) ?
                               ENVME_ST(INVALID_FIELD) : ENVME_ST(INVALID_NS),
                               offsetof(struct envme_sqe, nsid));
     }

@@ -8,6 +8,7 @@
 #include "hw/ctrl/feature.h"
 
 #include "hw/ns/capacity.h"
+#include "hw/ns/reformat.h"
 
 /* ---- which namespace ------------------------------------------------------ */
 
@@ -57,23 +58,26 @@ static void identify_performance(const struct envme_ns *ns, uint8_t lbads,
     const struct envme_ns_params *p = &ns->params;
     uint32_t write = ENVME_MAX(p->physical_block, p->min_io);
 
-    id->nsfeat |= FIELD_SET(ENVME_NSFEAT_OPTPERF, 1);
+    /* Everything, with the larger fields of CNS 05h. */
+    id->nsfeat |= FIELD_SET(ENVME_NSFEAT_OPTPERF, ENVME_OPTPERF_ALL) |
+                  ENVME_NSFEAT_OPTRPERF;
     id->npwg = id->npwa = identify_blocks(lbads, write);
     id->npdg = id->npda = identify_blocks(lbads, p->discard_granularity);
     id->nows = identify_blocks(lbads, ENVME_MAX(p->opt_io, write));
 }
 
-static uint8_t identify_dlfeat(const struct envme_ns *ns)
+/* The same for all: DEAC leaves zeroes also where nothing can be freed. */
+static uint8_t identify_dlfeat(void)
 {
     return FIELD_SET(ENVME_DLFEAT_DRB, ENVME_DLFEAT_DRB_00) |
-           (ns->geo.discard ? ENVME_DLFEAT_WZDS : 0);
+           ENVME_DLFEAT_WZDS;
 }
 
 static uint8_t identify_fpi(const struct envme_ns *ns)
 {
     return envme_tables.admin[ENVME_ADM_FORMAT].run ?
            ENVME_FPI_FPII | FIELD_SET(ENVME_FPI_PER,
-                                      envme_admin_format_left(ns)) : 0;
+                                      envme_ns_format_left(ns)) : 0;
 }
 
 static uint8_t identify_nsattr(const struct envme_ns *ns)
@@ -139,7 +143,7 @@ static void identify_ns(const struct envme_ctrl *ctrl,
     uint64_t bytes = ns->geo.size;
 
     id->nsze = id->ncap = id->nuse = le64(nsze);
-    if (ns->be->ops->is_hole) {
+    if (ns->geo.status) {
         id->nsfeat |= ENVME_NSFEAT_DAE;
     }
     identify_formats(ctrl, ns, id);
@@ -154,7 +158,7 @@ static void identify_ns(const struct envme_ctrl *ctrl,
     id->mcl = le32(ns->params.mcl);
     id->msrc = ns->params.msrc;
     id->nmic = ns->params.shared ? ENVME_NMIC_SHRNS : 0;
-    id->dlfeat = identify_dlfeat(ns);
+    id->dlfeat = identify_dlfeat();
     id->fpi = identify_fpi(ns);
     for (unsigned i = 0; i < 8; i++) {
         id->nvmcap[i] = bytes >> (8 * i);
@@ -242,56 +246,67 @@ struct envme_status envme_cns_cs_ns(struct envme_cmd *cmd, void *buf)
 
 /*
  * CNS 09h and 0Ah are about a format, whatever namespace may have it. The
- * first namespace that there is stands for all: only what its backend can
- * address makes its formats differ from others'.
+ * first namespace that there is stands for all, or one that could be created:
+ * only what its backend can address makes its formats differ from others'.
  */
-static struct envme_status identify_format(struct envme_cmd *cmd,
-                                           struct envme_ns **ns,
-                                           unsigned *format)
+static struct envme_status identify_format(
+    struct envme_cmd *cmd,
+    void (*fill)(struct envme_cmd *cmd, struct envme_ns *ns, unsigned format,
+                 void *buf), void *buf)
 {
+    unsigned format = FIELD_GET(ENVME_IDENTIFY_CNSSID, envme_cmd_cdw(cmd, 11));
     const struct envme_subsys *s = cmd->ctrl->subsys;
+    struct envme_ns *model = envme_capacity_model(s);
+    struct envme_ns *ns = NULL;
+    struct envme_status st = ENVME_ST(SUCCESS);
 
-    *ns = NULL;
-    *format = FIELD_GET(ENVME_IDENTIFY_CNSSID, envme_cmd_cdw(cmd, 11));
-    for (uint32_t nsid = 1; nsid <= s->nn && !*ns; nsid++) {
-        *ns = s->ns[nsid];
+    for (uint32_t nsid = 1; nsid <= s->nn && !ns; nsid++) {
+        ns = s->ns[nsid];
     }
-    if (!*ns || *format >= envme_admin_nformats(cmd->ctrl, *ns)) {
-        return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
-                              offsetof(struct envme_sqe, cdw11));
+    ns = ns ? ns : model;
+    if (format < envme_admin_nformats(cmd->ctrl, ns)) {
+        fill(cmd, ns, format, buf);
+    } else {
+        st = envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
+                            offsetof(struct envme_sqe, cdw11));
     }
-    return ENVME_ST(SUCCESS);
+    envme_ns_free(model);
+    return st;
+}
+
+static void identify_fill_format(struct envme_cmd *cmd, struct envme_ns *ns,
+                                 unsigned format, void *buf)
+{
+    identify_formats(cmd->ctrl, ns, buf);
+    identify_performance(ns, ns->lbaf[format].lbads, buf);
 }
 
 /* CNS 09h */
 struct envme_status envme_cns_format(struct envme_cmd *cmd, void *buf)
 {
-    struct envme_ns *ns;
-    unsigned format;
-    struct envme_status st = identify_format(cmd, &ns, &format);
+    return identify_format(cmd, identify_fill_format, buf);
+}
 
-    if (envme_st_ok(st)) {
-        identify_formats(cmd->ctrl, ns, buf);
-        identify_performance(ns, ns->lbaf[format].lbads, buf);
+static void identify_fill_cs_format(struct envme_cmd *cmd,
+                                    struct envme_ns *ns, unsigned format,
+                                    void *buf)
+{
+    const struct envme_iocs *iocs;
+
+    if (envme_st_ok(identify_csi(cmd, &iocs)) && iocs->identify_format) {
+        iocs->identify_format(cmd->ctrl, ns, format, buf);
     }
-    return st;
 }
 
 /* CNS 0Ah */
 struct envme_status envme_cns_cs_format(struct envme_cmd *cmd, void *buf)
 {
-    const struct envme_iocs *iocs = NULL;
-    struct envme_ns *ns;
-    unsigned format;
+    const struct envme_iocs *iocs;
     struct envme_status st = identify_csi(cmd, &iocs);
 
-    if (envme_st_ok(st)) {
-        st = identify_format(cmd, &ns, &format);
-    }
-    if (envme_st_ok(st) && iocs->identify_format) {
-        iocs->identify_format(cmd->ctrl, ns, format, buf);
-    }
-    return st;
+    return envme_st_err(st) ? st
+                            : identify_format(cmd, identify_fill_cs_format,
+                                              buf);
 }
 
 /* CNS 08h; zeroes for an NSID that is not active here. */

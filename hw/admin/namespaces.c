@@ -60,18 +60,21 @@ static struct envme_status ns_find(struct envme_cmd *cmd, struct envme_ns **ns)
     if (*ns) {
         return ENVME_ST(SUCCESS);
     }
-    return envme_cmd_fail(cmd, nsid && nsid <= s->nn ? ENVME_ST(INVALID_FIELD)
-                                                     : ENVME_ST(INVALID_NS),
+    /* FFFFFFFFh is not an invalid one, but not supported here. */
+    return envme_cmd_fail(cmd, nsid == UINT32_MAX ||
+                          (nsid && nsid <= s->nn) ? ENVME_ST(INVALID_FIELD)
+                                                  : ENVME_ST(INVALID_NS),
                           NSID_AT);
 }
 
 /* ---- delete ------------------------------------------------------------------- */
 
 static struct envme_status ns_may_delete(struct envme_cmd *cmd,
-                                         const struct envme_ns *ns)
+                                         struct envme_ns *ns)
 {
     uint16_t busy = atomic_load(&ns->gate_sf);
 
+    envme_protect_load(ns);
     if (busy || ns->erase) {
         return (struct envme_status){ busy ? busy
                                            : ENVME_SC_FORMAT_IN_PROGRESS };
@@ -105,12 +108,14 @@ static struct envme_status ns_delete(struct envme_cmd *cmd)
         return st;
     }
     op = ns_op_new(cmd);
+    envme_state_hold(s->state);
     for (uint32_t i = first; i <= last; i++) {
         if (s->ns[i]) {
             op->left++;
             envme_subsys_delete_ns(s, s->ns[i], ns_op_step, op);
         }
     }
+    envme_state_release(s->state);
     ns_op_step(op);
     return ENVME_ST_PENDING;
 }
@@ -199,6 +204,20 @@ static void ns_created(void *arg, int err)
     }
 }
 
+/* Whose capacity it was before is told no more: now it may be overwritten. */
+static void ns_make_empty(void *arg, int err)
+{
+    struct ns_op *op = arg;
+    struct envme_ns *ns = op->ns;
+
+    if (err || ns->leaving) {
+        ns_created(op, -ECANCELED);
+    } else {
+        envme_ns_erase(ns, true, ns_created, op);
+    }
+    envme_ns_unhold(ns);
+}
+
 static struct envme_status ns_create(struct envme_cmd *cmd)
 {
     uint8_t csi = FIELD_GET(ENVME_NSMGMT_CSI, envme_cmd_cdw(cmd, 11));
@@ -208,7 +227,6 @@ static struct envme_status ns_create(struct envme_cmd *cmd)
     struct envme_status st;
     struct envme_ns *ns;
     struct ns_op *op;
-    uint32_t nsid = 1;
     int err;
 
     if (envme_cmd_nsid(cmd)) {
@@ -224,10 +242,7 @@ static struct envme_status ns_create(struct envme_cmd *cmd)
     if (envme_st_err(st)) {
         return st;
     }
-    while (nsid <= s->nn && s->ns[nsid]) {
-        nsid++;
-    }
-    if (nsid > s->nn) {
+    if (!envme_subsys_free_nsid(s)) {
         return ENVME_ST(NSID_UNAVAILABLE);
     }
     if (!ns_format_known(cmd->ctrl, ns_format_index(c.flbas))) {
@@ -251,7 +266,8 @@ static struct envme_status ns_create(struct envme_cmd *cmd)
     ns_set_tag_mask(ns, le64_get(c.lbstm));
     op = ns_op_new(cmd);
     op->ns = ns;
-    envme_ns_erase(ns, true, ns_created, op);
+    envme_ns_hold(ns);
+    envme_subsys_flush(s, ns_make_empty, op);
     return ENVME_ST_PENDING;
 }
 
@@ -344,6 +360,7 @@ struct envme_status envme_admin_ns_attach_len(struct envme_cmd *cmd,
 struct envme_status envme_admin_ns_attach(struct envme_cmd *cmd)
 {
     unsigned sel = FIELD_GET(ENVME_NSATTACH_SEL, envme_cmd_cdw(cmd, 10));
+    uint16_t ids[ENVME_MAX_CTRLS];
     struct envme_ctrl_list *list;
     struct envme_status st;
     struct envme_ns *ns;
@@ -367,7 +384,12 @@ struct envme_status envme_admin_ns_attach(struct envme_cmd *cmd)
     if (envme_st_err(st)) {
         return st;
     }
+    for (unsigned i = 0; i < le16_get(list->num); i++) {
+        ids[i] = le16_get(list->cntlid[i]);     /* ascending: they fit */
+    }
     op = ns_op_new(cmd);
+    envme_subsys_choose(ns, ids, le16_get(list->num),
+                        sel == ENVME_NSATTACH_ATTACH);
     for (unsigned i = 0, n = le16_get(list->num); i < n; i++) {
         op->left++;
         envme_subsys_attach(cmd->ctrl->subsys, ns, le16_get(list->cntlid[i]),

@@ -37,27 +37,34 @@ static void protect_apply(struct envme_ns *ns, uint8_t wps)
     atomic_store(&ns->read_only, ns->geo.read_only || wps);
 }
 
-/* Asked for when the namespace is attached: time to see what is kept of it. */
-uint32_t envme_feat_reset_protect(struct envme_ctrl *ctrl, struct envme_ns *ns)
+void envme_protect_load(struct envme_ns *ns)
 {
     char name[ENVME_KEEP_NAME];
     struct protect_record r;
 
-    if (!ns || ns->made || ns->wps_loaded) {
-        return 0;
+    if (ns->wps_loaded) {
+        return;
     }
     ns->wps_loaded = true;
     protect_name(name, ns);
-    envme_state_read(ctrl->subsys->state, name, &r, sizeof(r));
+    envme_state_read(ns->subsys->state, name, &r, sizeof(r));
     if (le32_get(r.version) == PROTECT_VERSION &&
         (le32_get(r.wps) == ENVME_NSWP_WRITE_PROTECT ||
          le32_get(r.wps) == ENVME_NSWP_PERMANENT)) {
         protect_apply(ns, le32_get(r.wps));
     }
+}
+
+/* Asked for when the namespace is attached: time to see what is kept of it. */
+uint32_t envme_feat_reset_protect(struct envme_ctrl *ctrl, struct envme_ns *ns)
+{
+    (void)ctrl;
+    if (ns) {
+        envme_protect_load(ns);
+    }
     return 0;
 }
 
-/* One that was made here does not outlast a power cycle itself. */
 static void protect_keep(struct envme_ns *ns)
 {
     struct protect_record r = { .version = le32(PROTECT_VERSION),
@@ -65,26 +72,94 @@ static void protect_keep(struct envme_ns *ns)
     char name[ENVME_KEEP_NAME];
 
     protect_name(name, ns);
-    if (ns->made || !ns->wps || ns->wps == ENVME_NSWP_POWER_CYCLE) {
+    if (!ns->wps || ns->wps == ENVME_NSWP_POWER_CYCLE) {
         envme_state_remove(ns->subsys->state, name);
     } else {
         envme_state_put(ns->subsys->state, name, &r, sizeof(r));
     }
 }
 
-/* What was cached is on the medium. */
+/* ---- Set Features ------------------------------------------------------------ */
+
+/* A command for one namespace, or (NSID FFFFFFFFh) for all that are attached:
+ * all are as it says, or none is. */
+struct protect_cmd {
+    uint32_t at, last;
+};
+
+/* The next one that is still there, or NULL. */
+static struct envme_ns *protect_next(struct envme_cmd *cmd)
+{
+    struct protect_cmd *p = ENVME_CMD_STATE(cmd, struct protect_cmd);
+
+    while (p->at <= p->last) {
+        struct envme_ns *ns = cmd->ctrl->ns[p->at++];
+
+        if (ns && !ns->leaving) {
+            return ns;
+        }
+    }
+    return NULL;
+}
+
+static void protect_rewind(struct envme_cmd *cmd)
+{
+    uint32_t nsid = envme_cmd_nsid(cmd);
+    bool all = nsid == UINT32_MAX;
+
+    *ENVME_CMD_STATE(cmd, struct protect_cmd) = (struct protect_cmd){
+        .at = all ? 1 : nsid, .last = all ? cmd->ctrl->subsys->nn : nsid,
+    };
+}
+
+static void protect_finish(struct envme_cmd *cmd)
+{
+    struct envme_state *state = cmd->ctrl->subsys->state;
+    struct envme_ns *ns;
+
+    protect_rewind(cmd);
+    envme_state_hold(state);
+    while ((ns = protect_next(cmd))) {
+        protect_keep(ns);
+        envme_subsys_ns_changed(ns->subsys, ns);
+    }
+    envme_state_release(state);
+    envme_cmd_keep_done(cmd, ENVME_ST(SUCCESS));
+}
+
+/* What was cached is on the medium; then of the next one. */
 static void protect_flushed(struct envme_cmd *cmd, int err)
 {
-    struct envme_ns *ns = cmd->io_ns;
+    struct envme_ns *ns;
 
     if (err) {
-        protect_apply(ns, 0);
-        envme_cmd_done(cmd, envme_cmd_io_status(cmd, err));
+        struct envme_status st = envme_cmd_io_status(cmd, err);
+
+        protect_rewind(cmd);
+        while ((ns = protect_next(cmd))) {
+            protect_apply(ns, ns->wps_old);
+        }
+        envme_cmd_done(cmd, st);
         return;
     }
-    protect_keep(ns);
-    envme_subsys_ns_changed(ns->subsys, ns);
-    envme_cmd_keep_done(cmd, ENVME_ST(SUCCESS));
+    while ((ns = protect_next(cmd))) {
+        if (ns->wps && !ns->wps_old && !ns->geo.read_only) {
+            cmd->bio = (struct envme_bio){ .op = ENVME_BIO_FLUSH };
+            envme_cmd_io(cmd, ns, protect_flushed);
+            return;
+        }
+    }
+    protect_finish(cmd);
+}
+
+static struct envme_status protect_check(struct envme_cmd *cmd,
+                                         const struct envme_ns *ns)
+{
+    if (ns->wps == ENVME_NSWP_POWER_CYCLE || ns->wps == ENVME_NSWP_PERMANENT) {
+        return envme_cmd_fail(cmd, ENVME_ST(FEAT_NOT_CHANGEABLE),
+                              offsetof(struct envme_sqe, cdw11));
+    }
+    return (struct envme_status){ atomic_load(&ns->gate_sf) };
 }
 
 struct envme_status envme_feat_set_protect(struct envme_cmd *cmd,
@@ -92,32 +167,29 @@ struct envme_status envme_feat_set_protect(struct envme_cmd *cmd,
                                            uint32_t *value, const void *data,
                                            uint32_t *dw0)
 {
-    unsigned loc = offsetof(struct envme_sqe, cdw11);
     bool permanent = envme_admin_nwpc(cmd->ctrl) & ENVME_NWPC_PWPS;
-    uint8_t old = ns->wps;
+    struct envme_status st = ENVME_ST(SUCCESS);
 
     (void)data;
     (void)dw0;
-    if (envme_cmd_nsid(cmd) == UINT32_MAX) {
-        return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
-                              offsetof(struct envme_sqe, nsid));
-    }
     if (*value > ENVME_NSWP_PERMANENT ||
-        (*value == ENVME_NSWP_PERMANENT && (!permanent || ns->made))) {
-        return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD), loc);
+        (*value == ENVME_NSWP_PERMANENT && !permanent)) {
+        return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
+                              offsetof(struct envme_sqe, cdw11));
     }
-    if (old == ENVME_NSWP_POWER_CYCLE || old == ENVME_NSWP_PERMANENT) {
-        return envme_cmd_fail(cmd, ENVME_ST(FEAT_NOT_CHANGEABLE), loc);
+    protect_rewind(cmd);
+    while (envme_st_ok(st) && (ns = protect_next(cmd))) {
+        st = protect_check(cmd, ns);
     }
-    if (atomic_load(&ns->gate_sf)) {
-        return (struct envme_status){ atomic_load(&ns->gate_sf) };
+    if (envme_st_err(st)) {
+        return st;
     }
-    protect_apply(ns, *value);
-    if (*value && !old && !ns->geo.read_only) {
-        cmd->bio = (struct envme_bio){ .op = ENVME_BIO_FLUSH };
-        return envme_cmd_io(cmd, ns, protect_flushed);
+    protect_rewind(cmd);
+    while ((ns = protect_next(cmd))) {
+        ns->wps_old = ns->wps;
+        protect_apply(ns, *value);
     }
-    cmd->io_ns = ns;
+    protect_rewind(cmd);
     protect_flushed(cmd, 0);
     return ENVME_ST_PENDING;
 }

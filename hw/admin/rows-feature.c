@@ -111,13 +111,30 @@ static struct envme_status feat_show_temp(struct envme_cmd *cmd, uint32_t *dw0)
 
 /* ---- 05h Error Recovery ------------------------------------------------------ */
 
+static void feat_restore_error_recovery(struct envme_ctrl *ctrl,
+                                        struct envme_ns *ns, uint32_t value,
+                                        const void *data)
+{
+    (void)ctrl;
+    (void)data;
+    if (FIELD_GET(ENVME_FEAT_ER_DULBE, value)) {
+        atomic_store(&ns->dulbe, true);
+    }
+}
+
 /* DULBE where the backend knows what is allocated; reads look at it. There
  * are no retries whose time TLER could limit. */
 static struct envme_status feat_set_error_recovery(FEAT_SET_ARGS)
 {
+    struct envme_status st;
+
     FEAT_UNUSED();
-    return feat_check(cmd, *value, ENVME_FEAT_ER_TLER |
-                      (ns->be->ops->is_hole ? ENVME_FEAT_ER_DULBE : 0));
+    st = feat_check(cmd, *value, ENVME_FEAT_ER_TLER |
+                    (ns->geo.status ? ENVME_FEAT_ER_DULBE : 0));
+    if (envme_st_ok(st)) {
+        feat_restore_error_recovery(cmd->ctrl, ns, *value, NULL);
+    }
+    return st;
 }
 
 /* ---- 06h Volatile Write Cache ------------------------------------------------- */
@@ -331,7 +348,7 @@ static struct envme_status feat_set_atomicity(FEAT_SET_ARGS)
 static struct envme_status feat_set_aec(FEAT_SET_ARGS)
 {
     struct envme_ctrl *ctrl = cmd->ctrl;
-    struct envme_status st = feat_check(cmd, *value, ENVME_ADMIN_AEC);
+    struct envme_status st = feat_check(cmd, *value, envme_admin_aec(ctrl));
     uint32_t old = envme_feature_value(ctrl, ENVME_FID_AEC, NULL);
 
     FEAT_UNUSED();
@@ -339,6 +356,7 @@ static struct envme_status feat_set_aec(FEAT_SET_ARGS)
         envme_feature_set_value(ctrl, ENVME_FID_AEC, NULL, *value);
         envme_admin(ctrl)->warned &= ~(*value & ~old);
         envme_health_check(ctrl);
+        envme_lbas_check(ctrl);
     }
     return st;
 }
@@ -449,6 +467,7 @@ static const struct envme_feat_row feat_rows[] = {
         .name = "error-recovery", .spec = "NVM 1.1, 4.1.3",
         .fid = ENVME_FID_ERROR_RECOVERY, .scope = ENVME_FEAT_NS,
         .saveable = true, .changeable = true, .set = feat_set_error_recovery,
+        .restore = feat_restore_error_recovery,
     },
     {
         .name = "volatile-write-cache", .spec = "Base 2.1, 5.1.25.1.4",
@@ -503,6 +522,14 @@ static const struct envme_feat_row feat_rows[] = {
         .saveable = true, .changeable = true,
         .set = envme_sanitize_config_set, .get = envme_sanitize_config_get,
         .restore = envme_sanitize_config_restore,
+    },
+    {
+        .name = "lba-status-information-attributes",
+        .spec = "NVM 1.1, 4.1.3.5",
+        .fid = ENVME_FID_LBA_STATUS, .scope = ENVME_FEAT_CTRL,
+        .saveable = true, .changeable = true,
+        .dflt = ENVME_LBAS_LSIPI | ENVME_LBAS_LSIPI << 16,
+        .set = envme_feat_set_lbas,
     },
     {
         .name = "host-behavior-support", .spec = "Base 2.1, 5.1.25.1",

@@ -113,6 +113,13 @@ static const struct envme_log_row log_rows[] = {
         .read_done = envme_telemetry_read,
     },
     {
+        .name = "lba-status-log", .spec = "NVM 1.1, 4.1.4.5",
+        .lid = ENVME_LID_LBA_STATUS, .scope = ENVME_LOG_CTRL,
+        .size = envme_lbas_log_size, .fill = envme_lbas_log,
+        .clears = 1 << ENVME_AEN_TYPE_NOTICE,
+        .read_done = envme_lbas_log_read,
+    },
+    {
         .name = "lockdown-log", .spec = "Base 2.1, 5.1.12.1.20",
         .lid = ENVME_LID_LOCKDOWN, .scope = ENVME_LOG_SUBSYS,
         .size = envme_lockdown_log_size, .fill = envme_lockdown_log,

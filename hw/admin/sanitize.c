@@ -2,27 +2,31 @@
 /*
  * Sanitize: Base 2.1, 5.1.22, 8.1.24, log page 81h and feature 17h. An
  * operation is the subsystem's: it goes on through resets, with another
- * controller's clock when its own goes, and anew after a power cycle.
+ * controller's clock when its own goes, and anew after a power cycle. It goes
+ * through the media, whole: through what is a namespace and what is free.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "hw/admin/shared.h"
 
+#include "hw/ctrl/cmem.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/keep.h"
 #include "hw/ctrl/lane.h"
 #include "hw/ctrl/life.h"
 #include "hw/ctrl/pause.h"
+#include "hw/ns/capacity.h"
 
 #define SAN_FIRST_NS (20ull * 1000 * 1000)
 #define SAN_STEP_NS  (1ull * 1000 * 1000)
 #define SAN_BUF      (1u << 20)
 #define SAN_ZERO     (64u << 20)
+#define SAN_PMR_ZERO (4u << 20)     /* of our own memory, at once */
 #define SAN_RECORD_VERSION 1
 #define SAN_RECORD "sanitize"
 
-enum { SAN_OVERWRITE, SAN_ERASE, SAN_FLUSH };
+enum { SAN_OVERWRITE, SAN_ERASE, SAN_FLUSH, SAN_PMR };
 
 static unsigned san_action(const struct envme_sanitize_state *st)
 {
@@ -89,6 +93,13 @@ static void san_gate(struct envme_shared *sh)
         break;
     }
     atomic_store(&sh->subsys->gate_sf, sf);
+    for (unsigned i = 0; !sf && i < ENVME_MAX_CTRLS; i++) {
+        struct envme_ctrl *c = envme_shared_ctrl(sh->subsys, i);
+
+        if (c) {
+            envme_pmr_update(c);
+        }
+    }
 }
 
 /* ---- the end ---------------------------------------------------------------------- */
@@ -182,6 +193,19 @@ static uint64_t san_size(const struct envme_ns *ns)
     return ns->geo.size & ~(uint64_t)(ns->geo.align - 1);
 }
 
+/* A namespace that stands for its medium. One whose medium is on its way out
+ * is left alone. */
+static struct envme_ns *san_next(const struct envme_shared *sh,
+                                 uint32_t medium)
+{
+    struct envme_ns *ns = envme_capacity_next_medium(sh->subsys, medium);
+
+    while (ns && ns->closing) {
+        ns = envme_capacity_next_medium(sh->subsys, ns->medium + 1);
+    }
+    return ns;
+}
+
 /* Bytes that all passes write. Namespaces come after controllers, when the
  * power comes on: not before the first step. */
 static uint64_t san_total(const struct envme_shared *sh)
@@ -190,8 +214,9 @@ static uint64_t san_total(const struct envme_shared *sh)
     unsigned passes = san_passes(&san->st);
     uint64_t n = 0;
 
-    for (uint32_t i = 1; i <= sh->subsys->nn; i++) {
-        n += sh->subsys->ns[i] ? san_size(sh->subsys->ns[i]) : 0;
+    for (struct envme_ns *m = san_next(sh, 1); m;
+         m = san_next(sh, m->medium + 1)) {
+        n += san_size(m);
     }
     return passes ? n * (passes + !san_keeps_blocks(san)) : n;
 }
@@ -214,7 +239,7 @@ static void san_begin(struct envme_shared *sh)
     struct envme_sanitize *san = &sh->san;
 
     san->pass = 0;
-    san->at_nsid = 1;
+    san->at_medium = 1;
     san->at = 0;
     san->done = 0;
     san->phase = SAN_ERASE;
@@ -231,12 +256,12 @@ static void san_begin(struct envme_shared *sh)
     san_again(san, SAN_FIRST_NS);
 }
 
-/* All namespaces have been through a pass. */
+/* All media have been through a pass. */
 static void san_pass_over(struct envme_shared *sh)
 {
     struct envme_sanitize *san = &sh->san;
 
-    san->at_nsid = 1;
+    san->at_medium = 1;
     san->at = 0;
     switch (san->phase) {
     case SAN_OVERWRITE:
@@ -251,8 +276,9 @@ static void san_pass_over(struct envme_shared *sh)
         san->phase = SAN_FLUSH;
         break;
     default:
-        san_finish(sh, true);
-        return;
+        san->phase = SAN_PMR;
+        san->at_ctrl = 0;
+        break;
     }
     san_again(san, SAN_STEP_NS);
 }
@@ -276,7 +302,7 @@ static void san_io_over(struct envme_bgio *io, int err)
     san->at += io->bio.bytes;
     san->done += io->bio.bytes;
     if (san->phase == SAN_FLUSH || san->at >= san_size(io->ns)) {
-        san->at_nsid++;
+        san->at_medium++;
         san->at = 0;
     }
     san_again(san, SAN_STEP_NS);
@@ -312,23 +338,68 @@ static void san_step(struct envme_shared *sh, struct envme_ns *ns)
     envme_bgio_start(&san->io, san->ctrl, ns, san_io_over);
 }
 
+static void san_pmr_flushed(void *arg, int err)
+{
+    struct envme_shared *sh = arg;
+    struct envme_sanitize *san = &sh->san;
+    struct envme_ctrl *ctrl = envme_shared_ctrl(sh->subsys, san->at_ctrl);
+
+    if (err) {
+        san_finish(sh, false);
+    } else {
+        san->at_ctrl++;
+        san->at = 0;
+        san_again(san, SAN_STEP_NS);
+    }
+    envme_life_background(ctrl, false);
+}
+
+/* A Persistent Memory Region, which nobody can enable meanwhile, has user data
+ * too. */
+static void san_pmr_step(struct envme_shared *sh)
+{
+    struct envme_sanitize *san = &sh->san;
+
+    for (; san->at_ctrl < ENVME_MAX_CTRLS; san->at_ctrl++) {
+        struct envme_ctrl *c = envme_shared_ctrl(sh->subsys, san->at_ctrl);
+
+        if (c && envme_pmr_erase(c, &san->at, SAN_PMR_ZERO)) {
+            san_again(san, SAN_STEP_NS);
+            return;
+        }
+        if (c && san->at) {
+            envme_life_background(c, true);
+            envme_pmr_flush(c, san_pmr_flushed, sh);
+            return;
+        }
+        san->at = 0;
+    }
+    san_finish(sh, true);
+}
+
 static void san_due(struct envme_deadline *d)
 {
     struct envme_sanitize *san = (struct envme_sanitize *)d;
     struct envme_shared *sh = san_shared(san);
-    struct envme_subsys *s = sh->subsys;
+    struct envme_ns *ns;
 
+    if (san->phase == SAN_PMR) {
+        san_pmr_step(sh);
+        return;
+    }
     if (!san->done) {
         san->total = san_total(sh);
     }
-    while (san->at_nsid <= s->nn) {
-        struct envme_ns *ns = s->ns[san->at_nsid];
-
-        if (ns && (san->phase == SAN_FLUSH || san->at < san_size(ns))) {
+    while ((ns = san_next(sh, san->at_medium))) {
+        if (ns->medium != san->at_medium) {
+            san->at_medium = ns->medium;
+            san->at = 0;
+        }
+        if (san->phase == SAN_FLUSH || san->at < san_size(ns)) {
             san_step(sh, ns);
             return;
         }
-        san->at_nsid++;
+        san->at_medium++;
         san->at = 0;
     }
     san_pass_over(sh);
@@ -394,6 +465,7 @@ static void san_start(struct envme_cmd *cmd)
 static struct envme_status san_check_media(struct envme_cmd *cmd)
 {
     const struct envme_subsys *s = cmd->ctrl->subsys;
+    const struct envme_shared *sh = envme_shared(cmd->ctrl);
 
     for (uint32_t i = 1; i <= s->nn; i++) {
         uint16_t sf = s->ns[i] ? atomic_load(&s->ns[i]->gate_sf) : 0;
@@ -401,11 +473,40 @@ static struct envme_status san_check_media(struct envme_cmd *cmd)
         if (sf) {
             return (struct envme_status){ sf };
         }
+        if (s->ns[i]) {
+            envme_protect_load(s->ns[i]);
+        }
         if (s->ns[i] && s->ns[i]->read_only) {
             return ENVME_ST(NS_WRITE_PROTECTED);
         }
     }
+    for (struct envme_ns *m = san_next(sh, 1); m;
+         m = san_next(sh, m->medium + 1)) {
+        if (m->geo.read_only) {
+            return ENVME_ST(NS_WRITE_PROTECTED);
+        }
+    }
+    for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
+        struct envme_ctrl *c = envme_shared_ctrl(s, i);
+
+        if (c && c->ports.pmr.base && c->ports.pmr.read_only) {
+            /* The nearest there is: it cannot be erased. */
+            return ENVME_ST(NS_WRITE_PROTECTED);
+        }
+    }
     return ENVME_ST(SUCCESS);
+}
+
+static bool san_pmr_is_enabled(const struct envme_subsys *s)
+{
+    for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
+        struct envme_ctrl *c = envme_shared_ctrl(s, i);
+
+        if (c && envme_pmr_is_enabled(c)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static struct envme_status san_exit_failure(struct envme_cmd *cmd)
@@ -440,6 +541,9 @@ struct envme_status envme_admin_sanitize(struct envme_cmd *cmd)
     }
     if (san_is_running(san)) {
         return ENVME_ST(SANITIZE_IN_PROGRESS);
+    }
+    if (san_pmr_is_enabled(cmd->ctrl->subsys)) {
+        return ENVME_ST(SANITIZE_PMR);
     }
     if (act == ENVME_SANITIZE_EXIT_FAILURE) {
         return san_exit_failure(cmd);

@@ -60,7 +60,8 @@ struct envme_sanitize {
     uint64_t writes;
     unsigned draining;          /* controllers not drained yet */
     unsigned phase, pass;
-    uint32_t at_nsid;
+    uint32_t at_medium;
+    unsigned at_ctrl;           /* whose PMR is being erased */
     uint64_t at, done, total;   /* bytes */
 };
 

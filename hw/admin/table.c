@@ -88,8 +88,8 @@ static const struct envme_row admin_rows[256] = {
         .effects = ENVME_EFF_CSP_NS | ENVME_EFF_CSP_CTRL,
         .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL |
                 ENVME_GATE_IN_SANITIZE,
-        .cdw = { ENVME_FEAT_FID | ENVME_FEAT_SEL, CDW_ALL, CDW_ALL, CDW_ALL,
-                 ENVME_FEAT_UIDX, CDW_ALL },
+        .cdw = { ENVME_FEAT_FID | ENVME_FEAT_SEL, CDW_ALL, 0, 0,
+                 ENVME_FEAT_UIDX },
     },
     [ENVME_ADM_AER] = {
         .name = "async-event-request", .spec = "Base 2.1, 5.1.2",
@@ -113,6 +113,7 @@ static const struct envme_row admin_rows[256] = {
         .effects = ENVME_EFF_CSP_CTRL,
         .gate = ENVME_GATE_NO_SGL,
         .cap = ENVME_OACS_FWDS,
+        .cdw = { CDW_ALL, CDW_ALL },
     },
     [ENVME_ADM_SELF_TEST] = {
         .name = "device-self-test", .spec = "Base 2.1, 5.1.5",
@@ -129,7 +130,7 @@ static const struct envme_row admin_rows[256] = {
         .gate = ENVME_GATE_NO_SGL | ENVME_GATE_IN_SANITIZE,
         .cdw = { ENVME_SANITIZE_SANACT | ENVME_SANITIZE_AUSE |
                  ENVME_SANITIZE_OWPASS | ENVME_SANITIZE_OIPBP |
-                 ENVME_SANITIZE_NDAS },
+                 ENVME_SANITIZE_NDAS, CDW_ALL },
     },
     [ENVME_ADM_LOCKDOWN] = {
         .name = "lockdown", .spec = "Base 2.1, 5.1.15",
@@ -147,6 +148,7 @@ static const struct envme_row admin_rows[256] = {
         .gate = ENVME_GATE_NS_OR_ALL | ENVME_GATE_NO_SGL |
                 ENVME_GATE_NO_DATA,
         .cap = ENVME_OACS_DIRS,
+        .cdw = { CDW_ALL, CDW_ALL, CDW_ALL, CDW_ALL },
     },
     [ENVME_ADM_DIRECTIVE_RECV] = {
         .name = "dir-receive", .spec = "Base 2.1, 5.1.6",
@@ -154,20 +156,24 @@ static const struct envme_row admin_rows[256] = {
         .effects = ENVME_EFF_CSP_NS,
         .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_NO_SGL,
         .cap = ENVME_OACS_DIRS,
+        .cdw = { CDW_ALL, CDW_ALL, CDW_ALL, CDW_ALL },
     },
     [ENVME_ADM_SECURITY_SEND] = {
         .name = "security-send", .spec = "Base 2.1, 5.1.24",
         .run = envme_admin_security_send, .len = envme_admin_security_len,
         .effects = ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_NO_SGL | ENVME_GATE_NO_DATA,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL |
+                ENVME_GATE_NO_DATA,
         .cap = ENVME_OACS_SSRS,
+        .cdw = { CDW_ALL, CDW_ALL },
     },
     [ENVME_ADM_SECURITY_RECV] = {
         .name = "security-recv", .spec = "Base 2.1, 5.1.23",
         .run = envme_admin_security_recv, .len = envme_admin_security_len,
         .effects = ENVME_EFF_CSP_CTRL,
-        .gate = ENVME_GATE_NO_SGL,
+        .gate = ENVME_GATE_NS_ANY | ENVME_GATE_NO_SGL,
         .cap = ENVME_OACS_SSRS,
+        .cdw = { CDW_ALL, CDW_ALL },
     },
     [ENVME_ADM_NS_MGMT] = {
         .name = "create-ns", .spec = "Base 2.1, 5.1.21",
@@ -196,8 +202,17 @@ static const struct envme_row admin_rows[256] = {
         .cap = ENVME_OACS_NMS,
         .cdw = { ENVME_NSATTACH_SEL },
     },
+    [ENVME_ADM_GET_LBA_STATUS] = {
+        .name = "get-lba-status", .spec = "NVM 1.1, 4.2.1",
+        .run = envme_admin_lba_status, .len = envme_admin_lba_status_len,
+        .effects = ENVME_EFF_CSP_NS,
+        .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_NO_SGL,
+        .cap = ENVME_OACS_GLSS,
+        .cdw = { CDW_ALL, CDW_ALL, CDW_ALL,
+                 ENVME_LBAST_RL | ENVME_LBAST_ATYPE },
+    },
     [ENVME_ADM_DBBUF] = {
-        .name = "doorbell-buffer-config", .spec = "Base 2.1, 5.3.1",
+        .name = "doorbell-buffer-config", .spec = "Base 2.1, 5.2.5",
         .run = envme_admin_dbbuf,
         .effects = ENVME_EFF_CSP_CTRL,
         .gate = ENVME_GATE_PARK | ENVME_GATE_NO_SGL,
@@ -247,10 +262,17 @@ static void admin_init(struct envme_ctrl *ctrl)
     ctrl->admin = a;
     a->made_at = a->sampled_at = a->ts_at = envme_now(ctrl);
     envme_admin_keep_init(ctrl);
+    envme_lbas_init(ctrl);
     envme_shared_init(ctrl);
     envme_selftest_init(ctrl);
     envme_sanitize_join(ctrl);
     envme_telemetry_init(ctrl);
+}
+
+static void admin_start(struct envme_ctrl *ctrl)
+{
+    envme_admin_keep_start(ctrl);
+    envme_lbas_start(ctrl);
 }
 
 /* A UUID index is an entry of the list, where there is one. */
@@ -274,6 +296,7 @@ static struct envme_status admin_gate(struct envme_cmd *cmd)
 
 static void admin_stop(struct envme_ctrl *ctrl)
 {
+    envme_lbas_stop(ctrl);
     envme_hmb_stop(ctrl);
     envme_fw_stop(ctrl);
     envme_selftest_stop(ctrl);
@@ -282,6 +305,7 @@ static void admin_stop(struct envme_ctrl *ctrl)
 static void admin_leave(struct envme_ctrl *ctrl)
 {
     envme_selftest_leave(ctrl);
+    envme_lbas_stop(ctrl);
     envme_sanitize_leave(ctrl);
     envme_admin_keep_leave(ctrl);
 }
@@ -315,11 +339,13 @@ const struct envme_tables envme_tables = {
     .niocs = ENVME_ARRAY_SIZE(admin_iocs),
     .ctrl_init = admin_init,
     .ctrl_reset = admin_reset,
-    .ctrl_start = envme_admin_keep_start,
+    .ctrl_start = admin_start,
     .ctrl_stop = admin_stop,
     .ctrl_shutdown = envme_admin_keep_shutdown,
     .ctrl_power = envme_admin_keep_power,
     .ctrl_leave = admin_leave,
+    .ctrl_health = envme_health_check,
+    .ns_lost = envme_lbas_lost,
     .ctrl_fini = admin_fini,
 };
 

@@ -333,7 +333,7 @@ struct envme_status envme_telemetry_log(const struct envme_log_req *req,
     uint16_t gate = atomic_load(&ctrl->subsys->gate_sf);
 
     if (gate) {
-        return (struct envme_status){ gate };
+        return ENVME_ST(SANITIZE_IN_PROGRESS);
     }
     if (!tele_lsp_ok(req)) {
         return envme_cmd_fail(req->cmd, ENVME_ST(INVALID_FIELD),

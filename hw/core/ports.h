@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The ports through which the controller sees the world outside: dma (host
- * memory), irq (interrupts), time (clock), exec (threads), note (diagnostics).
+ * memory), irq (interrupts), time (clock), exec (threads), note (diagnostics),
+ * and the memory of its own that a BAR shows to the host.
  *
  * Owner: the composition root (hw/qemu, tests/host) fills them in before the
  * controller is made and keeps them valid until it is gone.
@@ -103,12 +104,36 @@ struct envme_note {
     void (*say)(void *opaque, const char *text);
 };
 
+/*
+ * Memory of the controller's own that the host sees through a BAR: Controller
+ * Memory Buffer, Persistent Memory Region. It is plain memory, used in place
+ * by any lane; which addresses of the host mean it is the controller's
+ * business. Each function may be NULL.
+ */
+struct envme_region {
+    void *opaque;
+    uint8_t *base;              /* NULL: there is none */
+    uint64_t size;              /* bytes, a multiple of 4 KiB */
+    bool read_only;
+    /* The controller has written these bytes. Any lane thread. */
+    void (*written)(void *opaque, uint64_t off, uint64_t len);
+    /* The BAR shows it from now on, or shows nothing. Lane 0. */
+    void (*show)(void *opaque, bool on);
+    /* All that has been written, by whomever, is persistent when this returns
+     * 0; else a negative errno. The only call here that may take its time: the
+     * host waits for it. Lane 0. */
+    int (*sync)(void *opaque);
+    /* The same without waiting: done(arg, err) comes later, on lane 0. */
+    void (*flush)(void *opaque, void (*done)(void *arg, int err), void *arg);
+};
+
 struct envme_ports {
     struct envme_dma dma;
     struct envme_irq irq;
     struct envme_time time;
     struct envme_exec exec;
     struct envme_note note;
+    struct envme_region cmb, pmr;
 };
 
 #endif

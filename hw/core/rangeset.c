@@ -126,3 +126,18 @@ bool envme_rangeset_first(const struct envme_rangeset *s, uint64_t start,
     *found = s->r[i].start > start ? s->r[i].start : start;
     return true;
 }
+
+bool envme_rangeset_next(const struct envme_rangeset *s, uint64_t start,
+                         struct envme_range *found)
+{
+    size_t i = set_find(s, start);
+
+    if (i == s->n) {
+        return false;
+    }
+    *found = s->r[i];
+    if (found->start < start) {
+        found->start = start;
+    }
+    return true;
+}

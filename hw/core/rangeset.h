@@ -40,4 +40,8 @@ void envme_rangeset_clear(struct envme_rangeset *s);
 bool envme_rangeset_first(const struct envme_rangeset *s, uint64_t start,
                           uint64_t count, uint64_t *found);
 
+/* The first interval, or the rest of it, from start on; false at the end. */
+bool envme_rangeset_next(const struct envme_rangeset *s, uint64_t start,
+                         struct envme_range *found);
+
 #endif

@@ -8,6 +8,7 @@
 
 #include "hw/ctrl/errlog.h"
 #include "hw/ctrl/lane.h"
+#include "hw/ctrl/pace.h"
 #include "hw/ctrl/pause.h"
 #include "hw/ctrl/queue.h"
 #include "hw/ctrl/xfer.h"
@@ -39,7 +40,8 @@ const struct envme_row *envme_iocs_row(const struct envme_iocs *iocs,
     return NULL;
 }
 
-/* NSID rules: Base 2.1, 3.2.1.5. */
+/* NSID rules: Base 2.1, 3.2.1.5 and 4.1. FFFFFFFFh is a value that the command
+ * does not take, no invalid namespace. */
 static struct envme_status cmd_find_ns(struct envme_cmd *cmd)
 {
     uint32_t nsid = envme_cmd_nsid(cmd);
@@ -48,7 +50,8 @@ static struct envme_status cmd_find_ns(struct envme_cmd *cmd)
     if (cmd->ns) {
         return ENVME_ST(SUCCESS);
     }
-    if (nsid == 0 || nsid > cmd->ctrl->subsys->nn) {
+    if (nsid == 0 ||
+        (nsid > cmd->ctrl->subsys->nn && nsid != UINT32_MAX)) {
         return ENVME_ST(INVALID_NS);
     }
     return ENVME_ST(INVALID_FIELD);
@@ -66,6 +69,10 @@ static struct envme_status cmd_gate_ns(struct envme_cmd *cmd)
         /* fall through */
     case ENVME_GATE_NS_ACTIVE:
         return envme_cmd_fail(cmd, cmd_find_ns(cmd), loc);
+    case ENVME_GATE_NS_UNUSED:
+        return envme_cmd_nsid(cmd) ?
+               envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD), loc) :
+               ENVME_ST(SUCCESS);
     default:
         return ENVME_ST(SUCCESS);
     }
@@ -103,6 +110,28 @@ static bool cmd_fuse_ok(const struct envme_cmd *cmd)
     }
 }
 
+/* CDW0[15:08]: which are reserved, FUSE, PSDT. */
+static struct envme_status cmd_gate_flags(struct envme_cmd *cmd)
+{
+    unsigned extra = cmd->sqe.flags & ~(ENVME_FUSE | ENVME_PSDT);
+    unsigned psdt = FIELD_GET(ENVME_PSDT, cmd->sqe.flags);
+    unsigned loc = offsetof(struct envme_sqe, flags);
+
+    if (!cmd_fuse_ok(cmd)) {
+        return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD), loc);
+    }
+    if (extra) {
+        return envme_cmd_fail_bit(cmd, ENVME_ST(INVALID_FIELD), loc,
+                                  __builtin_ctz(extra));
+    }
+    if (psdt == 3 || (psdt && (cmd->row->gate & ENVME_GATE_NO_SGL ||
+                               cmd->is_admin))) {
+        /* Base 2.1, 4.2.1: admin commands use PRPs on PCIe. */
+        return envme_cmd_fail_bit(cmd, ENVME_ST(INVALID_FIELD), loc, 6);
+    }
+    return ENVME_ST(SUCCESS);
+}
+
 /* Format, sanitize and the like, which refuse commands while they last. */
 static struct envme_status cmd_gate_busy(const struct envme_cmd *cmd)
 {
@@ -111,6 +140,10 @@ static struct envme_status cmd_gate_busy(const struct envme_cmd *cmd)
 
     if (!(gate & ENVME_GATE_IN_SANITIZE)) {
         sf = atomic_load(&cmd->ctrl->subsys->gate_sf);
+        if (sf && cmd->is_admin) {
+            /* Base 2.1, 8.1.24.4: after a failure, too. */
+            sf = ENVME_SC_SANITIZE_IN_PROGRESS;
+        }
     }
     if (!sf && cmd->ns && !cmd->is_admin && !(gate & ENVME_GATE_IN_FORMAT)) {
         sf = atomic_load(&cmd->ns->gate_sf);
@@ -141,20 +174,14 @@ static struct envme_status cmd_gates(struct envme_cmd *cmd)
         return envme_cmd_fail(cmd, st, offsetof(struct envme_sqe, opc));
     }
     row = cmd->row;
-    if (!cmd_fuse_ok(cmd)) {
-        return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
-                              offsetof(struct envme_sqe, flags));
-    }
-    if (FIELD_GET(ENVME_PSDT, cmd->sqe.flags) == 3 ||
-        ((row->gate & ENVME_GATE_NO_SGL || cmd->is_admin) &&
-         FIELD_GET(ENVME_PSDT, cmd->sqe.flags))) {
-        /* Base 2.1, 4.2.1: admin commands use PRPs on PCIe. */
-        return envme_cmd_fail_bit(cmd, ENVME_ST(INVALID_FIELD),
-                                  offsetof(struct envme_sqe, flags), 6);
+    if (cmd->sqe.flags) {
+        st = cmd_gate_flags(cmd);
+        if (envme_st_err(st)) {
+            return st;
+        }
     }
     for (unsigned i = 0; i < ENVME_ARRAY_SIZE(row->cdw); i++) {
-        uint32_t extra = row->cdw[i] ?
-                         envme_cmd_cdw(cmd, 10 + i) & ~row->cdw[i] : 0;
+        uint32_t extra = envme_cmd_cdw(cmd, 10 + i) & ~row->cdw[i];
 
         if (extra) {
             unsigned bit = __builtin_ctz(extra);
@@ -255,6 +282,9 @@ static void cmd_run(struct envme_cmd *cmd)
         return;
     }
     if (envme_st_ok(st)) {
+        if (cmd->ctrl->timing) {
+            envme_pace_begin(cmd);
+        }
         if (!cmd->fault || cmd_pre(cmd, &st)) {
             st = cmd->row->run(cmd);
         }
@@ -335,6 +365,7 @@ static void cmd_begin(struct envme_cmd *cmd)
     cmd->cont = NULL;
     cmd->loop = NULL;
     cmd->t_start = envme_now(cmd->ctrl);
+    cmd->t_end = 0;
     envme_lane_enter(cmd);
 }
 
@@ -369,6 +400,8 @@ static bool cmd_pair(struct envme_cmd *cmd)
     }
     if (fuse == ENVME_FUSE_FIRST && sq->second_slot) {
         sq->fused = cmd;
+        /* The pair counts when the second is there, and once. */
+        envme_pace_leave(cmd);
         return true;
     }
     if (fuse == ENVME_FUSE_FIRST || fuse == ENVME_FUSE_SECOND) {
@@ -395,7 +428,8 @@ void envme_cmd_start_fetched(struct envme_cmd *cmd)
 
 /*
  * The second counts before the first does no more: in between, what the pair
- * holds would be held by nobody that a pause has to wait for.
+ * holds would be held by nobody that a pause has to wait for. For the same
+ * reason the first does not wait for its time, the second does for both.
  */
 static void cmd_begin_partner(struct envme_cmd *cmd)
 {
@@ -404,6 +438,8 @@ static void cmd_begin_partner(struct envme_cmd *cmd)
     if (second && cmd->lane->mode != ENVME_LANE_DROP) {
         cmd_begin(second);
         second->begun = true;
+        second->t_end = cmd->t_end;
+        cmd->t_end = 0;
     }
 }
 
@@ -511,6 +547,26 @@ static void cmd_finish_again(struct envme_cmd *cmd)
     cmd_finish(cmd);
 }
 
+/* More in the error log. */
+static struct envme_status cmd_log(struct envme_cmd *cmd,
+                                   struct envme_status st)
+{
+    st.sf |= ENVME_SF_M;
+    envme_errlog_add(cmd->ctrl, cmd, st);
+    cmd_note(cmd, st);
+    return st;
+}
+
+/* Carried out, and its time is over; or an Abort came before that was. */
+static void cmd_end_delayed(struct envme_cmd *cmd)
+{
+    if (cmd->aborted && !envme_st_err(cmd->status) &&
+        cmd->lane->mode != ENVME_LANE_DROP) {
+        cmd->status = cmd_log(cmd, ENVME_ST(ABORT_REQUESTED));
+    }
+    cmd_post(cmd);
+}
+
 /* Its own lane. */
 static void cmd_land(void *arg)
 {
@@ -520,7 +576,9 @@ static void cmd_land(void *arg)
         cmd_begin_partner(cmd);
         envme_lane_leave(cmd, ENVME_CMD_ENDED);
     }
-    cmd_post(cmd);
+    if (!cmd->t_end || !envme_pace_delay(cmd, cmd_end_delayed)) {
+        cmd_post(cmd);
+    }
 }
 
 /* The thread on which it ran. */
@@ -557,9 +615,7 @@ static void cmd_finish(struct envme_cmd *cmd)
         st = ctrl->hooks.post(ctrl->hooks.opaque, cmd, st);
     }
     if (envme_st_err(st) && !drop) {
-        st.sf |= ENVME_SF_M;    /* more in the error log */
-        envme_errlog_add(ctrl, cmd, st);
-        cmd_note(cmd, st);
+        st = cmd_log(cmd, st);
     }
     cmd->status = st;
     if (cmd->moved && cmd->lane->index) {
@@ -657,42 +713,6 @@ uint32_t envme_cmd_cdw(const struct envme_cmd *cmd, unsigned n)
     return le32_get(cdw[n - 10]);
 }
 
-static struct envme_status cmd_read_error(const struct envme_cmd *cmd)
-{
-    return cmd->bio.op == ENVME_BIO_READ ? ENVME_ST(UNRECOVERED_READ)
-                                         : ENVME_ST(WRITE_FAULT);
-}
-
-struct envme_status envme_cmd_io_status(struct envme_cmd *cmd, int err)
-{
-    switch (-err) {
-    case 0:
-        return ENVME_ST(SUCCESS);
-    case ECANCELED:
-        return cmd->sq->deleting ? ENVME_ST(ABORT_SQ_DELETED)
-                                 : ENVME_ST(ABORT_REQUESTED);
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-        return ENVME_ST(CAP_EXCEEDED);
-    case EROFS:
-    case EPERM:
-    case EACCES:
-        return cmd->bio.op == ENVME_BIO_READ ? ENVME_ST(ACCESS_DENIED)
-                                             : ENVME_ST(NS_WRITE_PROTECTED);
-    case ENOMEM:
-    case EINVAL:
-    case ENOTSUP:
-        return ENVME_ST(INTERNAL);
-    case EAGAIN:
-    case ENOMEDIUM:
-        return ENVME_ST(NS_NOT_READY);
-    default:
-        atomic_fetch_add(&cmd->ctrl->media_errors, 1);
-        return cmd_read_error(cmd);
-    }
-}
-
 /*
  * Continuations that start requests which are over at once would nest as deep
  * as the guest's transfer has chunks: the innermost leaves its result here,
@@ -764,10 +784,28 @@ struct envme_status envme_cmd_io(struct envme_cmd *cmd, struct envme_ns *ns,
     return ENVME_ST_PENDING;
 }
 
+static void cmd_yielded(void *arg)
+{
+    cmd_bio_over(arg, 0);
+}
+
+void envme_cmd_yield(struct envme_cmd *cmd,
+                     void (*cont)(struct envme_cmd *cmd, int err))
+{
+    cmd->loop = NULL;           /* which goes round no more */
+    cmd->cont = cont;
+    envme_defer(cmd->ctrl, cmd->moved ? 0 : cmd->lane->index, cmd_yielded,
+                cmd);
+}
+
 void envme_cmd_cancel(struct envme_cmd *cmd)
 {
     struct envme_backend *be;
 
+    if (cmd->due.slot) {
+        envme_pace_hurry(cmd);
+        return;
+    }
     if (cmd->moved) {
         /* Lane 0 has it, and what it waits for ends by itself. */
         return;

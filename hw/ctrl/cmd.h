@@ -52,8 +52,18 @@ struct envme_status envme_cmd_fail_bit(struct envme_cmd *cmd,
  */
 struct envme_status envme_cmd_io(struct envme_cmd *cmd, struct envme_ns *ns,
                                  void (*cont)(struct envme_cmd *cmd, int err));
+/* In a continuation, instead of the next request: cont(cmd, 0) is called on the
+ * same lane after others have had their turn. */
+void envme_cmd_yield(struct envme_cmd *cmd,
+                     void (*cont)(struct envme_cmd *cmd, int err));
 /* The status that a backend's errno means for this command. */
 struct envme_status envme_cmd_io_status(struct envme_cmd *cmd, int err);
+
+/* Did the medium fail, and not something around it? */
+bool envme_cmd_is_media_error(int err);
+/* The namespace has lost blocks: its controllers are told, on lane 0. The
+ * thread of the command, which is in flight. */
+void envme_cmd_lost(struct envme_cmd *cmd, struct envme_ns *ns);
 
 /* Copies between the command's data buffer (mapped by cmd_start) and memory.
  * Short when the buffer is shorter; returns the bytes copied. */

@@ -3,12 +3,15 @@
 #include "hw/ctrl/ctrl.h"
 
 #include "hw/ctrl/bootread.h"
+#include "hw/ctrl/cmem.h"
 #include "hw/ctrl/doorbell.h"
 #include "hw/ctrl/errlog.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/feature.h"
+#include "hw/ctrl/keep.h"
 #include "hw/ctrl/lane.h"
 #include "hw/ctrl/life.h"
+#include "hw/ctrl/pace.h"
 #include "hw/ctrl/pause.h"
 #include "hw/ctrl/regs.h"
 
@@ -59,6 +62,15 @@ static void ctrl_ns_changed(void *opaque, uint32_t nsid)
     envme_event_ns_changed(opaque, nsid);
 }
 
+static void ctrl_ns_lost(void *opaque, uint32_t nsid)
+{
+    struct envme_ctrl *ctrl = opaque;
+
+    if (ctrl->tables->ns_lost) {
+        ctrl->tables->ns_lost(ctrl, nsid);
+    }
+}
+
 static void ctrl_ns_deleted(void *opaque, uint32_t nsid)
 {
     envme_feature_forget_ns(opaque, nsid);
@@ -86,11 +98,51 @@ static void ctrl_drain(void *opaque, void (*done)(void *arg), void *arg)
     envme_pause(opaque, true, NULL, ctrl_drained, d);
 }
 
+struct ctrl_flush {
+    struct envme_ctrl *ctrl;
+    void (*done)(void *arg, int err);
+    void *arg;
+};
+
+static void ctrl_flushed(void *arg, int err)
+{
+    struct ctrl_flush *f = arg;
+    struct envme_ctrl *ctrl = f->ctrl;
+
+    f->done(f->arg, err);
+    g_free(f);
+    envme_life_background(ctrl, false);
+}
+
+static void ctrl_flush(void *opaque, void (*done)(void *arg, int err),
+                       void *arg)
+{
+    struct ctrl_flush *f = g_new(struct ctrl_flush, 1);
+
+    *f = (struct ctrl_flush){ .ctrl = opaque, .done = done, .arg = arg };
+    envme_life_background(f->ctrl, true);
+    envme_keep_flush(f->ctrl, ctrl_flushed, f);
+}
+
+static const struct envme_iocs *ctrl_find_iocs(const void *arg, uint8_t csi)
+{
+    const struct envme_tables *t = arg;
+
+    for (unsigned i = 0; i < t->niocs; i++) {
+        if (t->iocs[i]->csi == csi) {
+            return t->iocs[i];
+        }
+    }
+    return NULL;
+}
+
 static const struct envme_subsys_ctrl_ops ctrl_subsys_ops = {
     .set_ns = ctrl_set_ns,
     .ns_changed = ctrl_ns_changed,
+    .ns_lost = ctrl_ns_lost,
     .ns_deleted = ctrl_ns_deleted,
     .drain = ctrl_drain,
+    .flush = ctrl_flush,
     .nssr = envme_life_subsys_reset,
 };
 
@@ -141,10 +193,9 @@ static char *ctrl_check_params(const struct envme_ctrl_params *p,
     if (p->nvectors < 1 || p->nvectors > 2048) {
         return g_strdup_printf("msix_qsize=%u: from 1 to 2048", p->nvectors);
     }
-    if (p->max_inflight < 2u * (p->aerl + 1u)) {
-        return g_strdup_printf("max-inflight=%u: the least is %u, twice the "
-                               "AER limit", p->max_inflight,
-                               2u * (p->aerl + 1u));
+    if (p->lane_cmds < 2u * (p->aerl + 1u)) {
+        return g_strdup_printf("lane_cmds=%u: the least is %u, twice the AER "
+                               "limit", p->lane_cmds, 2u * (p->aerl + 1u));
     }
     if (p->mdts > 20) {
         return g_strdup_printf("mdts=%u: the most is 20 (4 GiB); 0 is no "
@@ -154,6 +205,16 @@ static char *ctrl_check_params(const struct envme_ctrl_params *p,
         return g_strdup_printf("atomic.awupf=%u is above atomic.awun=%u; the "
                                "nearest valid value is %u", p->awupf, p->awun,
                                p->awun);
+    }
+    if (p->timing.channels > ENVME_TIMING_CHANNELS) {
+        return g_strdup_printf("channels=%u is out of range; the nearest valid "
+                               "value is %u", p->timing.channels,
+                               ENVME_TIMING_CHANNELS);
+    }
+    if (p->timing.stripe && p->timing.stripe < ENVME_TIMING_STRIPE_MIN) {
+        return g_strdup_printf("channel-stripe=%u is out of range; the nearest "
+                               "valid value is %u", p->timing.stripe,
+                               ENVME_TIMING_STRIPE_MIN);
     }
     if (p->hmpre > CTRL_HMPRE_MAX) {
         return g_strdup_printf("hmpre=%u: the most is %u (256 MiB)", p->hmpre,
@@ -166,7 +227,7 @@ static char *ctrl_check_params(const struct envme_ctrl_params *p,
     if (ports->exec.nlanes < 1) {
         return g_strdup("a controller has at least one lane");
     }
-    return NULL;
+    return envme_cmem_check_params(p, ports);
 }
 
 /* Does any command set fuse commands? */
@@ -210,8 +271,11 @@ struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
     }
     ctrl->params = *params;
     ctrl->ports = *ports;
+    envme_cmem_init(ctrl);
     ctrl->tables = tables;
     ctrl->subsys = subsys;
+    subsys->find_iocs = ctrl_find_iocs;
+    subsys->find_iocs_arg = tables;
     ctrl->cntlid = cntlid;
     ctrl->fuses = ctrl_fuses(tables);
     ctrl->temperature = CTRL_TEMPERATURE_K;
@@ -228,6 +292,7 @@ struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
                                   sizeof(*ctrl->vector_cd));
     g_queue_init(&ctrl->pauses);
     g_queue_init(&ctrl->idle_waiters);
+    envme_pace_init(ctrl);
     envme_doorbell_init(ctrl);
     envme_regs_init(ctrl);
     envme_bootread_init(ctrl);
@@ -268,6 +333,8 @@ void envme_ctrl_free(struct envme_ctrl *ctrl)
         envme_lane_fini(&ctrl->lane[i]);
     }
     envme_doorbell_fini(ctrl);
+    envme_pace_fini(ctrl);
+    envme_cmem_fini(ctrl);
     g_free(ctrl->vector_cd);
     g_free(ctrl->lane);
     g_free(ctrl->ns);

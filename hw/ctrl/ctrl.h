@@ -20,6 +20,7 @@
 #include "envme/log.h"
 #include "envme/reg.h"
 #include "envme/status.h"
+#include "hw/core/age.h"
 #include "hw/core/arbiter.h"
 #include "hw/core/coalesce.h"
 #include "hw/core/deadline.h"
@@ -27,6 +28,7 @@
 #include "hw/core/rangelock.h"
 #include "hw/core/ring.h"
 #include "hw/core/sg.h"
+#include "hw/core/timing.h"
 #include "hw/ctrl/row.h"
 #include "hw/ns/ns.h"
 #include "hw/ns/subsys.h"
@@ -57,13 +59,20 @@ struct envme_ctrl_params {
     uint16_t nvectors;          /* interrupt vectors, 1 .. 2048 */
     uint16_t awun, awupf;       /* 0's based */
     bool dn;                    /* feature 0Ah starts with DN set */
-    uint32_t max_inflight;      /* per lane, commands at once */
-    bool wrr;                   /* offer weighted round robin */
+    uint32_t lane_cmds;         /* commands that one lane has memory for */
+    uint32_t max_inflight;      /* I/O commands executing; 0: any number */
+    struct envme_timing_params timing;
+    bool wrr;                   /* CAP.AMS: weighted round robin */
+    bool ams_vs;                /* CAP.AMS: strict by age */
     bool ctratt_mem;            /* MDTS leaves metadata out */
     uint8_t fw_slots;           /* firmware slots, 1 .. 7 */
     bool fw_slot1_ro;           /* the first one cannot be written */
     uint8_t fwug;               /* FWUG: 4 KiB; 0, 255: a dword will do */
     bool sanitize_ndi;          /* SANICAP.NDI: sanitize always deallocates */
+    /* Of ports.cmb and ports.pmr, as the registers have them: BIR and what may
+     * lie there. */
+    uint32_t cmbloc, cmbsz, pmrcap;
+    bool cmb_legacy;            /* as in NVMe 1.3: always there, at the BAR */
     /* Boot partitions: 128 KiB units, 0 for none; what is in them at first,
      * only looked at while the controller is being made. */
     uint32_t bp_units;
@@ -144,9 +153,11 @@ struct envme_sq_abort {
 struct envme_sq {
     struct envme_ring ring;
     struct envme_arb_node node;
+    struct envme_ages ages;     /* strict by age: what node.since says next */
     struct envme_qmem mem;
     uint16_t id;
     bool is_corked;
+    bool in_cmb;                /* its first entry is */
     _Atomic bool deleting;      /* no fetch; commands finish as aborted */
     struct envme_cq *cq;
     struct envme_db *db;
@@ -199,6 +210,7 @@ struct envme_cmd {
     bool is_admin;
     _Atomic bool aborted;       /* an Abort wants it gone */
     bool paused;                /* lanes are parked for it: resume at done */
+    bool executing;             /* counts in ctrl->executing */
     struct envme_sqe sqe;       /* our copy: the only one that is read */
     uint64_t len, mdlen;        /* bytes of the data, metadata pointer */
     struct envme_xfer data, md; /* data pointer, metadata pointer */
@@ -208,6 +220,8 @@ struct envme_cmd {
     uint64_t err_lba;
     uint64_t err_info;          /* command specific information */
     uint64_t t_start;           /* ns */
+    uint64_t t_end;             /* not over before: pace.h; 0: any time */
+    struct envme_deadline due;  /* t_end's, while that is awaited */
     struct envme_bio bio;
     struct envme_ns *io_ns;     /* whose backend has bio */
     bool io_pending;
@@ -262,6 +276,7 @@ struct envme_lane {
     _Atomic(struct envme_db *) rung;    /* doorbells, last rung first */
     unsigned ncmds;             /* commands that are not FREE or PARKED */
     GQueue held;                /* commands done while parked or BME off */
+    GQueue delayed;             /* commands done before their t_end */
     struct envme_cmd *free;
     unsigned nalloc;            /* commands allocated */
     bool starved;               /* wants to be run when a command is free */
@@ -270,6 +285,10 @@ struct envme_lane {
     atomic_bool look;           /* at all shadow doorbells */
     struct envme_deadlines deadlines;
     uint64_t armed;             /* what the exec port was told */
+    uint64_t age;               /* doorbells that brought commands */
+    /* max-inflight: it wants to fetch; it has been given a place. Any lane. */
+    atomic_bool wants;
+    _Atomic unsigned granted;
     struct envme_lane_stats stats;
 };
 
@@ -294,7 +313,8 @@ enum envme_life {
 
 enum envme_reset {
     ENVME_RESET_CC,             /* CC.EN 1 to 0: AQA, ASQ, ACQ stay */
-    ENVME_RESET_FUNCTION,       /* FLR, D3hot to D0, conventional reset */
+    ENVME_RESET_FLR,            /* Function Level Reset: CMBMSC stays */
+    ENVME_RESET_FUNCTION,       /* conventional reset, D3hot to D0 */
     ENVME_RESET_NSSR,           /* NVM Subsystem Reset */
 };
 
@@ -399,6 +419,9 @@ struct envme_ctrl {
     uint64_t cap;
     uint32_t vs, intms, cc, csts, aqa, crto;
     uint64_t asq, acq;
+    uint32_t cmbloc, cmbsz, cmbsts, pmrcap, pmrctl, pmrsts, pmrmscl, pmrmscu;
+    uint64_t cmbmsc;
+    struct envme_cmem *cmem;    /* cmem.h; NULL: no memory of its own */
     uint32_t bpinfo, bprsel, bpmbl[2];
 
     /* bootread.c: a read of a boot partition. Lane 0. */
@@ -468,6 +491,12 @@ struct envme_ctrl {
 
     unsigned aborts;            /* Abort commands in flight; lane 0 */
 
+    /* pace.c. The model is under its lock, a leaf. */
+    struct envme_timing *timing;    /* NULL: commands take no time */
+    GMutex timing_lock;
+    _Atomic unsigned executing;     /* with max_inflight: I/O commands */
+    _Atomic unsigned next_grant;    /* lane that is looked at first */
+
     /* Health: lane 0. */
     uint16_t temperature;       /* K */
     uint8_t critical_warning;   /* SMART byte 0, as injected or found */
@@ -528,6 +557,12 @@ void envme_ctrl_set_bme(struct envme_ctrl *ctrl, bool on);
 /* No command has host memory mapped: with Bus Master off, no DMA can come
  * any more. Lane 0. */
 bool envme_ctrl_quiet(struct envme_ctrl *ctrl);
+
+/*
+ * With cmb_legacy: the bus address at which the BAR shows the Controller
+ * Memory Buffer now; UINT64_MAX: nowhere. Lane 0.
+ */
+void envme_ctrl_cmb_bar(struct envme_ctrl *ctrl, uint64_t addr);
 
 /* Removes it from its subsystem: no namespaces afterwards. Idle. Lane 0. */
 void envme_ctrl_leave(struct envme_ctrl *ctrl);

@@ -57,6 +57,11 @@ void envme_doorbell_bad(struct envme_ctrl *ctrl, int what, uint32_t qid)
 
 void envme_doorbell_report_bad(struct envme_ctrl *ctrl)
 {
+    static const uint8_t info[] = {
+        [ENVME_BAD_DB_REGISTER] = ENVME_AEN_ERROR_DB_REG,
+        [ENVME_BAD_DB_VALUE] = ENVME_AEN_ERROR_DB_VALUE,
+    };
+
     for (int what = 0; what < 2; what++) {
         uint32_t qid = 0;
 
@@ -66,13 +71,11 @@ void envme_doorbell_report_bad(struct envme_ctrl *ctrl)
         if (!qid || ctrl->life != ENVME_LIFE_READY) {
             continue;
         }
-        /* Base 2.1, 5.1.2.1, Error status: 0 is Write to Invalid Doorbell
-         * Register, 1 is Invalid Doorbell Write Value. */
         envme_errlog_add_async(ctrl, what == ENVME_BAD_DB_REGISTER ?
                                ENVME_ST(QID_INVALID) :
                                ENVME_ST(INVALID_FIELD), qid - 1);
-        envme_event_post(ctrl, ENVME_AEN_TYPE_ERROR, what, ENVME_LID_ERROR,
-                         -1);
+        envme_event_post(ctrl, ENVME_AEN_TYPE_ERROR, info[what],
+                         ENVME_LID_ERROR, -1);
     }
 }
 

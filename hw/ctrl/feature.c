@@ -139,18 +139,34 @@ static void feature_forget(struct envme_feat_val *v)
     v->saved_data = NULL;
 }
 
+struct feature_gone {
+    struct envme_state *state;
+    char end[16];
+};
+
+/* Controllers that are not there now have records, too. */
+static void feature_drop(void *arg, const char *name, GBytes *data)
+{
+    const struct feature_gone *g = arg;
+
+    (void)data;
+    if (strstr(name, "/feature/") && g_str_has_suffix(name, g->end)) {
+        envme_state_remove(g->state, name);
+    }
+}
+
 void envme_feature_forget_ns(struct envme_ctrl *ctrl, uint32_t nsid)
 {
-    char name[ENVME_KEEP_NAME];
+    struct feature_gone g = { .state = ctrl->subsys->state };
 
     for (unsigned i = 0; i < ctrl->tables->feats->n; i++) {
         if (ctrl->tables->feats->row[i].scope == ENVME_FEAT_NS) {
             feature_forget(&ctrl->feat[(size_t)nsid * ctrl->tables->feats->n +
                                        i]);
-            feature_name(name, ctrl, ctrl->tables->feats->row[i].fid, nsid);
-            envme_state_remove(ctrl->subsys->state, name);
         }
     }
+    snprintf(g.end, sizeof(g.end), "/%u", nsid);
+    envme_state_foreach(g.state, "ctrl/", feature_drop, &g);
 }
 
 /* ---- values ------------------------------------------------------------- */

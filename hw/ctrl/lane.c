@@ -6,6 +6,7 @@
 #include "hw/ctrl/cmd.h"
 #include "hw/ctrl/doorbell.h"
 #include "hw/ctrl/event.h"
+#include "hw/ctrl/pace.h"
 #include "hw/ctrl/queue.h"
 #include "hw/ctrl/xfer.h"
 
@@ -20,6 +21,7 @@ void envme_lane_init(struct envme_ctrl *ctrl, unsigned index)
     lane->index = index;
     envme_arb_init(&lane->arb);
     g_queue_init(&lane->held);
+    g_queue_init(&lane->delayed);
     envme_sg_init(&lane->sg, 1);
     lane->mode = ENVME_LANE_RUN;
     lane->armed = ENVME_DEADLINE_NEVER;
@@ -29,7 +31,8 @@ void envme_lane_fini(struct envme_lane *lane)
 {
     struct envme_cmd *cmd;
 
-    assert(lane->ncmds == 0 && g_queue_is_empty(&lane->held));
+    assert(lane->ncmds == 0 && g_queue_is_empty(&lane->held) &&
+           g_queue_is_empty(&lane->delayed));
     while ((cmd = lane->free)) {
         lane->free = cmd->next_free;
         envme_xfer_free(&cmd->data);
@@ -50,7 +53,7 @@ struct envme_cmd *envme_lane_get_cmd(struct envme_lane *lane, bool beyond)
         lane->free = cmd->next_free;
         return cmd;
     }
-    if (lane->nalloc >= lane->ctrl->params.max_inflight && !beyond) {
+    if (lane->nalloc >= lane->ctrl->params.lane_cmds && !beyond) {
         lane->starved = true;
         return NULL;
     }
@@ -249,6 +252,7 @@ void envme_lane_drop(void *arg)
     lane->acked = false;
     envme_lane_signal_all(lane);
     lane_cancel(lane);
+    envme_pace_drop(lane);
     lane_release(lane);
     lane_ack(lane);
 }
@@ -354,9 +358,25 @@ static void lane_look_at_shadows(struct envme_lane *lane)
     }
 }
 
+/* First come, first served: turns the list round. Nobody else has the slots
+ * of a list that has been taken, until `queued` is cleared. */
+static struct envme_db *lane_first_rung(struct envme_db *db)
+{
+    struct envme_db *first = NULL;
+
+    while (db) {
+        struct envme_db *next = atomic_load(&db->next);
+
+        atomic_store(&db->next, first);
+        first = db;
+        db = next;
+    }
+    return first;
+}
+
 static void lane_take_doorbells(struct envme_lane *lane)
 {
-    struct envme_db *db = atomic_exchange(&lane->rung, NULL);
+    struct envme_db *db = lane_first_rung(atomic_exchange(&lane->rung, NULL));
     struct envme_db *next;
 
     for (; db; db = next) {
@@ -384,9 +404,34 @@ static bool lane_runs(const struct envme_lane *lane)
     return lane->mode == ENVME_LANE_RUN && atomic_load(&lane->ctrl->bme);
 }
 
+/* max-inflight: I/O only where there is a place, but admin always. */
+static struct envme_cmd *lane_fetch_paced(struct envme_lane *lane,
+                                          struct envme_sq *sq, bool *waits)
+{
+    struct envme_sq *admin = lane->index ? NULL : lane->ctrl->sq[0];
+    struct envme_cmd *cmd;
+
+    *waits = false;
+    if (sq->id && !envme_pace_take(lane)) {
+        if (!admin || !admin->node.ready) {
+            *waits = true;
+            return NULL;
+        }
+        sq = admin;
+    }
+    cmd = envme_queue_fetch(sq);
+    if (sq->id && cmd) {
+        cmd->executing = true;
+    } else if (sq->id) {
+        envme_pace_give_back(lane);
+    }
+    return cmd;
+}
+
 void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
 {
     struct envme_lane *lane = &ctrl->lane[index];
+    bool paced = ctrl->params.max_inflight, waits = false;
     unsigned budget = LANE_BUDGET;
 
     if (lane->deadlines.n) {
@@ -417,15 +462,19 @@ void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
         }
         sq = (struct envme_sq *)((char *)node - offsetof(struct envme_sq,
                                                          node));
-        cmd = envme_queue_fetch(sq);
+        cmd = paced ? lane_fetch_paced(lane, sq, &waits)
+                    : envme_queue_fetch(sq);
         if (!cmd) {
-            if (lane->starved || !atomic_load(&ctrl->bme)) {
+            if (waits || lane->starved || !atomic_load(&ctrl->bme)) {
                 break;
             }
             continue;           /* the queue is no longer ready */
         }
         budget--;
         envme_cmd_start_fetched(cmd);
+    }
+    if (paced && budget && !waits) {
+        envme_pace_pass_on(lane);
     }
     if (index == 0) {
         envme_event_pump(ctrl);

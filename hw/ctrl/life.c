@@ -6,10 +6,12 @@
 
 #include "envme/feat.h"
 #include "hw/ctrl/bootread.h"
+#include "hw/ctrl/cmem.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/feature.h"
 #include "hw/ctrl/keep.h"
 #include "hw/ctrl/lane.h"
+#include "hw/ctrl/pace.h"
 #include "hw/ctrl/pause.h"
 #include "hw/ctrl/queue.h"
 #include "hw/ctrl/regs.h"
@@ -67,8 +69,8 @@ static const char *life_check_cc(const struct envme_ctrl *ctrl)
         return "CC.MPS is not between CAP.MPSMIN and CAP.MPSMAX";
     }
     if (ams != ENVME_CC_AMS_RR &&
-        !(ams == ENVME_CC_AMS_WRR && ams_cap & 1) &&
-        !(ams == ENVME_CC_AMS_VS && ams_cap & 2)) {
+        !(ams == ENVME_CC_AMS_WRR && ams_cap & ENVME_CAP_AMS_WRR) &&
+        !(ams == ENVME_CC_AMS_VS && ams_cap & ENVME_CAP_AMS_VS)) {
         return "CC.AMS selects an arbitration that CAP.AMS does not offer";
     }
     /* 0 is what a host has there that sets them later. */
@@ -192,6 +194,7 @@ static void life_disabled(struct envme_ctrl *ctrl)
 {
     assert(atomic_load(&ctrl->nmapped) == 0);
     envme_queues_destroy(ctrl);
+    envme_pace_reset(ctrl);
     envme_feature_reset(ctrl);
     for (unsigned i = 0; i < ctrl->params.nvectors; i++) {
         atomic_store(&ctrl->vector_cd[i], false);
@@ -203,6 +206,7 @@ static void life_disabled(struct envme_ctrl *ctrl)
     ctrl->life = ENVME_LIFE_DISABLED;
     ctrl->csts &= ENVME_CSTS_NSSRO;
     atomic_store(&ctrl->stopped, false);
+    envme_cmem_settle(ctrl);
     envme_pause_flush(ctrl);
     if (ctrl->starting) {
         ctrl->starting = false;
@@ -267,6 +271,7 @@ void envme_ctrl_reset(struct envme_ctrl *ctrl, enum envme_reset kind,
 {
     if (kind != ENVME_RESET_CC) {
         envme_regs_reset(ctrl);
+        envme_cmem_reset(ctrl, kind);
         ctrl->starting = false;
         if (kind == ENVME_RESET_NSSR) {
             ctrl->csts |= ENVME_CSTS_NSSRO;

@@ -116,7 +116,9 @@ struct envme_status envme_logpage_get(struct envme_cmd *cmd)
         .lsp = FIELD_GET(ENVME_GETLOG_LSP, cdw10),
         .rae = cdw10 & ENVME_GETLOG_RAE,
         .lsi = FIELD_GET(ENVME_GETLOG_LSI, envme_cmd_cdw(cmd, 11)),
-        .csi = FIELD_GET(ENVME_GETLOG_CSI, cdw14),
+        /* Ignored unless the host has chosen to see all command sets. */
+        .csi = cmd->ctrl->css == ENVME_CC_CSS_ALL ?
+               FIELD_GET(ENVME_GETLOG_CSI, cdw14) : ENVME_CSI_NVM,
         .uuid = FIELD_GET(ENVME_GETLOG_UIDX, cdw14),
     };
     const struct envme_log_row *row = envme_logpage_row(cmd->ctrl, req.lid);

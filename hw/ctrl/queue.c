@@ -9,10 +9,12 @@
 #include "envme/feat.h"
 #include "hw/core/prp.h"
 #include "hw/ctrl/cmd.h"
+#include "hw/ctrl/cmem.h"
 #include "hw/ctrl/doorbell.h"
 #include "hw/ctrl/errlog.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/lane.h"
+#include "hw/ctrl/pace.h"
 #include "hw/ctrl/pause.h"
 
 #define SQE_SHIFT 6
@@ -77,12 +79,19 @@ static struct envme_status qmem_list(struct envme_ctrl *ctrl,
         .read = ctrl->ports.dma.read, .opaque = ctrl->ports.dma.opaque,
         .page = m->page,
     };
+    struct envme_cmem_lists lists = { .ctrl = ctrl };
     struct envme_status st;
     struct envme_sg sg;
     uint64_t n = 0;
 
+    if (ctrl->cmem) {
+        lists.sq_in_cmb = ctrl->sq[0]->in_cmb;
+        w.read = envme_cmem_read_list;
+        w.opaque = &lists;
+    }
     envme_sg_init(&sg, npages);
     st = envme_prp_list_map(&w, prp1, npages, &sg);
+    st = envme_st_err(lists.st) ? lists.st : st;
     if (envme_st_ok(st)) {
         m->pages = g_new(uint64_t, npages);
         for (unsigned i = 0; i < sg.n; i++) {
@@ -99,14 +108,19 @@ static struct envme_status qmem_list(struct envme_ctrl *ctrl,
 static struct envme_status qmem_init(struct envme_ctrl *ctrl,
                                      struct envme_qmem *m, uint64_t prp1,
                                      uint32_t size, bool pc, uint8_t shift,
-                                     bool is_write, bool *plain)
+                                     bool is_write, bool *plain, bool *in_cmb)
 {
+    uint32_t align = ctrl->page_size;
     struct envme_status st;
+    unsigned in = ENVME_IN_HOST;
 
     *m = (struct envme_qmem){
         .addr = prp1, .page = ctrl->page_size, .shift = shift,
     };
-    if (prp1 & (ctrl->page_size - 1)) {
+    if (ctrl->cmem && pc) {
+        align = envme_cmem_queue_align(ctrl, prp1);
+    }
+    if (prp1 & (align - 1)) {
         return ENVME_ST(PRP_OFFSET_INVALID);
     }
     if (prp1 > UINT64_MAX - ((uint64_t)size << shift)) {
@@ -118,7 +132,12 @@ static struct envme_status qmem_init(struct envme_ctrl *ctrl,
             return st;
         }
     }
-    st = qmem_probe(ctrl, m, size, is_write, plain);
+    st = ctrl->cmem ? envme_cmem_check_queue(ctrl, m, size, is_write, &in)
+                    : ENVME_ST(SUCCESS);
+    *in_cmb = in & ENVME_IN_CMB;
+    if (!envme_st_err(st)) {
+        st = qmem_probe(ctrl, m, size, is_write, plain);
+    }
     if (envme_st_err(st)) {
         g_free(m->pages);
         m->pages = NULL;
@@ -251,9 +270,10 @@ struct envme_status envme_cq_create(struct envme_ctrl *ctrl, uint16_t id,
 {
     struct envme_cq *cq = g_new0(struct envme_cq, 1);
     struct envme_status st;
-    bool plain;
+    bool plain, in_cmb;
 
-    st = qmem_init(ctrl, &cq->mem, prp1, size, pc, CQE_SHIFT, true, &plain);
+    st = qmem_init(ctrl, &cq->mem, prp1, size, pc, CQE_SHIFT, true, &plain,
+                   &in_cmb);
     if (envme_st_err(st)) {
         g_free(cq);
         return st;
@@ -282,7 +302,8 @@ struct envme_status envme_sq_create(struct envme_ctrl *ctrl, uint16_t id,
     struct envme_status st;
     bool plain;
 
-    st = qmem_init(ctrl, &sq->mem, prp1, size, pc, SQE_SHIFT, false, &plain);
+    st = qmem_init(ctrl, &sq->mem, prp1, size, pc, SQE_SHIFT, false, &plain,
+                   &sq->in_cmb);
     if (!envme_st_err(st) && !plain && cq->lane->index) {
         /* Another device's registers are lane 0's, and this CQ isn't. */
         g_free(sq->mem.pages);
@@ -324,6 +345,7 @@ void envme_sq_delete(struct envme_ctrl *ctrl, struct envme_sq *sq)
     ctrl->sq[sq->id] = NULL;
     ctrl->nsq -= sq->id != 0;
     g_free(sq->aborts);
+    envme_age_free(&sq->ages);
     g_free(sq->mem.pages);
     g_free(sq);
 }
@@ -687,6 +709,10 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
     cmd->is_admin = sq->id == 0;
     cmd->state = ENVME_CMD_ENDED;
     g_queue_push_tail_link(&sq->inflight, &cmd->link);
+    if (lane->arb.mode == ENVME_ARB_VS) {
+        envme_age_taken(&sq->ages, sq->ring.head);
+        sq->node.since = envme_age_first(&sq->ages);
+    }
     envme_arb_fetched(&lane->arb, &sq->node);
     if (sq->shadow.on && envme_ring_empty(&sq->ring)) {
         envme_shadow_look_sq(sq);
@@ -704,9 +730,16 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
 
 void envme_sq_set_tail(struct envme_sq *sq, uint32_t tail)
 {
-    if (envme_ring_set_tail(&sq->ring, tail)) {
-        sq_update_ready(sq);
+    struct envme_lane *lane = sq->cq->lane;
+
+    if (!envme_ring_set_tail(&sq->ring, tail)) {
+        return;
     }
+    if (lane->arb.mode == ENVME_ARB_VS) {
+        envme_age_add(&sq->ages, tail, ++lane->age);
+        sq->node.since = envme_age_first(&sq->ages);
+    }
+    sq_update_ready(sq);
 }
 
 /* ---- post ----------------------------------------------------------------- */
@@ -724,7 +757,8 @@ static int cq_write(struct envme_ctrl *ctrl, uint64_t addr,
     uint8_t *p = dma->map(dma->opaque, addr, &n, true, &err);
     uint64_t tail;
 
-    if (p && n == sizeof(*cqe)) {
+    /* With CMBLOC.CQDA entries need not be aligned. */
+    if (p && n == sizeof(*cqe) && (uintptr_t)p % sizeof(tail) == 0) {
         memcpy(p, cqe, 8);
         memcpy(&tail, (const uint8_t *)cqe + 8, 8);
         __atomic_store_n((uint64_t *)(void *)(p + 8), tail, __ATOMIC_RELEASE);
@@ -830,6 +864,7 @@ void envme_queue_forget(struct envme_cmd *cmd)
         cmd->slot = false;
     }
     g_queue_unlink(&sq->inflight, &cmd->link);
+    envme_pace_leave(cmd);
     envme_lane_put_cmd(cmd);
     sq_check_drained(sq);
 }

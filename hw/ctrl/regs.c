@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hw/ctrl/bootread.h"
+#include "hw/ctrl/cmem.h"
 #include "hw/ctrl/life.h"
 
 #define REGS_VS_2_1 0x00020100u
@@ -22,9 +23,10 @@ struct reg_row {
     uint64_t rw;                /* bits that a write changes */
     uint64_t w1c;               /* bits that a write of 1 clears */
     bool locked;                /* cannot be changed while CC.EN is 1 */
-    /* Instead of storing. The value has only rw and w1c bits; mask says which
-     * of the register's bytes were written. */
+    /* Instead of storing: the value that would be stored. */
     void (*write)(struct envme_ctrl *ctrl, uint64_t val);
+    /* Before it is read, once for an access. */
+    void (*read)(struct envme_ctrl *ctrl);
 };
 
 static void reg_write_intms(struct envme_ctrl *ctrl, uint64_t val)
@@ -69,34 +71,55 @@ static void reg_write_bpmbl_high(struct envme_ctrl *ctrl, uint64_t val)
 #define FIELD(f) offsetof(struct envme_ctrl, f)
 
 static const struct reg_row reg_rows[] = {
-    { "CAP",   ENVME_REG_CAP,   8, FIELD(cap),   0, 0, false, NULL },
-    { "VS",    ENVME_REG_VS,    4, FIELD(vs),    0, 0, false, NULL },
+    { "CAP",   ENVME_REG_CAP,   8, FIELD(cap),   0, 0, false, NULL, NULL },
+    { "VS",    ENVME_REG_VS,    4, FIELD(vs),    0, 0, false, NULL, NULL },
     { "INTMS", ENVME_REG_INTMS, 4, FIELD(intms), UINT32_MAX, 0, false,
-      reg_write_intms },
+      reg_write_intms, NULL },
     { "INTMC", ENVME_REG_INTMC, 4, FIELD(intms), UINT32_MAX, 0, false,
-      reg_write_intmc },
+      reg_write_intmc, NULL },
     { "CC",    ENVME_REG_CC,    4, FIELD(cc),    REGS_CC_RW, 0, false,
-      reg_write_cc },
+      reg_write_cc, NULL },
     { "CSTS",  ENVME_REG_CSTS,  4, FIELD(csts),  0, ENVME_CSTS_NSSRO, false,
-      NULL },
+      NULL, NULL },
     { "NSSR",  ENVME_REG_NSSR,  4, 0,            UINT32_MAX, 0, false,
-      reg_write_nssr },
+      reg_write_nssr, NULL },
     { "AQA",   ENVME_REG_AQA,   4, FIELD(aqa),
-      ENVME_AQA_ASQS | ENVME_AQA_ACQS, 0, true, NULL },
+      ENVME_AQA_ASQS | ENVME_AQA_ACQS, 0, true, NULL, NULL },
     { "ASQ",   ENVME_REG_ASQ,   8, FIELD(asq),   ~UINT64_C(0xfff), 0, true,
-      NULL },
+      NULL, NULL },
     { "ACQ",   ENVME_REG_ACQ,   8, FIELD(acq),   ~UINT64_C(0xfff), 0, true,
-      NULL },
-    { "BPINFO", ENVME_REG_BPINFO, 4, FIELD(bpinfo), 0, 0, false, NULL },
+      NULL, NULL },
+    { "CMBLOC", ENVME_REG_CMBLOC, 4, FIELD(cmbloc), 0, 0, false, NULL, NULL },
+    { "CMBSZ", ENVME_REG_CMBSZ, 4, FIELD(cmbsz), 0, 0, false, NULL, NULL },
+    { "BPINFO", ENVME_REG_BPINFO, 4, FIELD(bpinfo), 0, 0, false, NULL, NULL },
     { "BPRSEL", ENVME_REG_BPRSEL, 4, FIELD(bprsel),
       ENVME_BPRSEL_BPID | ENVME_BPRSEL_BPROF | ENVME_BPRSEL_BPRSZ, 0, false,
-      reg_write_bprsel },
+      reg_write_bprsel, NULL },
     /* 64 bits, as two halves: a function cannot tell what of it is new. */
     { "BPMBL", ENVME_REG_BPMBL, 4, FIELD(bpmbl[0]),
-      (uint32_t)ENVME_BPMBL_BMBBA, 0, false, reg_write_bpmbl_low },
+      (uint32_t)ENVME_BPMBL_BMBBA, 0, false, reg_write_bpmbl_low, NULL },
     { "BPMBL", ENVME_REG_BPMBL + 4, 4, FIELD(bpmbl[1]), UINT32_MAX, 0, false,
-      reg_write_bpmbl_high },
-    { "CRTO",  ENVME_REG_CRTO,  4, FIELD(crto),  0, 0, false, NULL },
+      reg_write_bpmbl_high, NULL },
+    { "CMBMSC", ENVME_REG_CMBMSC, 8, FIELD(cmbmsc),
+      ENVME_CMBMSC_CRE | ENVME_CMBMSC_CMSE | ENVME_CMBMSC_CBA, 0, false,
+      envme_cmem_write_cmbmsc, NULL },
+    { "CMBSTS", ENVME_REG_CMBSTS, 4, FIELD(cmbsts), 0, 0, false, NULL, NULL },
+    /* No information: the buffer is as fast as memory is. */
+    { "CMBEBS", ENVME_REG_CMBEBS, 4, 0, 0, 0, false, NULL, NULL },
+    { "CMBSWTP", ENVME_REG_CMBSWTP, 4, 0, 0, 0, false, NULL, NULL },
+    { "CRTO",  ENVME_REG_CRTO,  4, FIELD(crto),  0, 0, false, NULL, NULL },
+    { "PMRCAP", ENVME_REG_PMRCAP, 4, FIELD(pmrcap), 0, 0, false, NULL, NULL },
+    { "PMRCTL", ENVME_REG_PMRCTL, 4, FIELD(pmrctl), ENVME_PMRCTL_EN, 0, false,
+      envme_cmem_write_pmrctl, NULL },
+    { "PMRSTS", ENVME_REG_PMRSTS, 4, FIELD(pmrsts), 0, 0, false, NULL,
+      envme_cmem_read_pmrsts },
+    { "PMREBS", ENVME_REG_PMREBS, 4, 0, 0, 0, false, NULL, NULL },
+    { "PMRSWTP", ENVME_REG_PMRSWTP, 4, 0, 0, 0, false, NULL, NULL },
+    { "PMRMSCL", ENVME_REG_PMRMSCL, 4, FIELD(pmrmscl),
+      ENVME_PMRMSCL_CMSE | ENVME_PMRMSCL_CBA, 0, false,
+      envme_cmem_write_pmrmscl, NULL },
+    { "PMRMSCU", ENVME_REG_PMRMSCU, 4, FIELD(pmrmscu), ENVME_PMRMSCU_CBA, 0,
+      false, envme_cmem_write_pmrmscu, NULL },
 };
 
 static const struct reg_row *reg_find(uint64_t off)
@@ -108,17 +131,6 @@ static const struct reg_row *reg_find(uint64_t off)
         }
     }
     return NULL;
-}
-
-bool envme_reg_named(const char *name, uint64_t *off)
-{
-    for (unsigned i = 0; i < ENVME_ARRAY_SIZE(reg_rows); i++) {
-        if (strcmp(reg_rows[i].name, name) == 0) {
-            *off = reg_rows[i].off;
-            return true;
-        }
-    }
-    return false;
 }
 
 static uint64_t reg_value(const struct envme_ctrl *ctrl,
@@ -138,6 +150,9 @@ static void reg_store(struct envme_ctrl *ctrl, const struct reg_row *row,
 {
     char *p = (char *)ctrl + row->field;
 
+    if (!row->field) {
+        return;
+    }
     if (row->width == 8) {
         *(uint64_t *)(void *)p = val;
     } else {
@@ -148,11 +163,16 @@ static void reg_store(struct envme_ctrl *ctrl, const struct reg_row *row,
 uint64_t envme_ctrl_reg_read(struct envme_ctrl *ctrl, uint64_t off,
                              unsigned size)
 {
+    const struct reg_row *last = NULL;
     uint64_t val = 0;
 
     for (unsigned i = 0; i < size && i < 8; i++) {
         const struct reg_row *row = reg_find(off + i);
 
+        if (row && row->read && row != last) {
+            row->read(ctrl);
+        }
+        last = row;
         if (row) {
             uint64_t v = reg_value(ctrl, row) >> (off + i - row->off) * 8;
 
@@ -176,12 +196,12 @@ static void reg_write_one(struct envme_ctrl *ctrl, uint64_t off, uint64_t val,
     }
     mask = size == 8 ? UINT64_MAX : UINT64_C(0xffffffff) << (off - row->off) * 8;
     val <<= (off - row->off) * 8;
-    if (row->write) {
-        row->write(ctrl, val & row->rw);
-        return;
-    }
     old = reg_value(ctrl, row);
     val = (old & ~(row->rw & mask)) | (val & row->rw & mask);
+    if (row->write) {
+        row->write(ctrl, val);
+        return;
+    }
     /* val's w1c bits are still the old ones: rw and w1c do not overlap. */
     reg_store(ctrl, row, val);
 }
@@ -232,7 +252,8 @@ void envme_regs_init(struct envme_ctrl *ctrl)
     }
     ctrl->cap = FIELD_SET(ENVME_CAP_MQES, p->mqes) |
                 FIELD_SET(ENVME_CAP_CQR, p->cqr) |
-                FIELD_SET(ENVME_CAP_AMS, p->wrr ? 1 : 0) |
+                FIELD_SET(ENVME_CAP_AMS, (p->wrr ? ENVME_CAP_AMS_WRR : 0) |
+                                         (p->ams_vs ? ENVME_CAP_AMS_VS : 0)) |
                 FIELD_SET(ENVME_CAP_TO, p->to) |
                 FIELD_SET(ENVME_CAP_DSTRD, p->dstrd) |
                 FIELD_SET(ENVME_CAP_NSSRS, 1) |
@@ -246,5 +267,15 @@ void envme_regs_init(struct envme_ctrl *ctrl)
     ctrl->vs = REGS_VS_2_1;
     ctrl->crto = FIELD_SET(ENVME_CRTO_CRWMT, p->to) |
                  FIELD_SET(ENVME_CRTO_CRIMT, p->to);
+    envme_cmem_regs_init(ctrl);
     envme_regs_reset(ctrl);
+}
+
+const char *envme_regs_name(unsigned i, unsigned *off)
+{
+    if (i >= ENVME_ARRAY_SIZE(reg_rows)) {
+        return NULL;
+    }
+    *off = reg_rows[i].off;
+    return reg_rows[i].name;
 }

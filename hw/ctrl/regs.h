@@ -11,7 +11,7 @@
 /* CAP, VS, CRTO from the parameters; the others to their reset values. */
 void envme_regs_init(struct envme_ctrl *ctrl);
 void envme_regs_reset(struct envme_ctrl *ctrl);
-/* The offset of the register of that name, in capitals. */
-bool envme_reg_named(const char *name, uint64_t *off);
+/* The i-th register that there is, and its offset; NULL after the last. */
+const char *envme_regs_name(unsigned i, unsigned *off);
 
 #endif

@@ -33,6 +33,14 @@ typedef struct envme_status envme_run_fn(struct envme_cmd *cmd);
  */
 typedef struct envme_status envme_len_fn(struct envme_cmd *cmd, uint64_t *len);
 
+/* What a command has to do on the medium, for the service-time model: bytes of
+ * data in blocks, from where on in the namespace. Its data is mapped. */
+struct envme_work {
+    uint64_t offset, bytes;
+};
+
+typedef void envme_work_fn(struct envme_cmd *cmd, struct envme_work *work);
+
 /*
  * Before any host memory is mapped: takes what the command has to have for
  * itself, and sets cmd->over for giving it back. ENVME_ST_PENDING: it has to
@@ -44,9 +52,7 @@ typedef struct envme_status envme_enter_fn(struct envme_cmd *cmd);
 /* Gates: what cmd_start() checks and does before run(). */
 enum {
     /* NSID. Exactly one of these. */
-    ENVME_GATE_NS_IGNORED = 0,      /* NSID is not used: must be 0, or any
-                                       value with CTRATT-less old hosts: not
-                                       checked */
+    ENVME_GATE_NS_UNUSED  = 0,      /* has to be 0 */
     ENVME_GATE_NS_ACTIVE  = 1,      /* an active namespace: cmd->ns */
     ENVME_GATE_NS_OR_ALL  = 2,      /* active, or FFFFFFFFh (cmd->ns NULL) */
     ENVME_GATE_NS_ANY     = 3,      /* the handler looks at it itself */
@@ -79,10 +85,14 @@ struct envme_row {                  /* one opcode */
     uint32_t effects;               /* ENVME_EFF_*; CSUPP is implied */
     uint16_t gate;
     uint8_t access;
+    uint8_t time;                   /* ENVME_TIME_*, of hw/core/timing.h */
+    envme_work_fn *work;            /* NULL: no blocks */
     uint16_t cap;                   /* OACS or ONCS bits set by being here */
-    /* Bits of CDW10..15 that are defined; others are reserved and, if set,
-     * refused with Invalid Field when the controller is strict. 0 for all of
-     * them means: not described, not checked. */
+    /*
+     * Bits of CDW10..15 that are defined; the others are reserved and, if
+     * set, refused with Invalid Field at that bit. What a command does not
+     * use of CDW2, CDW3 and MPTR is not looked at.
+     */
     uint32_t cdw[6];
 };
 
@@ -230,6 +240,10 @@ struct envme_tables {
     void (*ctrl_stop)(struct envme_ctrl *ctrl);
     void (*ctrl_shutdown)(struct envme_ctrl *ctrl);
     void (*ctrl_leave)(struct envme_ctrl *ctrl);
+    /* What SMART warns of may have changed. May be NULL. */
+    void (*ctrl_health)(struct envme_ctrl *ctrl);
+    /* Blocks of an attached namespace cannot be read any more. */
+    void (*ns_lost)(struct envme_ctrl *ctrl, uint32_t nsid);
     /* Power was lost and is back. May be NULL. */
     void (*ctrl_power)(struct envme_ctrl *ctrl, bool was_shut_down);
     const struct envme_row *admin;      /* [256] by opcode */

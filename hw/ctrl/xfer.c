@@ -7,6 +7,7 @@
 
 #include "hw/core/prp.h"
 #include "hw/core/sgl.h"
+#include "hw/ctrl/cmem.h"
 
 /* Bounced bytes per command: what is not plain memory is small or slow. */
 #define XFER_BOUNCE_MAX (16u << 20)
@@ -213,7 +214,10 @@ static uint32_t xfer_limit(uint64_t bytes)
     return ENVME_MIN(bytes + 1, XFER_MAX_SEGS);
 }
 
-struct envme_status envme_xfer_map(struct envme_cmd *cmd, int *err)
+/* One of the two pointers: found, looked at, mapped. *in: envme_cmem_*(). */
+static struct envme_status xfer_one(struct envme_cmd *cmd,
+                                    struct envme_xfer *x, bool is_md,
+                                    unsigned *in, int *err)
 {
     struct envme_ctrl *ctrl = cmd->ctrl;
     struct envme_lane *lane = cmd->moved ? &ctrl->lane[0] : cmd->lane;
@@ -221,9 +225,34 @@ struct envme_status envme_xfer_map(struct envme_cmd *cmd, int *err)
         .read = ctrl->ports.dma.read, .opaque = ctrl->ports.dma.opaque,
         .page = ctrl->page_size,
     };
+    struct envme_cmem_lists lists = {
+        .ctrl = ctrl, .sq_in_cmb = cmd->sq->in_cmb,
+    };
+    struct envme_status st;
+
+    if (ctrl->cmem) {
+        w.read = envme_cmem_read_list;
+        w.opaque = &lists;
+    }
+    lane->sg.limit = xfer_limit(is_md ? cmd->mdlen : cmd->len);
+    envme_sg_clear(&lane->sg);
+    st = is_md ? xfer_md(cmd, &w, &lane->sg) : xfer_data(cmd, &w, &lane->sg);
+    *err = w.err;
+    if (envme_st_err(lists.st)) {
+        st = lists.st;
+    } else if (ctrl->cmem && envme_st_ok(st)) {
+        st = envme_cmem_check_data(ctrl, &lane->sg, x->to_host, in);
+    }
+    return envme_st_ok(st) ? xfer_build(cmd, x, &lane->sg, err) : st;
+}
+
+struct envme_status envme_xfer_map(struct envme_cmd *cmd, int *err)
+{
+    struct envme_ctrl *ctrl = cmd->ctrl;
     bool to_host = FIELD_GET(ENVME_OPC_DIR, cmd->sqe.opc) == ENVME_DIR_TO_HOST;
     struct envme_status st = ENVME_ST(SUCCESS);
     unsigned loc = offsetof(struct envme_sqe, dptr);
+    unsigned in = 0;
 
     *err = 0;
     cmd->data.to_host = cmd->md.to_host = to_host;
@@ -232,24 +261,11 @@ struct envme_status envme_xfer_map(struct envme_cmd *cmd, int *err)
     atomic_fetch_add(&ctrl->nmapped, 1);
     cmd->data.mapped = true;
     if (cmd->len) {
-        lane->sg.limit = xfer_limit(cmd->len);
-        envme_sg_clear(&lane->sg);
-        st = xfer_data(cmd, &w, &lane->sg);
-        *err = w.err;
-        if (envme_st_ok(st)) {
-            st = xfer_build(cmd, &cmd->data, &lane->sg, err);
-        }
+        st = xfer_one(cmd, &cmd->data, false, &in, err);
     }
     if (envme_st_ok(st) && cmd->mdlen) {
         loc = offsetof(struct envme_sqe, mptr);
-        lane->sg.limit = xfer_limit(cmd->mdlen);
-        envme_sg_clear(&lane->sg);
-        w.err = 0;
-        st = xfer_md(cmd, &w, &lane->sg);
-        *err = w.err;
-        if (envme_st_ok(st)) {
-            st = xfer_build(cmd, &cmd->md, &lane->sg, err);
-        }
+        st = xfer_one(cmd, &cmd->md, true, &in, err);
     }
     if (!envme_st_ok(st)) {
         envme_xfer_end(cmd, false);

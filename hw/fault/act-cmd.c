@@ -92,6 +92,35 @@ static bool skip_pre(const void *args, struct fault_fired *fired,
     return false;
 }
 
+/* ---- delay ------------------------------------------------------------------------ */
+
+struct act_delay {
+    uint64_t time, jitter;
+};
+
+static const struct envme_schema_row delay_rows[] = {
+    { "for", ENVME_SCHEMA_TIME, offsetof(struct act_delay, time),
+      .help = "so long; \"forever\": until the host aborts it, deletes its "
+              "queue or resets the controller" },
+    { "jitter", ENVME_SCHEMA_TIME, offsetof(struct act_delay, jitter),
+      .max = UINT64_C(3600000000000), .help = "and up to so much more" },
+};
+
+/* Its completion waits as those of the service-time model do: nothing else
+ * waits for it. */
+static struct envme_status delay_post(const void *args, struct envme_cmd *cmd,
+                                      struct envme_status st)
+{
+    const struct act_delay *a = args;
+    uint64_t rng = cmd->t_start ^ le16_get(cmd->sqe.cid), end;
+    uint64_t more = a->jitter ? envme_rng_below(&rng, a->jitter) : 0;
+
+    end = a->time == UINT64_MAX ? UINT64_MAX - 1
+                                : envme_now(cmd->ctrl) + a->time + more;
+    cmd->t_end = ENVME_MAX(cmd->t_end, end);
+    return st;
+}
+
 /* ---- completion ------------------------------------------------------------------- */
 
 enum { CPL_LOST, CPL_TWICE, CPL_TORN, CPL_INVERTED };
@@ -182,6 +211,13 @@ const struct fault_action_row fault_actions_cmd[] = {
         .help = "The command succeeds without having been carried out: a lost "
                 "write, a flush that lies, data that were never transferred.",
         .pre = skip_pre,
+    },
+    {
+        .name = "delay", .on = ON_CMD, .scalar = "for",
+        .help = "The completion comes so much later. Other commands do not "
+                "wait for it: different delays change the order.",
+        .schema = { "delay", "", ROWS(delay_rows) },
+        .size = sizeof(struct act_delay), .post = delay_post,
     },
     {
         .name = "completion", .on = ON_CMD, .scalar = "how",

@@ -85,12 +85,17 @@ static bool match_name_cns(void *arg, const char *name, uint64_t *value)
 
 bool fault_name_register(void *arg, const char *name, uint64_t *value)
 {
-    char *upper = g_ascii_strup(name, -1);
-    bool ok = envme_reg_named(upper, value);
+    const char *it;
+    unsigned off;
 
     (void)arg;
-    g_free(upper);
-    return ok;
+    for (unsigned i = 0; (it = envme_regs_name(i, &off)); i++) {
+        if (g_ascii_strcasecmp(it, name) == 0) {
+            *value = off;
+            return true;
+        }
+    }
+    return false;
 }
 
 struct match_status {

@@ -18,7 +18,8 @@
  * mem: size bytes of memory.
  *   borrowed (owned false): stays the caller's and must outlive the backend.
  *   owned: a private anonymous mmap(), which close() unmaps, or NULL to have
- *   one made. Discarding gives its pages back to the system.
+ *   one made, whose use is tracked. Discarding gives its pages back to the
+ *   system.
  * NULL when memory is short.
  */
 struct envme_backend *envme_backend_mem_new(void *mem, uint64_t size,
@@ -34,5 +35,13 @@ void envme_backend_mem_set_discard(struct envme_backend *be, uint64_t page,
                                    int (*fn)(void *opaque, uint64_t offset,
                                              uint64_t bytes),
                                    void *opaque);
+
+/*
+ * Keeps track of what is written, for STATUS: as yet nothing has been and all
+ * of it is zeroes, but for what mark() names. Before the first request.
+ */
+void envme_backend_mem_track(struct envme_backend *be);
+void envme_backend_mem_mark(struct envme_backend *be, uint64_t offset,
+                            uint64_t bytes);
 
 #endif

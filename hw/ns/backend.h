@@ -23,6 +23,8 @@ enum envme_bio_op {
     ENVME_BIO_FLUSH,
     ENVME_BIO_WRITE_ZEROES,
     ENVME_BIO_DISCARD,
+    ENVME_BIO_STATUS,           /* where geometry.status is set */
+    ENVME_BIO_OPS,
 };
 
 enum {
@@ -45,6 +47,11 @@ enum {
  * submit() returns other than ENVME_BIO_PENDING, or when done() is called.
  * offset and bytes are multiples of the backend's geometry.align for READ,
  * WRITE, WRITE_ZEROES; DISCARD may be any multiple of 512 and is a hint.
+ *
+ * STATUS: are the bytes at offset deallocated, that is, never written or given
+ * back, and read as zeroes? The answer is in hole, and good for `same` bytes
+ * from offset on, 1 to `bytes`; those behind may well be alike. Any offset and
+ * length. It reads nothing and changes nothing.
  */
 struct envme_bio {
     enum envme_bio_op op;
@@ -53,6 +60,8 @@ struct envme_bio {
     uint64_t bytes;
     const struct iovec *iov;    /* READ, WRITE: exactly `bytes` in all */
     int niov;
+    bool hole;                  /* STATUS: answers */
+    uint64_t same;
     void (*done)(struct envme_bio *bio, int err);
     void *opaque;               /* the submitter's */
     void *unit;                 /* who submits; NULL: opaque says so */
@@ -68,6 +77,9 @@ struct envme_geometry {
     uint32_t max_iov;           /* elements of iov; 0: any */
     bool read_only;
     bool discard;               /* DISCARD may free something */
+    bool status;                /* STATUS tells what is deallocated */
+    /* What can be deallocated at once, bytes; 0: not known. */
+    uint32_t granularity;
     bool volatile_cache;        /* FLUSH matters */
 };
 
@@ -86,11 +98,6 @@ struct envme_backend_ops {
     /* Turn the volatile write cache on or off. Lane 0. 0 or -errno. May be
      * NULL: there is none. */
     int (*set_cache)(struct envme_backend *be, bool on);
-    /* Are these bytes unallocated, reading as zeroes? Sets *same to how many
-     * bytes from offset the answer is good for. Never blocks; may say false
-     * where it would have to. May be NULL: all is allocated. */
-    bool (*is_hole)(struct envme_backend *be, uint64_t offset, uint64_t bytes,
-                    uint64_t *same);
     /* Frees it. Nothing pending. Lane 0. */
     void (*close)(struct envme_backend *be);
 };

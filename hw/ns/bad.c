@@ -27,17 +27,23 @@ static void bad_name(const struct envme_ns *ns, char name[32])
     snprintf(name, 32, "ns/%u/bad", ns->nsid);
 }
 
+/* With the lock held, after any change. */
+static void bad_count(struct envme_ns *ns)
+{
+    atomic_store(&ns->nbad, ns->bad.n + ns->suspect.n);
+}
+
 /* With the lock held. */
 static void bad_changed(struct envme_ns *ns)
 {
-    /* One that a host made does not outlast a power cycle itself. */
-    struct envme_state *state = ns->subsys && !ns->made ? ns->subsys->state
-                                                        : NULL;
+    /* Until it has an NSID it has no record. */
+    struct envme_state *state = ns->subsys && ns->nsid ? ns->subsys->state
+                                                       : NULL;
     size_t n = ns->bad.n, len = offsetof(struct bad_record, range[n]);
     struct bad_record *r;
     char name[32];
 
-    atomic_store(&ns->nbad, n);
+    bad_count(ns);
     if (!state) {
         return;
     }
@@ -85,9 +91,22 @@ void envme_ns_load_bad(struct envme_ns *ns)
             }
         }
     }
-    atomic_store(&ns->nbad, ns->bad.n);
+    bad_count(ns);
     g_mutex_unlock(&ns->lock);
     g_bytes_unref(b);
+}
+
+/* With the lock held. Of one that can't be made two all goes: it was a guess. */
+static void bad_unsuspect(struct envme_ns *ns, uint64_t slba, uint64_t nlb)
+{
+    uint64_t lba;
+
+    if (!envme_rangeset_remove(&ns->suspect, slba, nlb)) {
+        while (envme_rangeset_first(&ns->suspect, slba, nlb, &lba)) {
+            envme_rangeset_drop(&ns->suspect, lba);
+        }
+    }
+    bad_count(ns);
 }
 
 bool envme_ns_set_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb)
@@ -97,6 +116,7 @@ bool envme_ns_set_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb)
     g_mutex_lock(&ns->lock);
     ok = envme_rangeset_add(&ns->bad, slba, nlb);
     if (ok) {
+        envme_rangeset_remove(&ns->suspect, slba, nlb);
         bad_changed(ns);
     }
     g_mutex_unlock(&ns->lock);
@@ -112,6 +132,7 @@ bool envme_ns_clear_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb)
         return false;
     }
     g_mutex_lock(&ns->lock);
+    bad_unsuspect(ns, slba, nlb);
     found = envme_rangeset_first(&ns->bad, slba, nlb, &lba);
     if (found && !envme_rangeset_remove(&ns->bad, slba, nlb)) {
         /* No room for two of one. What was written has to be readable, so
@@ -131,6 +152,7 @@ void envme_ns_forget_bad(struct envme_ns *ns)
 {
     g_mutex_lock(&ns->lock);
     envme_rangeset_clear(&ns->bad);
+    envme_rangeset_clear(&ns->suspect);
     bad_changed(ns);
     g_mutex_unlock(&ns->lock);
 }
@@ -147,4 +169,102 @@ bool envme_ns_find_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb,
     found = envme_rangeset_first(&ns->bad, slba, nlb, lba);
     g_mutex_unlock(&ns->lock);
     return found;
+}
+
+/* ---- blocks that the medium has lost ------------------------------------------ */
+
+/* With the lock held: all of them are in the set already. */
+static bool suspect_known(const struct envme_ns *ns, uint64_t slba,
+                          uint64_t end)
+{
+    struct envme_range r;
+
+    return envme_rangeset_next(&ns->suspect, slba, &r) && r.start == slba &&
+           r.end >= end;
+}
+
+/* With the lock held, and no room for another interval: up to the nearest. */
+static void suspect_widen(struct envme_ns *ns, uint64_t slba, uint64_t end)
+{
+    const struct envme_rangeset *s = &ns->suspect;
+    size_t i = 0;
+
+    while (i < s->n && s->r[i].end <= slba) {
+        i++;
+    }
+    /* i is behind it, i - 1 before it. */
+    if (i == s->n || (i && slba - s->r[i - 1].end < s->r[i].start - end)) {
+        slba = s->r[i - 1].end;
+    } else {
+        end = s->r[i].start;
+    }
+    envme_rangeset_add(&ns->suspect, slba, end - slba);
+}
+
+bool envme_ns_suspect(struct envme_ns *ns, uint64_t offset, uint64_t bytes)
+{
+    bool md = ns->ms && offset >= ns->moff, fresh;
+    uint32_t unit = md ? ns->ms : 1u << ns->lbads;
+    uint64_t slba, end;
+
+    offset -= md ? ns->moff : 0;
+    slba = offset / unit;
+    end = (offset + bytes + unit - 1) / unit;
+    if (!bytes || !envme_ns_range_ok(ns, slba, end - slba)) {
+        return false;
+    }
+    g_mutex_lock(&ns->lock);
+    fresh = !suspect_known(ns, slba, end);
+    if (fresh && !envme_rangeset_add(&ns->suspect, slba, end - slba) &&
+        ns->suspect.n) {
+        suspect_widen(ns, slba, end);
+    }
+    bad_count(ns);
+    g_mutex_unlock(&ns->lock);
+    return fresh;
+}
+
+void envme_ns_unsuspect(struct envme_ns *ns, uint64_t slba, uint64_t nlb)
+{
+    uint64_t lba;
+
+    if (!atomic_load(&ns->nbad)) {
+        return;
+    }
+    g_mutex_lock(&ns->lock);
+    if (envme_rangeset_first(&ns->suspect, slba, nlb, &lba)) {
+        /* What can't be taken out stays: it may be read successfully. */
+        envme_rangeset_remove(&ns->suspect, slba, nlb);
+        bad_count(ns);
+    }
+    g_mutex_unlock(&ns->lock);
+}
+
+bool envme_ns_next_lost(struct envme_ns *ns, uint64_t lba, uint64_t end,
+                        struct envme_ns_lost *lost)
+{
+    struct envme_range bad, suspect;
+    bool is_bad, is_suspect;
+
+    if (!atomic_load(&ns->nbad)) {
+        return false;
+    }
+    g_mutex_lock(&ns->lock);
+    is_bad = envme_rangeset_next(&ns->bad, lba, &bad) && bad.start < end;
+    is_suspect = envme_rangeset_next(&ns->suspect, lba, &suspect) &&
+                 suspect.start < end;
+    g_mutex_unlock(&ns->lock);
+    if (!is_bad && !is_suspect) {
+        return false;
+    }
+    lost->uncor = is_bad && (!is_suspect || bad.start <= suspect.start);
+    if (!lost->uncor && is_bad) {
+        suspect.end = ENVME_MIN(suspect.end, bad.start);
+    }
+    if (lost->uncor) {
+        suspect = bad;
+    }
+    lost->slba = suspect.start;
+    lost->nlb = ENVME_MIN(suspect.end, end) - suspect.start;
+    return true;
 }

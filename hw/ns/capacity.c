@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "envme/bytes.h"
+#include "hw/ns/roster.h"
 #include "hw/ns/slice.h"
 
 /* ---- media ------------------------------------------------------------------ */
@@ -40,6 +41,13 @@ static void capacity_give_extents(struct envme_subsys *s, struct envme_ns *ns)
     ns->nextents = 0;
 }
 
+void envme_capacity_init(struct envme_subsys *s)
+{
+    s->made_like = (struct envme_ns_params){
+        .mssrl = 128, .mcl = 128, .msrc = 127,
+    };
+}
+
 void envme_capacity_join(struct envme_subsys *s, struct envme_ns *ns)
 {
     struct envme_geometry geo = capacity_geometry(ns->be);
@@ -47,32 +55,90 @@ void envme_capacity_join(struct envme_subsys *s, struct envme_ns *ns)
     if (!s->media->len) {
         s->made_like = ns->params;
     }
-    g_ptr_array_add(s->media, ns->be);
+    g_ptr_array_add(s->media, ns);
     envme_pool_add(s->pool, ns->be, geo.size);
     envme_pool_set_usable(s->pool, ns->be, !geo.read_only);
-    capacity_take_all(s, ns, geo.size);
+    if (!ns->gone) {
+        capacity_take_all(s, ns, geo.size);
+    }
+}
+
+struct envme_ns *envme_capacity_next_medium(const struct envme_subsys *s,
+                                            uint32_t medium)
+{
+    struct envme_ns *next = NULL;
+
+    for (unsigned i = 0; i < s->media->len; i++) {
+        struct envme_ns *ns = s->media->pdata[i];
+
+        if (ns->medium >= medium && (!next || ns->medium < next->medium)) {
+            next = ns;
+        }
+    }
+    return next;
+}
+
+struct envme_ns *envme_capacity_medium(const struct envme_subsys *s,
+                                       uint32_t medium)
+{
+    struct envme_ns *ns = envme_capacity_next_medium(s, medium);
+
+    return ns && ns->medium == medium ? ns : NULL;
+}
+
+struct envme_ns *envme_capacity_owner(const struct envme_subsys *s,
+                                      const void *member)
+{
+    for (unsigned i = 0; i < s->media->len; i++) {
+        struct envme_ns *ns = s->media->pdata[i];
+
+        if (ns->be == member) {
+            return ns;
+        }
+    }
+    g_assert_not_reached();
+}
+
+static struct envme_backend *capacity_backend(const struct envme_subsys *s,
+                                              unsigned i)
+{
+    return ((struct envme_ns *)s->media->pdata[i])->be;
 }
 
 void envme_capacity_close(struct envme_subsys *s, struct envme_ns *ns)
 {
     envme_pool_set_usable(s->pool, ns->be, false);
+    ns->closing = true;
+    envme_roster_close(s, ns);
 }
 
 void envme_capacity_leave(struct envme_subsys *s, struct envme_ns *ns)
 {
     envme_pool_remove(s->pool, ns->be);
-    g_ptr_array_remove(s->media, ns->be);
+    g_ptr_array_remove(s->media, ns);
+    ns->medium = 0;
+}
+
+static void capacity_free(struct envme_ns *ns)
+{
+    struct envme_backend *be = ns->be;
+
+    g_free(ns->extent);
+    ns->nextents = 0;
+    ns->subsys = NULL;
+    envme_ns_free(ns);
+    be->ops->close(be);
 }
 
 void envme_capacity_give(struct envme_subsys *s, struct envme_ns *ns)
 {
-    capacity_give_extents(s, ns);
+    if (ns->made && ns->kept) {
+        envme_roster_part(s, ns);
+    } else {
+        capacity_give_extents(s, ns);
+    }
     if (ns->made) {
-        struct envme_backend *be = ns->be;
-
-        ns->subsys = NULL;
-        envme_ns_free(ns);
-        be->ops->close(be);
+        capacity_free(ns);
     }
 }
 
@@ -136,7 +202,8 @@ static uint32_t capacity_align(const struct envme_subsys *s)
     uint32_t align = 1;
 
     for (unsigned i = 0; i < s->media->len; i++) {
-        align = ENVME_MAX(align, capacity_geometry(s->media->pdata[i]).align);
+        align = ENVME_MAX(align,
+                          capacity_geometry(capacity_backend(s, i)).align);
     }
     return align;
 }
@@ -190,7 +257,8 @@ struct envme_ns *envme_capacity_model(const struct envme_subsys *s)
     ns = envme_ns_new(&p, be, &err);
     g_assert(ns);               /* every part of p was made to fit */
     for (unsigned i = 0; i < s->media->len; i++) {
-        ns->geo.discard |= capacity_geometry(s->media->pdata[i]).discard;
+        ns->geo.discard |=
+            capacity_geometry(capacity_backend(s, i)).discard;
     }
     ns->be = &nothing;
     be->ops->close(be);
@@ -236,6 +304,62 @@ static bool capacity_need(const struct envme_subsys *s,
     return ok;
 }
 
+/* On extents that are taken; n > 0. NULL: they are too few bytes. */
+static struct envme_ns *capacity_new(struct envme_subsys *s,
+                                     const struct envme_ns_params *p,
+                                     const struct envme_iocs *iocs,
+                                     const struct envme_extent *ext,
+                                     unsigned n, uint32_t align)
+{
+    struct envme_backend *be = capacity_slice(ext, n, align);
+    char *err = NULL;
+    struct envme_ns *ns = envme_ns_new(p, be, &err);
+
+    if (!ns) {
+        g_free(err);            /* too small for a block of 512 bytes */
+        be->ops->close(be);
+        return NULL;
+    }
+    ns->iocs = iocs;
+    ns->extent = g_memdup2(ext, n * sizeof(*ext));
+    ns->nextents = n;
+    ns->made = true;
+    ns->subsys = s;
+    g_ptr_array_add(s->unlisted, ns);
+    return ns;
+}
+
+struct envme_ns *envme_capacity_revive(struct envme_subsys *s,
+                                       const struct envme_capacity_old *old,
+                                       const struct envme_extent *ext,
+                                       unsigned n)
+{
+    struct envme_ns_params p = capacity_params(s, old->align);
+    const struct envme_iocs *iocs = NULL;
+
+    if (s->find_iocs) {
+        iocs = s->find_iocs(s->find_iocs_arg, old->csi);
+        if (!iocs) {
+            return NULL;
+        }
+    }
+    /* What the media demand now: another driver's may be more. */
+    for (unsigned i = 0; i < n; i++) {
+        if (capacity_geometry(ext[i].member).align > old->align) {
+            return NULL;
+        }
+    }
+    p.csi = old->csi;
+    p.shared = old->shared;
+    return capacity_new(s, &p, iocs, ext, n, old->align);
+}
+
+void envme_capacity_bury(struct envme_subsys *s, struct envme_ns *ns)
+{
+    g_ptr_array_remove(s->unlisted, ns);
+    capacity_free(ns);
+}
+
 int envme_capacity_make(struct envme_subsys *s,
                         const struct envme_capacity_req *req,
                         struct envme_ns **ns, uint64_t *need)
@@ -243,9 +367,7 @@ int envme_capacity_make(struct envme_subsys *s,
     uint32_t align = capacity_align(s);
     struct envme_ns_params p = capacity_params(s, align);
     struct envme_extent *ext = NULL;
-    struct envme_backend *be;
     unsigned n = 0;
-    char *err = NULL;
     bool ok;
 
     if (!capacity_need(s, req, need)) {
@@ -260,23 +382,15 @@ int envme_capacity_make(struct envme_subsys *s,
     p.csi = req->csi;
     p.shared = req->shared;
     capacity_give_uuid(s, p.uuid);
-    be = capacity_slice(ext, n, align);
-    *ns = envme_ns_new(&p, be, &err);
+    *ns = capacity_new(s, &p, req->iocs, ext, n, align);
     if (!*ns) {
-        g_free(err);            /* too small for a block of 512 bytes */
-        be->ops->close(be);
         envme_pool_give(s->pool, ext, n);
         g_free(ext);
         return -ENOSPC;
     }
+    g_free(ext);
     ok = envme_ns_set_format(*ns, req->format, req->extended, req->pi_type,
                              req->pi_first);
     g_assert(ok && atomic_load(&(*ns)->nsze) == req->nsze);
-    (*ns)->iocs = req->iocs;
-    (*ns)->extent = ext;
-    (*ns)->nextents = n;
-    (*ns)->made = true;
-    (*ns)->subsys = s;
-    g_ptr_array_add(s->unlisted, *ns);
     return 0;
 }

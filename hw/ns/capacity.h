@@ -23,13 +23,16 @@
 
 /* ---- for subsys.c ---------------------------------------------------------- */
 
-/* The medium of a namespace that came with one, and all of it is taken. */
+void envme_capacity_init(struct envme_subsys *s);
+/* The medium of a namespace that came with one, and all of it is taken, unless
+ * the namespace is deleted. */
 void envme_capacity_join(struct envme_subsys *s, struct envme_ns *ns);
 /* Nothing more is made of it. */
 void envme_capacity_close(struct envme_subsys *s, struct envme_ns *ns);
 /* No namespace is left on it: it goes. */
 void envme_capacity_leave(struct envme_subsys *s, struct envme_ns *ns);
-/* A deleted namespace gives back what it had; one made here is freed. */
+/* A namespace gives back what it had, or leaves it to the roster; one made
+ * here is freed. */
 void envme_capacity_give(struct envme_subsys *s, struct envme_ns *ns);
 /* The medium that this namespace came with changed its size or state; with
  * the namespace's own size if it still has it. */
@@ -39,6 +42,30 @@ bool envme_capacity_uses(const struct envme_ns *made,
                          const struct envme_ns *ns);
 
 /* ---- for everybody --------------------------------------------------------- */
+
+/* The namespace that came with the medium of that number, deleted or not, or
+ * NULL. From that number on, the next that there is. */
+struct envme_ns *envme_capacity_medium(const struct envme_subsys *s,
+                                       uint32_t medium);
+struct envme_ns *envme_capacity_next_medium(const struct envme_subsys *s,
+                                            uint32_t medium);
+/* The namespace that came with that backend. */
+struct envme_ns *envme_capacity_owner(const struct envme_subsys *s,
+                                      const void *member);
+
+/* For the roster: one that was made in an earlier life, of extents that are
+ * its own already; NULL when there is no such command set. */
+struct envme_capacity_old {
+    uint32_t align;
+    uint8_t csi;
+    bool shared;
+};
+struct envme_ns *envme_capacity_revive(struct envme_subsys *s,
+                                       const struct envme_capacity_old *old,
+                                       const struct envme_extent *ext,
+                                       unsigned n);
+/* It came to nothing: frees it, the extents stay taken. */
+void envme_capacity_bury(struct envme_subsys *s, struct envme_ns *ns);
 
 uint64_t envme_capacity_total(const struct envme_subsys *s);
 uint64_t envme_capacity_unused(const struct envme_subsys *s);

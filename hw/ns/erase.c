@@ -4,8 +4,10 @@
 #include <errno.h>
 
 #include "envme/bytes.h"
+#include "hw/ns/subsys.h"
 
-/* Of a medium that has to write zeroes, this takes a fraction of a second. */
+/* Of a medium that has to write zeroes, this takes a fraction of a second; of
+ * memory, which does it on lane 0, some milliseconds. */
 #define ERASE_CHUNK (UINT64_C(64) << 20)
 
 struct envme_ns_erase {
@@ -13,7 +15,7 @@ struct envme_ns_erase {
     struct envme_ns *ns;
     uint64_t at, size;
     unsigned flags;
-    bool stop, flushing;
+    bool stop, flushing, pending;
     void (*done)(void *arg, int err);
     void *arg;
 };
@@ -36,9 +38,11 @@ static void erase_over(struct envme_ns_erase *e, int err)
 
 static void erase_done(struct envme_bio *bio, int err);
 
-static void erase_go(struct envme_ns_erase *e)
+static void erase_go(void *arg)
 {
+    struct envme_ns_erase *e = arg;
     struct envme_backend *be = e->ns->be;
+    const struct envme_subsys *s = e->ns->subsys;
     int err = 0;
 
     while (!err) {
@@ -56,8 +60,13 @@ static void erase_go(struct envme_ns_erase *e)
             .done = erase_done, .opaque = e,
         };
         err = be->ops->submit(be, &e->bio);
+        e->pending = err == ENVME_BIO_PENDING;
         if (!err) {
             e->at += e->bio.bytes;
+        }
+        if (!err && !last && s && s->later) {
+            s->later(s->later_opaque, erase_go, e);
+            return;
         }
     }
     if (err != ENVME_BIO_PENDING) {
@@ -69,6 +78,7 @@ static void erase_done(struct envme_bio *bio, int err)
 {
     struct envme_ns_erase *e = bio->opaque;
 
+    e->pending = false;
     if (err) {
         erase_over(e, err);
         return;
@@ -98,7 +108,7 @@ void envme_ns_erase_stop(struct envme_ns *ns)
 
     if (e) {
         e->stop = true;
-        if (ns->be->ops->cancel) {
+        if (e->pending && ns->be->ops->cancel) {
             ns->be->ops->cancel(ns->be, &e->bio);
         }
     }

@@ -16,10 +16,9 @@ static void hostdata_name(char name[32], const struct envme_ns *ns,
     snprintf(name, 32, "ns/%u/%s", ns->nsid, names[what]);
 }
 
-/* One that was made here does not outlast a power cycle itself. */
 static struct envme_state *hostdata_state(const struct envme_ns *ns)
 {
-    return ns->made || !ns->subsys ? NULL : ns->subsys->state;
+    return ns->subsys ? ns->subsys->state : NULL;
 }
 
 GBytes *envme_ns_hostdata(struct envme_ns *ns, enum envme_hostdata what)

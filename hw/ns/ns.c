@@ -9,6 +9,8 @@
 
 /* Intervals of unreadable blocks; a guest can make no more of them. */
 #define NS_BAD_MAX (64u << 10)
+/* Of suspect ones: what is between two of them can be so as well. */
+#define NS_SUSPECT_MAX 1024
 
 /* ---- parameters ------------------------------------------------------ */
 
@@ -265,6 +267,14 @@ bool envme_ns_set_pi(struct envme_ns *ns, uint8_t type, bool first)
 
 /* ---- namespace ------------------------------------------------------- */
 
+/* Whole blocks, and whole units of the medium. */
+static uint32_t ns_granularity(uint32_t block, uint32_t unit)
+{
+    uint32_t least = ENVME_MAX(block, 4096);
+
+    return unit > least && unit % least == 0 ? unit : least;
+}
+
 struct envme_ns *envme_ns_new(const struct envme_ns_params *params,
                               struct envme_backend *be, char **err)
 {
@@ -294,9 +304,9 @@ struct envme_ns *envme_ns_new(const struct envme_ns_params *params,
         ns->params.physical_block = params->logical_block;
     }
     if (!ns->params.discard_granularity) {
-        /* Files are rarely made holes in below this. */
-        ns->params.discard_granularity = ENVME_MAX(ns->params.physical_block,
-                                                   4096);
+        /* Files are rarely made holes in below 4 KiB. */
+        ns->params.discard_granularity =
+            ns_granularity(ns->params.physical_block, geo.granularity);
     }
     ns->nsid = params->nsid;
     ns->be = be;
@@ -315,6 +325,7 @@ struct envme_ns *envme_ns_new(const struct envme_ns_params *params,
     }
     g_mutex_init(&ns->lock);
     envme_rangeset_init(&ns->bad, NS_BAD_MAX);
+    envme_rangeset_init(&ns->suspect, NS_SUSPECT_MAX);
 
     /* A cache that cannot be turned off stays on. */
     if (be->ops->set_cache &&
@@ -332,6 +343,7 @@ void envme_ns_free(struct envme_ns *ns)
     g_assert(!ns->subsys && !ns->erase && !ns->nextents);
     g_assert(!ns->ranges.head && !atomic_load(&ns->loose));
     envme_rangeset_fini(&ns->bad);
+    envme_rangeset_fini(&ns->suspect);
     envme_ns_free_hostdata(ns);
     g_mutex_clear(&ns->lock);
     g_free(ns);
@@ -370,6 +382,35 @@ bool envme_ns_can_format(const struct envme_ns *ns, unsigned index,
     return envme_layout_fit(ns->geo.size, f->lbads, f->ms).nsze &&
            (!pi_type || (envme_pi_from_elbaf(&pi, f->elbaf) &&
                          envme_pi_ok(&pi)));
+}
+
+int envme_ns_find_format(struct envme_ns *ns, const struct envme_ns_lbaf *f)
+{
+    for (unsigned i = 0; i < ns->nlbaf; i++) {
+        if (ns->lbaf[i].lbads == f->lbads && ns->lbaf[i].ms == f->ms &&
+            ns->lbaf[i].elbaf == f->elbaf) {
+            return i;
+        }
+    }
+    if (f->lbads < 9 || f->lbads > 16 || ns->nlbaf == ENVME_MAX_LBAF ||
+        !envme_layout_align_ok(ns->geo.align, f->lbads, f->ms)) {
+        return -1;
+    }
+    return ns_add_lbaf(ns, f->lbads, f->ms, f->elbaf);
+}
+
+bool envme_ns_set_layout(struct envme_ns *ns, uint64_t nsze, uint64_t moff)
+{
+    uint64_t fit = envme_layout_refit(ns->geo.size, ns->lbads, ns->ms, moff,
+                                      nsze);
+
+    if (fit < nsze || (ns->ms && nsze > moff >> ns->lbads)) {
+        return false;
+    }
+    ns->moff = moff;
+    atomic_store(&ns->nsze, fit);
+    atomic_store(&ns->nuse_hint, fit);
+    return true;
 }
 
 bool envme_ns_set_format(struct envme_ns *ns, unsigned index, bool extended,

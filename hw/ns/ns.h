@@ -39,6 +39,7 @@ struct envme_ns_params {
     uint8_t csi;
     uint8_t uuid[16];           /* all zeroes: none */
     uint8_t nguid[16];
+    bool nguid_auto;            /* made up: what the state has is as good */
     uint64_t eui64;             /* 0: none */
     bool shared;                /* may be attached to several controllers */
     bool detached;              /* not attached when it is added */
@@ -61,6 +62,23 @@ struct envme_ns_params {
     /* Atomicity: logical blocks, as in Identify; 0: nothing of its own. */
     uint16_t nawun, nawupf;     /* 0's based */
     uint16_t nabsn, nabo, nabspf;
+};
+
+/* What a namespace is to be formatted to. */
+struct envme_ns_format {
+    unsigned index;             /* into lbaf */
+    bool extended, pi_first;
+    bool may_unmap;             /* zeroes by deallocating, where possible */
+    uint8_t pi_type;            /* 0: none */
+};
+
+/* How far that is. */
+enum envme_ns_formatting {
+    ENVME_NS_FORMAT_NONE,
+    ENVME_NS_FORMAT_BEGUN,      /* no I/O any more; nothing is erased yet */
+    ENVME_NS_FORMAT_ERASING,
+    ENVME_NS_FORMAT_ERASED,     /* it has it; before I/O goes on, what the
+                                 * state says of that is written */
 };
 
 struct envme_subsys;
@@ -110,12 +128,20 @@ struct envme_ns {
     struct envme_rangelock_entry *settling;
     atomic_bool serial;
     _Atomic uint32_t loose;
-    /* Blocks that cannot be read until they are written (under the lock), and
-     * how many intervals they are. */
-    struct envme_rangeset bad;
+    /* Blocks that cannot be read until they are written, and those of which the
+     * medium could not be read (under the lock); and how many intervals they
+     * are. */
+    struct envme_rangeset bad, suspect;
     _Atomic uint32_t nbad;
+    atomic_bool lost;           /* there are new ones, which lane 0 is to hear */
+    /* Some controller has had DULBE on: its feature is worth a look. */
+    atomic_bool dulbe;
     /* Which controllers have it attached, by CNTLID. Lane 0. */
     uint64_t attached[4];
+    /* Which are to have it as soon as they are there, once a host has chosen;
+     * until then that follows from params. */
+    uint64_t want[4];
+    bool chosen;
     /* Background requests that use it; lane 0. See subsys.h. */
     unsigned holds;
     void (*unheld)(void *arg);
@@ -125,12 +151,19 @@ struct envme_ns {
     struct envme_extent *extent;
     unsigned nextents;
     bool made;                  /* by a host: the subsystem owns it */
+    /* The number of the medium that it came with, 1 .. nn; 0: made. */
+    uint32_t medium;
+    bool closing;               /* that medium is on its way out */
+    bool kept;                  /* the state has a record of it: roster.h */
+    enum envme_ns_formatting formatting;        /* reformat.h */
+    struct envme_ns_format format;      /* what to */
     bool leaving, gone;         /* being deleted; deleted, but not made */
     GSList *leave_waiters;      /* subsys.c */
     struct envme_ns_erase *erase;   /* erase.c: under way */
     void (*erased)(void *arg);  /* subsys.c: when that is over; once */
     void *erased_arg;
     uint8_t wps;                /* Namespace Write Protection Config. Lane 0 */
+    uint8_t wps_old;            /* before the command that is under way */
     bool wps_loaded;
     GBytes *hostdata[ENVME_HOSTDATA_MAX];       /* hostdata.h. Lane 0 */
     unsigned hostdata_loaded;   /* a bit each */
@@ -161,18 +194,32 @@ bool envme_ns_set_format(struct envme_ns *ns, unsigned index, bool extended,
                          uint8_t pi_type, bool pi_first);
 bool envme_ns_can_format(const struct envme_ns *ns, unsigned index,
                          uint8_t pi_type);
+/* The index of such a format, which it has afterwards if it didn't; -1 when
+ * its backend cannot hold that, or there is no room for one more. */
+int envme_ns_find_format(struct envme_ns *ns, const struct envme_ns_lbaf *f);
+/* How many blocks there are and where their metadata lies, as it was before:
+ * false when the backend is too small for that. Of a backend that has grown,
+ * what the format can use is used. */
+bool envme_ns_set_layout(struct envme_ns *ns, uint64_t nsze, uint64_t moff);
 
 /* Protection information of this type (0: none) for the format in use, in the
  * first or the last bytes of the metadata. False, and nothing has changed,
  * when the format has no room for it. Like a change of format. */
 bool envme_ns_set_pi(struct envme_ns *ns, uint8_t type, bool first);
 
-/* ---- blocks that cannot be read; any thread ------------------------------ */
+/*
+ * ---- blocks that cannot be read; any thread ------------------------------
+ *
+ * The bad ones fail because a host wants it so (Write Uncorrectable). Suspect
+ * are those whose medium has failed: they are tried again with each read. Both
+ * end when they are written.
+ */
 
 /* They are put in the subsystem's state; whoever tells the host that it is so
  * sees to it that this is written. False: too many intervals. */
 bool envme_ns_set_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb);
-/* Whether that has changed anything. */
+/* They are written, so they are neither bad nor suspect. Whether that has
+ * changed anything in the state. */
 bool envme_ns_clear_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb);
 /* All: the namespace is formatted, sanitized or deleted. */
 void envme_ns_forget_bad(struct envme_ns *ns);
@@ -181,6 +228,22 @@ void envme_ns_load_bad(struct envme_ns *ns);
 /* The first of them in this range. */
 bool envme_ns_find_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb,
                        uint64_t *lba);
+
+/* These bytes of the backend, of data or metadata, could not be read. Whether
+ * that makes any block suspect that was not. */
+bool envme_ns_suspect(struct envme_ns *ns, uint64_t offset, uint64_t bytes);
+/* They have been read again. */
+void envme_ns_unsuspect(struct envme_ns *ns, uint64_t slba, uint64_t nlb);
+
+struct envme_ns_lost {
+    uint64_t slba, nlb;
+    bool uncor;                 /* bad, else suspect */
+};
+
+/* The first bad or suspect ones from lba on and below end. Neighbours of
+ * another kind come next. */
+bool envme_ns_next_lost(struct envme_ns *ns, uint64_t lba, uint64_t end,
+                        struct envme_ns_lost *lost);
 
 static inline uint64_t envme_ns_blocks_to_bytes(const struct envme_ns *ns,
                                                 uint64_t blocks)

@@ -59,6 +59,8 @@ static void slice_child_done(struct envme_bio *bio, int err)
     struct slice_req *r = c->req;
 
     c->pending = false;
+    r->parent->hole = bio->hole;
+    r->parent->same = bio->same;
     if (slice_ended(r, err)) {
         struct envme_bio *parent = r->parent;
 
@@ -108,6 +110,9 @@ static bool slice_overlap(const struct slice_part *p,
     }
     if (a >= b) {
         return false;
+    }
+    if (bio->op == ENVME_BIO_STATUS && a != bio->offset) {
+        return false;           /* the first part answers */
     }
     *from = a - p->at + p->p.offset;
     *len = b - a;
@@ -199,6 +204,8 @@ static int slice_submit(struct envme_backend *be, struct envme_bio *bio)
         err = c->be->ops->submit(c->be, &c->bio);
         if (err != ENVME_BIO_PENDING) {
             c->pending = false;
+            bio->hole = c->bio.hole;
+            bio->same = c->bio.same;
             slice_ended(r, err);
         }
     }
@@ -237,7 +244,9 @@ static void slice_geometry(struct envme_backend *be,
 {
     const struct slice *s = slice_of(be);
 
-    *geo = (struct envme_geometry){ .size = s->size, .align = s->align };
+    *geo = (struct envme_geometry){
+        .size = s->size, .align = s->align, .status = true,
+    };
     for (unsigned i = 0; i < s->n; i++) {
         struct envme_backend *inner = s->part[i].p.be;
         struct envme_geometry g = { 0 };
@@ -247,6 +256,8 @@ static void slice_geometry(struct envme_backend *be,
         geo->max_iov = slice_least(geo->max_iov, g.max_iov);
         geo->read_only |= g.read_only;
         geo->discard |= g.discard;
+        geo->status &= g.status;
+        geo->granularity = ENVME_MAX(geo->granularity, g.granularity);
         geo->volatile_cache |= g.volatile_cache;
     }
 }
@@ -255,26 +266,6 @@ static int slice_set_cache(struct envme_backend *be, bool on)
 {
     atomic_store(&slice_of(be)->through, !on);
     return 0;
-}
-
-static bool slice_is_hole(struct envme_backend *be, uint64_t offset,
-                          uint64_t bytes, uint64_t *same)
-{
-    const struct slice *s = slice_of(be);
-
-    for (unsigned i = 0; i < s->n; i++) {
-        const struct slice_part *p = &s->part[i];
-
-        if (offset >= p->at && offset - p->at < p->p.len) {
-            struct envme_backend *inner = p->p.be;
-            uint64_t in = offset - p->at;
-
-            bytes = ENVME_MIN(bytes, p->p.len - in);
-            return inner->ops->is_hole(inner, p->p.offset + in, bytes, same);
-        }
-    }
-    *same = bytes;
-    return false;
 }
 
 static void slice_close(struct envme_backend *be)
@@ -288,17 +279,10 @@ static const struct envme_backend_ops slice_ops = {
     .close = slice_close,
 };
 
-static const struct envme_backend_ops slice_ops_holes = {
-    .name = "slice", .submit = slice_submit, .cancel = slice_cancel,
-    .geometry = slice_geometry, .set_cache = slice_set_cache,
-    .is_hole = slice_is_hole, .close = slice_close,
-};
-
 struct envme_backend *envme_slice_new(const struct envme_slice_part *parts,
                                       unsigned n, uint32_t align)
 {
     struct slice *s = g_malloc0(sizeof(*s) + n * sizeof(s->part[0]));
-    bool holes = true;
 
     g_assert(n && ENVME_IS_POW2(align));
     s->align = align;
@@ -310,8 +294,7 @@ struct envme_backend *envme_slice_new(const struct envme_slice_part *parts,
             s->part[i].again |= parts[k].be == parts[i].be;
         }
         s->size += parts[i].len;
-        holes &= parts[i].be->ops->is_hole != NULL;
     }
-    s->be.ops = holes ? &slice_ops_holes : &slice_ops;
+    s->be.ops = &slice_ops;
     return &s->be;
 }

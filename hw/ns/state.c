@@ -26,6 +26,7 @@ struct envme_state {
     uint64_t written;                   /* seq that the file has */
     uint64_t want;                      /* seq that is to be written */
     GQueue flushes;                     /* struct state_flush */
+    unsigned held;                      /* nothing is written meanwhile */
     bool writing, stop, failing;
 };
 
@@ -99,7 +100,7 @@ static gpointer state_worker(gpointer opaque)
 
     pthread_mutex_lock(&s->lock);
     for (;;) {
-        if (s->want > s->written) {
+        if (s->want > s->written && !s->held) {
             state_write(s);
         } else if (s->stop) {
             break;
@@ -112,17 +113,49 @@ static gpointer state_worker(gpointer opaque)
 }
 
 /* Locked. */
-static void state_request(struct envme_state *s)
+static void state_go(struct envme_state *s)
 {
-    s->want = s->seq;
     if (s->thread) {
         pthread_cond_signal(&s->work);
         return;
     }
     /* A callback of the flush that is being told may ask for more. */
-    while (s->want > s->written && !s->writing) {
+    while (s->want > s->written && !s->writing && !s->held) {
         state_write(s);
     }
+}
+
+static void state_request(struct envme_state *s)
+{
+    s->want = s->seq;
+    state_go(s);
+}
+
+void envme_state_hold(struct envme_state *s)
+{
+    if (s) {
+        pthread_mutex_lock(&s->lock);
+        s->held++;
+        pthread_mutex_unlock(&s->lock);
+    }
+}
+
+void envme_state_release(struct envme_state *s)
+{
+    if (!s) {
+        return;
+    }
+    pthread_mutex_lock(&s->lock);
+    g_assert(s->held);
+    if (!--s->held) {
+        state_go(s);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+const char *envme_state_path(const struct envme_state *s)
+{
+    return s ? s->file.path : NULL;
 }
 
 void envme_state_commit_async(struct envme_state *s)

@@ -91,6 +91,16 @@ typedef void envme_state_fn(void *arg, const char *name, GBytes *data);
 void envme_state_foreach(struct envme_state *s, const char *prefix,
                          envme_state_fn *fn, void *arg);
 
+/*
+ * Changes that belong together: nothing is written between hold and the
+ * release that ends it. Short, nested, and no sync in between.
+ */
+void envme_state_hold(struct envme_state *s);
+void envme_state_release(struct envme_state *s);
+
+/* The file, as it was named. NULL without a state. */
+const char *envme_state_path(const struct envme_state *s);
+
 /* Has what was put so far written soon. Nothing happens if nothing changed. */
 void envme_state_commit_async(struct envme_state *s);
 /*

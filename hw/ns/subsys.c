@@ -3,10 +3,11 @@
 
 #include "hw/ns/subsys.h"
 
-#include "hw/ns/hostdata.h"
-
 #include "hw/ns/capacity.h"
 #include "hw/ns/erase.h"
+#include "hw/ns/hostdata.h"
+#include "hw/ns/reformat.h"
+#include "hw/ns/roster.h"
 
 #define SUBSYS_NN_DEFAULT 256
 
@@ -48,6 +49,8 @@ struct envme_subsys *envme_subsys_new(const char *nqn, uint32_t nn,
     s->pool = envme_pool_new();
     s->media = g_ptr_array_new();
     s->unlisted = g_ptr_array_new();
+    envme_roster_init(s);
+    envme_capacity_init(s);
     return s;
 }
 
@@ -66,6 +69,7 @@ void envme_subsys_free(struct envme_subsys *s)
         s->shared_free(s->shared);
     }
     g_assert(!s->media->len && !s->unlisted->len);
+    envme_roster_free(s);
     g_ptr_array_free(s->unlisted, TRUE);
     g_ptr_array_free(s->media, TRUE);
     envme_pool_free(s->pool);
@@ -162,16 +166,52 @@ bool envme_subsys_is_attached(const struct envme_ns *ns, uint16_t cntlid)
 }
 
 /* A private namespace goes to one controller at most. */
-static bool subsys_wants(const struct envme_ns *ns)
+static bool subsys_wants(const struct envme_ns *ns, uint16_t cntlid)
 {
+    const struct envme_subsys *s = ns->subsys;
+
+    if (s->maxcna && envme_subsys_count_attached(s, cntlid) >= s->maxcna) {
+        return false;
+    }
+    if (ns->chosen) {
+        return ns->want[cntlid / 64] >> (cntlid % 64) & 1;
+    }
     return !ns->params.detached &&
            (ns->params.shared || !subsys_attached_anywhere(ns));
+}
+
+void envme_subsys_choose(struct envme_ns *ns, const uint16_t *cntlids,
+                         unsigned n, bool attach)
+{
+    if (!ns->chosen) {
+        memcpy(ns->want, ns->attached, sizeof(ns->want));
+        ns->chosen = true;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t bit = 1ull << (cntlids[i] % 64);
+
+        if (attach) {
+            ns->want[cntlids[i] / 64] |= bit;
+        } else {
+            ns->want[cntlids[i] / 64] &= ~bit;
+        }
+    }
+    envme_roster_put(ns);
+}
+
+static void subsys_attach_wanted(struct envme_subsys *s, struct envme_ns *ns)
+{
+    for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
+        if (s->ctrl[i].ops && subsys_wants(ns, i)) {
+            envme_subsys_attach(s, ns, i, true, NULL, NULL);
+        }
+    }
 }
 
 void envme_subsys_attach_all(struct envme_subsys *s, uint16_t cntlid)
 {
     for (uint32_t i = 1; i <= s->nn; i++) {
-        if (s->ns[i] && subsys_wants(s->ns[i])) {
+        if (s->ns[i] && subsys_wants(s->ns[i], cntlid)) {
             envme_subsys_attach(s, s->ns[i], cntlid, true, NULL, NULL);
         }
     }
@@ -179,39 +219,31 @@ void envme_subsys_attach_all(struct envme_subsys *s, uint16_t cntlid)
 
 /* ---- namespaces ------------------------------------------------------ */
 
-static uint32_t subsys_free_nsid(const struct envme_subsys *s)
+/* One that is made gets the lowest that is nobody's. */
+static bool subsys_pick_nsid(const struct envme_subsys *s,
+                             struct envme_ns *ns, char **err)
 {
+    ns->nsid = envme_subsys_free_nsid(s);
+    if (!ns->nsid) {
+        *err = g_strdup_printf("all %u namespace identifiers are taken",
+                               s->nn);
+    }
+    return ns->nsid;
+}
+
+uint32_t envme_subsys_free_nsid(const struct envme_subsys *s)
+{
+    unsigned n = s->away->len;
+
     for (uint32_t i = 1; i <= s->nn; i++) {
-        if (!s->ns[i]) {
+        n += s->ns[i] != NULL;
+    }
+    for (uint32_t i = 1; i <= s->nn && (!s->mnan || n < s->mnan); i++) {
+        if (!s->ns[i] && !envme_roster_reserved(s, i)) {
             return i;
         }
     }
     return 0;
-}
-
-static bool subsys_pick_nsid(const struct envme_subsys *s,
-                             struct envme_ns *ns, char **err)
-{
-    uint32_t nsid = ns->params.nsid, low = subsys_free_nsid(s);
-
-    if (!low) {
-        *err = g_strdup_printf("all %u namespace identifiers are taken",
-                               s->nn);
-        return false;
-    }
-    if (nsid > s->nn) {
-        *err = g_strdup_printf("nsid=%u is above %u, the highest that there "
-                               "is; the nearest valid value is %u", nsid,
-                               s->nn, s->ns[s->nn] ? low : s->nn);
-        return false;
-    }
-    if (nsid && s->ns[nsid]) {
-        *err = g_strdup_printf("nsid=%u is taken; the lowest free value is "
-                               "%u", nsid, low);
-        return false;
-    }
-    ns->nsid = nsid ? nsid : low;
-    return true;
 }
 
 static bool subsys_all_zero(const uint8_t *p, size_t n)
@@ -261,27 +293,51 @@ void envme_subsys_make_uuid(const struct envme_subsys *s, const void *id,
     uuid[8] = 0x80 | (uuid[8] & 0x3f);
 }
 
+void envme_subsys_list(struct envme_subsys *s, struct envme_ns *ns)
+{
+    s->ns[ns->nsid] = ns;
+    subsys_give_uuid(s, ns);
+    g_ptr_array_remove(s->unlisted, ns);
+    envme_ns_load_bad(ns);
+    subsys_attach_wanted(s, ns);
+    envme_ns_format_go_on(ns);
+}
+
+static void subsys_add_made(struct envme_subsys *s, struct envme_ns *ns)
+{
+    s->ns[ns->nsid] = ns;
+    g_ptr_array_remove(s->unlisted, ns);
+    ns->chosen = true;          /* nobody has it until a host attaches it */
+    envme_roster_put(ns);
+}
+
+static void subsys_add_medium(struct envme_subsys *s, struct envme_ns *ns)
+{
+    ns->subsys = s;
+    ns->gone = !ns->nsid;
+    envme_capacity_join(s, ns);
+    if (!ns->gone) {
+        envme_subsys_list(s, ns);
+        if (ns->params.nguid_auto && !ns->kept) {
+            envme_roster_put(ns);
+        }
+    }
+    envme_roster_restore(s);
+    envme_state_commit_async(s->state);
+}
+
 bool envme_subsys_add_ns(struct envme_subsys *s, struct envme_ns *ns,
                          char **err)
 {
     g_assert(ns->made ? ns->subsys == s && !ns->leaving : !ns->subsys);
-    if (!subsys_pick_nsid(s, ns, err)) {
+    if (!(ns->made ? subsys_pick_nsid(s, ns, err)
+                   : envme_roster_meet(s, ns, err))) {
         return false;
     }
-    ns->subsys = s;
-    ns->gone = false;
-    s->ns[ns->nsid] = ns;
-    subsys_give_uuid(s, ns);
     if (ns->made) {
-        g_ptr_array_remove(s->unlisted, ns);
+        subsys_add_made(s, ns);
     } else {
-        envme_capacity_join(s, ns);
-        envme_ns_load_bad(ns);
-    }
-    for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
-        if (s->ctrl[i].ops && subsys_wants(ns)) {
-            envme_subsys_attach(s, ns, i, true, NULL, NULL);
-        }
+        subsys_add_medium(s, ns);
     }
     return true;
 }
@@ -353,9 +409,11 @@ static void subsys_start_leaving(struct envme_subsys *s, struct envme_ns *ns,
     struct subsys_wait *w = subsys_wait_new(s, ns, NULL, NULL);
 
     ns->leaving = true;
-    if (is_deleted) {
+    envme_state_hold(s->state);
+    if (is_deleted && ns->nsid) {
         envme_ns_forget_bad(ns);
         envme_ns_forget_hostdata(ns);
+        envme_roster_forget(ns);
     }
     if (ns->nsid && s->ns[ns->nsid] == ns) {
         s->ns[ns->nsid] = NULL;
@@ -383,6 +441,7 @@ static void subsys_start_leaving(struct envme_subsys *s, struct envme_ns *ns,
             envme_subsys_attach(s, ns, i, false, subsys_leave_step, w);
         }
     }
+    envme_state_release(s->state);
     subsys_leave_step(w);
 }
 
@@ -446,17 +505,23 @@ void envme_subsys_remove_ns(struct envme_subsys *s, struct envme_ns *ns,
     if (!ns->gone) {
         w->left++;
         subsys_leave(s, ns, false, subsys_removal_step, w);
-    }
-    for (unsigned i = 0; i < users->len; i++) {
+    } else if (ns->holds) {
         w->left++;
-        envme_subsys_delete_ns(s, users->pdata[i], subsys_removal_step, w);
+        ns->unheld = subsys_removal_step;
+        ns->unheld_arg = w;
+    }
+    /* What the state has of them comes back with the medium. */
+    for (unsigned i = 0; i < users->len; i++) {
+        struct envme_ns *user = users->pdata[i];
+
+        w->left++;
+        subsys_leave(s, user, !user->kept, subsys_removal_step, w);
     }
     subsys_removal_step(w);
 }
 
 void envme_ns_hold(struct envme_ns *ns)
 {
-    g_assert(!ns->unheld);
     ns->holds++;
 }
 
@@ -472,6 +537,20 @@ void envme_ns_unhold(struct envme_ns *ns)
 }
 
 /* ---- others ---------------------------------------------------------- */
+
+void envme_subsys_flush(struct envme_subsys *s,
+                        void (*done)(void *arg, int err), void *arg)
+{
+    for (unsigned i = 0; s->state && i < ENVME_MAX_CTRLS; i++) {
+        if (s->ctrl[i].ops && s->ctrl[i].ops->flush) {
+            s->ctrl[i].ops->flush(s->ctrl[i].ctrl, done, arg);
+            return;
+        }
+    }
+    /* No controller, no host who could be told. */
+    envme_state_commit_async(s->state);
+    done(arg, 0);
+}
 
 static void subsys_drain_step(void *opaque)
 {
@@ -505,6 +584,15 @@ void envme_subsys_ns_changed(struct envme_subsys *s, struct envme_ns *ns)
     }
 }
 
+void envme_subsys_ns_lost(struct envme_subsys *s, struct envme_ns *ns)
+{
+    for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
+        if (s->ctrl[i].ops && subsys_bit(ns, i)) {
+            s->ctrl[i].ops->ns_lost(s->ctrl[i].ctrl, ns->nsid);
+        }
+    }
+}
+
 void envme_subsys_ns_resized(struct envme_subsys *s, struct envme_ns *ns)
 {
     g_autoptr(GPtrArray) users = subsys_users(s, ns);
@@ -513,6 +601,10 @@ void envme_subsys_ns_resized(struct envme_subsys *s, struct envme_ns *ns)
         envme_subsys_ns_changed(s, ns);
     }
     envme_capacity_resized(s, ns);
+    if (ns->kept && !ns->gone && !ns->leaving) {
+        envme_roster_put(ns);
+        envme_state_commit_async(s->state);
+    }
     for (unsigned i = 0; i < users->len; i++) {
         if (envme_ns_refresh(users->pdata[i])) {
             envme_subsys_ns_changed(s, users->pdata[i]);

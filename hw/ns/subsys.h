@@ -28,11 +28,16 @@ struct envme_subsys_ctrl_ops {
                    void (*done)(void *arg), void *arg);
     /* Something about an attached namespace changed (size, format). */
     void (*ns_changed)(void *ctrl, uint32_t nsid);
+    /* Blocks of an attached namespace cannot be read any more. */
+    void (*ns_lost)(void *ctrl, uint32_t nsid);
     /* A namespace is deleted: what is known of it goes. May be NULL. */
     void (*ns_deleted)(void *ctrl, uint32_t nsid);
     /* Calls done when no command that is in flight now is so any more; it may
      * be before this returns. */
     void (*drain)(void *ctrl, void (*done)(void *arg), void *arg);
+    /* Writes what was put in the state, then calls done, not before this
+     * returns; the controller is there until then. May be NULL. */
+    void (*flush)(void *ctrl, void (*done)(void *arg, int err), void *arg);
     /* NVM Subsystem Reset. */
     void (*nssr)(void *ctrl);
 };
@@ -61,14 +66,27 @@ struct envme_subsys {
     void *shared;
     void (*shared_free)(void *shared);
 
+    /* Command sets, for namespaces that come out of the state: a controller
+     * sets it. */
+    const struct envme_iocs *(*find_iocs)(const void *arg, uint8_t csi);
+    const void *find_iocs_arg;
+
     /* Capacity: capacity.c. */
     struct envme_pool *pool;
-    GPtrArray *media;           /* struct envme_backend, in the pool */
+    GPtrArray *media;           /* struct envme_ns that came with one; it may
+                                 * be deleted, its medium is in the pool */
+    GPtrArray *away;            /* roster.c */
     struct envme_ns_params made_like;
     uint64_t nmade;
     GPtrArray *unlisted;        /* struct envme_ns without an NSID: being made,
                                  * or deleted */
     uint32_t maxcna;            /* namespaces per controller; 0: no limit */
+    uint32_t mnan;              /* namespaces in all; 0: nn */
+
+    /* Has fn(arg) called on lane 0, not before this returns: background work
+     * that would take the lane for too long. NULL: it goes on at once. */
+    void (*later)(void *opaque, void (*fn)(void *arg), void *arg);
+    void *later_opaque;
 };
 
 struct envme_subsys *envme_subsys_new(const char *nqn, uint32_t nn,
@@ -81,12 +99,16 @@ int envme_subsys_add_ctrl(struct envme_subsys *s,
 void envme_subsys_remove_ctrl(struct envme_subsys *s, uint16_t cntlid);
 
 /*
- * Adds a namespace under params.nsid or the lowest free NSID and attaches it
- * to all controllers (a shared one) or to the first (a private one), unless
- * it is detached. false and *err (g_free) when the NSID is taken or too high.
+ * Adds a namespace. One that came with a medium: under params.nsid or the
+ * lowest free NSID, attached to all controllers (a shared one) or to the first
+ * (a private one), unless it is detached; or all that as the state says, by
+ * which it may be deleted. One that was made: under the lowest free NSID. false
+ * and *err (g_free): there is no such NSID, or the state doesn't fit it.
  */
 bool envme_subsys_add_ns(struct envme_subsys *s, struct envme_ns *ns,
                          char **err);
+/* The lowest NSID that a host can have for a new one, or 0. */
+uint32_t envme_subsys_free_nsid(const struct envme_subsys *s);
 /*
  * A namespace that came with a medium goes, and the medium with it: detaches it
  * everywhere and deletes all others that were made of its medium, then calls
@@ -114,10 +136,24 @@ void envme_subsys_drain_ns(struct envme_subsys *s, struct envme_ns *ns,
                            void (*done)(void *arg), void *arg);
 /* Tells all who have it attached. */
 void envme_subsys_ns_changed(struct envme_subsys *s, struct envme_ns *ns);
+void envme_subsys_ns_lost(struct envme_subsys *s, struct envme_ns *ns);
 /* Attaches or detaches at one controller. */
 void envme_subsys_attach(struct envme_subsys *s, struct envme_ns *ns,
                          uint16_t cntlid, bool attach,
                          void (*done)(void *arg), void *arg);
+/*
+ * A host chooses: from now on these controllers (CNTLIDs that exist) are to
+ * have the namespace, or not to have it, in the state as well. Then they are
+ * to be attached, or detached.
+ */
+void envme_subsys_choose(struct envme_ns *ns, const uint16_t *cntlids,
+                         unsigned n, bool attach);
+/* What was put in the state is durable (0), or cannot be written: then done is
+ * called, at once without a state. For what goes on without a command. */
+void envme_subsys_flush(struct envme_subsys *s,
+                        void (*done)(void *arg, int err), void *arg);
+/* For roster.c: one that was made is back. It has its NSID and all. */
+void envme_subsys_list(struct envme_subsys *s, struct envme_ns *ns);
 bool envme_subsys_is_attached(const struct envme_ns *ns, uint16_t cntlid);
 /* A new controller: attaches what is there for it. */
 void envme_subsys_attach_all(struct envme_subsys *s, uint16_t cntlid);

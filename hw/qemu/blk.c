@@ -3,6 +3,7 @@
 
 #include "block/accounting.h"
 #include "block/aio.h"
+#include "block/block-io.h"
 #include "qapi/error.h"
 #include "qemu/atomic.h"
 #include "qemu/iov.h"
@@ -281,6 +282,31 @@ static void blk_req_cb(void *opaque, int ret)
 }
 
 /*
+ * What is read as zeroes without being looked up is deallocated, whatever node
+ * of a chain says so. A node that can't tell is as good as one that has data.
+ */
+static int coroutine_fn blk_req_status(BlockBackend *blk,
+                                       struct envme_bio *bio)
+{
+    int64_t n = 0;
+    int ret;
+
+    blk_inc_in_flight(blk);
+    ret = blk_co_block_status_above(blk, NULL, bio->offset,
+                                    MIN(bio->bytes, BLK_MAX_BYTES), &n, NULL,
+                                    NULL);
+    blk_dec_in_flight(blk);
+    if (ret < 0 || n <= 0) {
+        bio->hole = false;
+        bio->same = bio->bytes;
+    } else {
+        bio->hole = ret & BDRV_BLOCK_ZERO;
+        bio->same = n;
+    }
+    return 0;
+}
+
+/*
  * Reads and writes go straight into the block layer. What it can answer at
  * once (a cache, memory, null-co) is over before we return, with no bottom
  * half in between.
@@ -288,12 +314,14 @@ static void blk_req_cb(void *opaque, int ret)
 static void coroutine_fn blk_req_co(void *opaque)
 {
     struct blk_req *r = opaque;
-    const struct envme_bio *bio = r->bio;
+    struct envme_bio *bio = r->bio;
     BlockBackend *blk = r->b->blk;
     uint64_t off = bio->offset + r->done;
     int ret;
 
-    if (blk_req_is_read(r)) {
+    if (bio->op == ENVME_BIO_STATUS) {
+        ret = blk_req_status(blk, bio);
+    } else if (blk_req_is_read(r)) {
         ret = blk_co_preadv(blk, off, r->chunk, &r->qiov, 0);
     } else {
         ret = blk_co_pwritev(blk, off, r->chunk, &r->qiov,
@@ -308,18 +336,10 @@ static void coroutine_fn blk_req_co(void *opaque)
 }
 
 /* True: the call has ended with *ret. False: blk_req_cb() comes later. */
-static bool blk_req_go_data(struct blk_req *r, int *ret)
+static bool blk_req_enter(struct blk_req *r, int *ret)
 {
-    BlockBackend *blk = r->b->blk;
     Coroutine *co;
 
-    block_acct_start(blk_get_stats(blk), &r->acct, 0,
-                     blk_req_is_read(r) ? BLOCK_ACCT_READ : BLOCK_ACCT_WRITE);
-    if (!blk_req_chunk_data(r)) {
-        *ret = -ENOMEM;
-        return true;
-    }
-    r->acct.bytes = r->chunk;
     r->entering = true;
     co = qemu_coroutine_create(blk_req_co, r);
     aio_co_enter(r->ctx, co);
@@ -329,6 +349,20 @@ static bool blk_req_go_data(struct blk_req *r, int *ret)
     }
     r->entering = false;
     return false;
+}
+
+static bool blk_req_go_data(struct blk_req *r, int *ret)
+{
+    BlockBackend *blk = r->b->blk;
+
+    block_acct_start(blk_get_stats(blk), &r->acct, 0,
+                     blk_req_is_read(r) ? BLOCK_ACCT_READ : BLOCK_ACCT_WRITE);
+    if (!blk_req_chunk_data(r)) {
+        *ret = -ENOMEM;
+        return true;
+    }
+    r->acct.bytes = r->chunk;
+    return blk_req_enter(r, ret);
 }
 
 /* True: the call has ended with *ret. False: blk_req_cb() comes later. */
@@ -363,6 +397,12 @@ static bool blk_req_call(struct blk_req *r, int *ret)
                          BLOCK_ACCT_UNMAP);
         r->aiocb = blk_aio_pdiscard(blk, off, r->chunk, blk_req_cb, r);
         return false;
+    case ENVME_BIO_STATUS:
+        r->chunk = bio->bytes;
+        block_acct_start(blk_get_stats(blk), &r->acct, 0, BLOCK_ACCT_NONE);
+        return blk_req_enter(r, ret);
+    case ENVME_BIO_OPS:
+        break;
     }
     g_assert_not_reached();
 }
@@ -577,6 +617,14 @@ static const BlockDevOps blk_dev_ops = {
     .resize_cb = blk_resized,
 };
 
+/* A format that keeps its data in clusters frees whole ones. */
+static uint32_t blk_granularity(BlockBackend *blk)
+{
+    BlockDriverInfo bdi;
+
+    return bdrv_get_info(blk_bs(blk), &bdi) < 0 ? 0 : MAX(bdi.cluster_size, 0);
+}
+
 struct envme_backend *envme_blk_new(BlockConf *conf, Error **errp)
 {
     struct blk_backend *b = g_new0(struct blk_backend, 1);
@@ -592,6 +640,8 @@ struct envme_backend *envme_blk_new(BlockConf *conf, Error **errp)
         .read_only = !blk_supports_write_perm(b->blk),
         .discard = blk_get_flags(b->blk) & BDRV_O_UNMAP,
         .volatile_cache = true,
+        .status = true,
+        .granularity = blk_granularity(b->blk),
     };
     err = blk_measure(b);
     if (err) {

@@ -86,6 +86,17 @@ typedef CharFrontend envme_chardev;
 #else
 typedef CharBackend envme_chardev;
 #endif
+/* Does everybody who asks for it know that these bytes of a memory region have
+ * been written? RCU section. */
+static inline bool envme_compat_is_told(MemoryRegion *mr, uint64_t off,
+                                        size_t len)
+{
+    uint8_t mask = memory_region_get_dirty_log_mask(mr);
+
+    return !mask ||
+           !envme_compat_includes_clean(memory_region_get_ram_addr(mr) + off,
+                                        len, mask);
+}
 
 /* class_init()'s second argument became const in 10.1. */
 #if ENVME_QEMU_BUILT_FOR >= ENVME_QEMU_VERSION(10, 1)
@@ -119,6 +130,7 @@ extern const MemoryRegionOps unassigned_mem_ops;
 #define ENVME_WEAK(name) ENVME_WEAK_(weak name)
 #define ENVME_WEAK_(text) _Pragma(#text)
 
+ENVME_WEAK(qdev_prop_bit)
 ENVME_WEAK(qdev_prop_bool)
 ENVME_WEAK(qdev_prop_chr)
 ENVME_WEAK(qdev_prop_int32)

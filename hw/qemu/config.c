@@ -120,6 +120,7 @@ static void config_bus_bh(void *opaque)
 {
     EnvmeState *s = opaque;
 
+    envme_qcmem_bars(s);
     config_update_bme(s);
     envme_qirq_config(&s->irq);
 }
@@ -179,8 +180,11 @@ void envme_config_write(PCIDevice *dev, uint32_t addr, uint32_t val, int len)
     pci_default_write_config(dev, addr, val, len);
     s->in_config = false;
     if (pci_is_express(dev)) {
+        s->in_flr = true;
         pcie_cap_flr_write_config(dev, addr, val, len);
+        s->in_flr = false;
     }
+    envme_qcmem_bars(s);
     if (!was_d0 && config_is_d0(config_pmcsr(s))) {
         /* No_Soft_Reset is 0: D3hot to D0 resets the function. */
         pci_device_reset(dev);
@@ -201,7 +205,8 @@ void envme_config_reset(DeviceState *qdev)
     EnvmeState *s = ENVME_DEV(qdev);
 
     config_set_bme(s, false);
-    envme_ctrl_reset(s->ctrl, ENVME_RESET_FUNCTION, NULL, NULL);
+    envme_ctrl_reset(s->ctrl, s->in_flr ? ENVME_RESET_FLR
+                                        : ENVME_RESET_FUNCTION, NULL, NULL);
     if (config_may_wait(s)) {
         AIO_WAIT_WHILE_UNLOCKED(NULL, !envme_ctrl_idle(s->ctrl));
     }

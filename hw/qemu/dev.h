@@ -18,6 +18,7 @@
 
 #include "hw/ctrl/ctrl.h"
 #include "hw/ctrl/powercut.h"
+#include "hw/qemu/cmem.h"
 #include "hw/qemu/dma.h"
 #include "hw/qemu/exec.h"
 #include "hw/qemu/irq.h"
@@ -38,7 +39,9 @@ DECLARE_INSTANCE_CHECKER(EnvmeNsState, ENVME_NS_DEV, TYPE_ENVME_NS)
 DECLARE_INSTANCE_CHECKER(EnvmeSubsysState, ENVME_SUBSYS_DEV, TYPE_ENVME_SUBSYS)
 
 #define ENVME_NQN_PREFIX "nqn.2019-08.org.qemu:"
-#define ENVME_NSIDS 256         /* highest NSID of a subsystem */
+/* Namespaces of a subsystem, unless it is told otherwise; the most. */
+#define ENVME_NSIDS     256
+#define ENVME_NSIDS_MAX 4096
 
 /* Under each controller and subsystem; namespaces sit on it. */
 struct EnvmeBus {
@@ -81,6 +84,15 @@ void envme_medium_remove(struct envme_medium *m, void (*fn)(void *opaque),
 /* Takes it out if that has not been done, and frees it. Polls. */
 void envme_medium_close(struct envme_medium *m);
 
+/* props-timing.c: properties; 0 and NULL are as the profile has it. */
+struct envme_timing_props {
+    char *profile;
+    char *latency[ENVME_TIME_COUNT];
+    uint64_t seed;
+    uint64_t rate[ENVME_RATE_COUNT];
+    uint32_t channels, stripe;
+};
+
 struct envme_ctrl_props {
     char *serial, *model, *firmware;
     char **iothreads;           /* NULL-terminated, or NULL */
@@ -100,6 +112,11 @@ struct envme_ctrl_props {
     uint8_t fw_slots, fwug;
     bool fw_slot1_ro;
     bool sanitize_ndi;
+    uint64_t cmb_size;
+    uint32_t cmb_size_mb;
+    uint32_t cmbloc, cmbsz, pmrcap;     /* bits of the registers */
+    bool legacy_cmb;
+    HostMemoryBackend *pmrdev;
     uint32_t bp_size;           /* 128 KiB */
     char *bp[2];                /* files */
     uint32_t hmpre, hmmin;      /* 4 KiB */
@@ -108,6 +125,16 @@ struct envme_ctrl_props {
     uint16_t atomic_awun, atomic_awupf;
     bool use_intel_id, qemu_id;
     uint32_t vid, did, ssvid, ssid;     /* UINT32_MAX: not given */
+    bool wrr, ams_vs;
+    uint32_t max_inflight;
+    struct envme_timing_props timing;
+};
+
+/* Properties of a subsystem, of its own device or of its only controller. 0:
+ * not given. */
+struct envme_subsys_props {
+    uint32_t max_namespaces;
+    uint32_t max_attached;      /* to one controller */
 };
 
 struct envme_faults;
@@ -123,10 +150,12 @@ struct EnvmeState {
     PCIDevice parent_obj;
     EnvmeBus bus;
     MemoryRegion bar0, regs, doorbells;
+    struct envme_qregion cmb, pmr;
 
     struct envme_ctrl_props props;
     EnvmeSubsysState *subsys_dev;       /* property */
     struct envme_qstate state;          /* of a subsystem of its own */
+    struct envme_subsys_props subsys_props;     /* the same */
     struct envme_medium medium;         /* namespace 1, when there is one */
 
     struct envme_ports ports;
@@ -139,6 +168,7 @@ struct EnvmeState {
     struct envme_qfaults faults;
     bool bme;                           /* as the controller has been told */
     bool in_config;                     /* envme_config_write() is at work */
+    bool in_flr;                        /* what resets is an FLR */
     bool vm_stopped;                    /* see config_vm_state() */
     VMChangeStateEntry *vm_state;
     MemoryListener bus_listener;        /* see config_bus_changed() */
@@ -161,10 +191,15 @@ struct EnvmeSubsysState {
     char *nqn;                          /* property */
     char *serial;                       /* of its controllers, once known */
     struct envme_qstate state;
+    struct envme_subsys_props props;
     struct envme_subsys *subsys;
 };
 
 /* props.c */
+/* NULL and errp: a property is wrong. */
+struct envme_subsys *envme_props_subsys(const struct envme_subsys_props *p,
+                                        const char *nqn, bool single,
+                                        Error **errp);
 void envme_props_class_init(ObjectClass *oc);
 void envme_props_instance_init(EnvmeState *s);
 void envme_props_finalize(EnvmeState *s);
@@ -177,6 +212,10 @@ void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p);
 /* The IOThreads in the order of lanes; *n of them, g_free(). */
 bool envme_props_iothreads(const EnvmeState *s, IOThread ***list, unsigned *n,
                            Error **errp);
+
+/* props-timing.c: the model that they ask for; false and errp as above. */
+bool envme_timing_props(const struct envme_timing_props *props,
+                        struct envme_timing_params *p, Error **errp);
 
 /* props-data.c: what is in files and lists; before the controller is made, and
  * afterwards. */

@@ -32,15 +32,15 @@ static int dma_look(struct envme_qdma *d, uint64_t addr, hwaddr len,
     RCU_READ_LOCK_GUARD();
     mr = flatview_translate(address_space_to_flatview(d->as), addr, &xlat, &l,
                             is_write, attrs);
+    if (envme_ramview_is_own(&d->ram, mr)) {
+        return -EACCES;
+    }
     if (memory_access_is_direct(mr, is_write, attrs)) {
         memory_region_ref(mr);
         p->kind = DMA_RAM;
         p->ptr = (char *)memory_region_get_ram_ptr(mr) + xlat;
         p->len = l;
         return 0;
-    }
-    if (memory_region_owner(mr) == d->owner) {
-        return -EACCES;
     }
     if (mr->ops == &unassigned_mem_ops) {
         /* Nothing decodes when Bus Master has just been turned off. */
@@ -210,10 +210,10 @@ static void dma_unmap(void *opaque, void *ptr, size_t len, bool dirty)
 }
 
 void envme_qdma_init(struct envme_qdma *d, AddressSpace *as, Object *owner,
-                     struct envme_dma *port)
+                     const MemoryRegion *own, struct envme_dma *port)
 {
-    *d = (struct envme_qdma) { .as = as, .owner = owner };
-    envme_ramview_init(&d->ram, as);
+    *d = (struct envme_qdma) { .as = as };
+    envme_ramview_init(&d->ram, as, owner, own);
     *port = (struct envme_dma) {
         .opaque = d,
         .read = dma_read,

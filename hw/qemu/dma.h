@@ -16,13 +16,14 @@
 struct envme_qdma {
     AddressSpace *as;
     struct envme_ramview ram;
-    Object *owner;              /* whose own registers are refused */
     bool on;                    /* Bus Master Enable; atomic */
     unsigned busy;              /* in another device's registers; BQL */
 };
 
+/* What owner's own BARs show, registers and memory, is refused; own: memory
+ * among it that is another's, or NULL. */
 void envme_qdma_init(struct envme_qdma *d, AddressSpace *as, Object *owner,
-                     struct envme_dma *port);
+                     const MemoryRegion *own, struct envme_dma *port);
 void envme_qdma_fini(struct envme_qdma *d);
 /* Off: nothing is read, written or mapped any more; what is mapped stays. */
 void envme_qdma_set(struct envme_qdma *d, bool on);

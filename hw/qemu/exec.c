@@ -221,3 +221,14 @@ void envme_qexec_free(struct envme_qexec *e)
     g_free(e->lane);
     *e = (struct envme_qexec) { 0 };
 }
+
+static void exec_later(void *opaque, void (*fn)(void *arg), void *arg)
+{
+    (void)opaque;
+    aio_bh_schedule_oneshot(qemu_get_aio_context(), fn, arg);
+}
+
+void envme_qexec_subsys(struct envme_subsys *subsys)
+{
+    subsys->later = exec_later;
+}

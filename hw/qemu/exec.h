@@ -62,6 +62,8 @@ void envme_qexec_sync(struct envme_qexec *e);
  * harmless. Polls the main loop. BQL.
  */
 void envme_qexec_stop(struct envme_qexec *e);
+/* Background work of a subsystem takes turns with the main loop. */
+void envme_qexec_subsys(struct envme_subsys *subsys);
 /* After a stop, or before the first kick. BQL. */
 void envme_qexec_free(struct envme_qexec *e);
 

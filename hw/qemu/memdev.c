@@ -27,6 +27,33 @@ static bool memdev_can_discard(RAMBlock *rb)
     return qemu_ram_get_fd(rb) < 0 || qemu_ram_is_shared(rb);
 }
 
+/*
+ * Memory that QEMU has just made holds nothing; a file says itself where it
+ * has data. What others put into the file later is not noticed.
+ */
+static void memdev_track(struct envme_backend *be, RAMBlock *rb, off_t size)
+{
+    int fd = qemu_ram_get_fd(rb);
+    off_t start = fd < 0 ? 0 : rb->fd_offset, at = start;
+
+    envme_backend_mem_track(be);
+    while (fd >= 0 && at < start + size) {
+        off_t from = lseek(fd, at, SEEK_DATA), to;
+
+        if (from < 0 && errno == ENXIO) {
+            return;             /* a hole up to the end */
+        }
+        to = from < 0 ? -1 : lseek(fd, from, SEEK_HOLE);
+        if (to <= from) {
+            from = at;          /* it can't say */
+            to = start + size;
+        }
+        from = MIN(from, start + size);
+        at = MIN(to, start + size);
+        envme_backend_mem_mark(be, from - start, at - from);
+    }
+}
+
 struct envme_backend *envme_memdev_new(HostMemoryBackend *memdev,
                                        Error **errp)
 {
@@ -51,6 +78,9 @@ struct envme_backend *envme_memdev_new(HostMemoryBackend *memdev,
     if (mr->ram_block && memdev_can_discard(mr->ram_block)) {
         envme_backend_mem_set_discard(be, qemu_ram_pagesize(mr->ram_block),
                                       memdev_discard, mr->ram_block);
+    }
+    if (mr->ram_block) {
+        memdev_track(be, mr->ram_block, memory_region_size(mr));
     }
     host_memory_backend_set_mapped(memdev, true);
     return be;

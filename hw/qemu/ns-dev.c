@@ -11,7 +11,8 @@
 #include "hw/qemu/dev.h"
 
 /* 32 hexadecimal digits, with dashes where one likes, or "auto". */
-static bool ns_parse_nguid(const char *str, uint8_t nguid[16], Error **errp)
+static bool ns_parse_nguid(const char *str, uint8_t nguid[16], bool *is_auto,
+                           Error **errp)
 {
     unsigned n = 0;
 
@@ -20,6 +21,7 @@ static bool ns_parse_nguid(const char *str, uint8_t nguid[16], Error **errp)
     }
     if (g_str_equal(str, "auto")) {
         qemu_guest_getrandom_nofail(nguid, 16);
+        *is_auto = true;
         return true;
     }
     memset(nguid, 0, 16);
@@ -89,12 +91,7 @@ static void ns_realize(DeviceState *dev, Error **errp)
         error_setg(errp, "drive= or memdev= is missing");
         return;
     }
-    if (p.nsid == UINT32_MAX || p.nsid > ENVME_NSIDS) {
-        error_setg(errp, "nsid=%u is above the highest one, %u", p.nsid,
-                   ENVME_NSIDS);
-        return;
-    }
-    if (!ns_parse_nguid(s->nguid, p.nguid, errp)) {
+    if (!ns_parse_nguid(s->nguid, p.nguid, &p.nguid_auto, errp)) {
         return;
     }
     if (s->mset > 1) {

@@ -4,7 +4,7 @@
  * controller. PCIe Transport 1.1, 3.
  *
  * BAR0 is registers, from 1000h on doorbells, then MSI-X's table and pending
- * bits unless they have BAR4 to themselves.
+ * bits unless they have BAR4 to themselves. cmem.c has the other BARs.
  */
 #include "hw/qemu/compat.h"
 
@@ -229,7 +229,10 @@ static bool pci_init_subsys(EnvmeState *s, Error **errp)
         g_autofree char *nqn = g_strconcat(ENVME_NQN_PREFIX, s->props.serial,
                                            NULL);
 
-        s->subsys = envme_subsys_new(nqn, ENVME_NSIDS, true);
+        s->subsys = envme_props_subsys(&s->subsys_props, nqn, true, errp);
+        if (!s->subsys) {
+            return false;
+        }
         s->own_subsys = true;
         return envme_qstate_open(&s->state, s->subsys, errp);
     }
@@ -264,7 +267,7 @@ static bool pci_init_ports(EnvmeState *s, Error **errp)
     } else if (msi_present(dev)) {
         nvectors = MIN(32, pow2floor(s->props.msix_qsize));
     }
-    envme_qdma_init(&s->dma, pci_get_address_space(dev), OBJECT(s),
+    envme_qdma_init(&s->dma, pci_get_address_space(dev), OBJECT(s), s->pmr.mr,
                     &s->ports.dma);
     envme_qirq_init(&s->irq, dev, nvectors, &s->ports.irq);
     envme_qexec_init(&s->exec, threads, n, &s->ports.exec);
@@ -278,6 +281,8 @@ static bool pci_init_ctrl(EnvmeState *s, struct envme_ctrl_params *p,
     g_autofree char *err = NULL;
 
     p->nvectors = s->irq.nvectors;
+    p->cmbloc |= s->cmb.bir;
+    p->pmrcap |= FIELD_SET(ENVME_PMRCAP_BIR, s->pmr.bir);
     if (!envme_props_data(s, p, errp)) {
         envme_props_data_free(p);
         return false;
@@ -340,6 +345,7 @@ static void pci_teardown(EnvmeState *s)
     if (pci_is_express(dev) && dev->exp.exp_cap) {
         pcie_cap_exit(dev);
     }
+    envme_qcmem_fini(s);
     /* A subregion holds a reference to us. */
     if (s->doorbells.container) {
         memory_region_del_subregion(&s->bar0, &s->regs);
@@ -358,8 +364,8 @@ static void pci_realize(PCIDevice *dev, Error **errp)
     envme_props_to_params(s, &p);
     pci_set_ids(s, &p);
     if (!pci_init_caps(s, errp) || !pci_init_bar(s, &p, errp) ||
-        !pci_init_ports(s, errp) || !pci_init_subsys(s, errp) ||
-        !pci_init_ctrl(s, &p, errp)) {
+        !envme_qcmem_init(s, errp) || !pci_init_ports(s, errp) ||
+        !pci_init_subsys(s, errp) || !pci_init_ctrl(s, &p, errp)) {
         pci_teardown(s);
         return;
     }

@@ -24,7 +24,7 @@
 #define PROPS_DID 0xe4e1
 #define PROPS_MODEL "QEMU NVMe Ctrl"
 #define PROPS_FIRMWARE "0.1"
-#define PROPS_MAX_INFLIGHT 4096
+#define PROPS_LANE_CMDS 4096
 #define PROPS_NOT_GIVEN UINT32_MAX
 
 static const Property props[] = {
@@ -40,6 +40,10 @@ static const Property props[] = {
                      IOThread *),
     DEFINE_PROP_STRING("state", EnvmeState, state.path),
     DEFINE_PROP_CHR("events", EnvmeState, faults.events),
+    DEFINE_PROP_UINT32("max-namespaces", EnvmeState,
+                       subsys_props.max_namespaces, 0),
+    DEFINE_PROP_UINT32("max-attached", EnvmeState, subsys_props.max_attached,
+                       0),
     DEFINE_PROP_STRING("serial", EnvmeState, props.serial),
     DEFINE_PROP_STRING("model", EnvmeState, props.model),
     DEFINE_PROP_STRING("firmware", EnvmeState, props.firmware),
@@ -71,6 +75,26 @@ static const Property props[] = {
     DEFINE_PROP_BOOL("atomic.dn", EnvmeState, props.atomic_dn, false),
     DEFINE_PROP_UINT16("atomic.awun", EnvmeState, props.atomic_awun, 0),
     DEFINE_PROP_UINT16("atomic.awupf", EnvmeState, props.atomic_awupf, 0),
+    DEFINE_PROP_UINT32("cmb_size_mb", EnvmeState, props.cmb_size_mb, 0),
+    DEFINE_PROP_SIZE("cmb-size", EnvmeState, props.cmb_size, 0),
+    DEFINE_PROP_BOOL("legacy-cmb", EnvmeState, props.legacy_cmb, false),
+    /* By the bits of CMBSZ, CMBLOC, PMRCAP. */
+    DEFINE_PROP_BIT("cmb.sqs", EnvmeState, props.cmbsz, 0, true),
+    DEFINE_PROP_BIT("cmb.cqs", EnvmeState, props.cmbsz, 1, true),
+    DEFINE_PROP_BIT("cmb.lists", EnvmeState, props.cmbsz, 2, true),
+    DEFINE_PROP_BIT("cmb.rds", EnvmeState, props.cmbsz, 3, true),
+    DEFINE_PROP_BIT("cmb.wds", EnvmeState, props.cmbsz, 4, true),
+    DEFINE_PROP_BIT("cmb.cqmms", EnvmeState, props.cmbloc, 3, true),
+    DEFINE_PROP_BIT("cmb.cqpds", EnvmeState, props.cmbloc, 4, true),
+    DEFINE_PROP_BIT("cmb.cdpmls", EnvmeState, props.cmbloc, 5, true),
+    DEFINE_PROP_BIT("cmb.cdpcils", EnvmeState, props.cmbloc, 6, true),
+    DEFINE_PROP_BIT("cmb.cdmmms", EnvmeState, props.cmbloc, 7, true),
+    DEFINE_PROP_BIT("cmb.cqda", EnvmeState, props.cmbloc, 8, false),
+    DEFINE_PROP_LINK("pmrdev", EnvmeState, props.pmrdev, TYPE_MEMORY_BACKEND,
+                     HostMemoryBackend *),
+    DEFINE_PROP_BIT("pmr.rds", EnvmeState, props.pmrcap, 3, true),
+    DEFINE_PROP_BIT("pmr.wds", EnvmeState, props.pmrcap, 4, true),
+    DEFINE_PROP_BIT("pmr.cmss", EnvmeState, props.pmrcap, 24, true),
     DEFINE_PROP_BOOL("use-intel-id", EnvmeState, props.use_intel_id, false),
     DEFINE_PROP_BOOL("qemu-id", EnvmeState, props.qemu_id, false),
     DEFINE_PROP_UINT32("pci-vendor-id", EnvmeState, props.vid,
@@ -81,6 +105,37 @@ static const Property props[] = {
                        PROPS_NOT_GIVEN),
     DEFINE_PROP_UINT32("pci-subsystem-id", EnvmeState, props.ssid,
                        PROPS_NOT_GIVEN),
+    DEFINE_PROP_STRING("latency.read", EnvmeState,
+                       props.timing.latency[ENVME_TIME_READ]),
+    DEFINE_PROP_STRING("latency.write", EnvmeState,
+                       props.timing.latency[ENVME_TIME_WRITE]),
+    DEFINE_PROP_STRING("latency.zeroes", EnvmeState,
+                       props.timing.latency[ENVME_TIME_ZEROES]),
+    DEFINE_PROP_STRING("latency.flush", EnvmeState,
+                       props.timing.latency[ENVME_TIME_FLUSH]),
+    DEFINE_PROP_STRING("latency.dsm", EnvmeState,
+                       props.timing.latency[ENVME_TIME_DSM]),
+    DEFINE_PROP_STRING("latency.copy", EnvmeState,
+                       props.timing.latency[ENVME_TIME_COPY]),
+    DEFINE_PROP_UINT64("latency.seed", EnvmeState, props.timing.seed, 0),
+    DEFINE_PROP_SIZE("bandwidth", EnvmeState,
+                     props.timing.rate[ENVME_RATE_BYTES], 0),
+    DEFINE_PROP_SIZE("bandwidth.read", EnvmeState,
+                     props.timing.rate[ENVME_RATE_READ_BYTES], 0),
+    DEFINE_PROP_SIZE("bandwidth.write", EnvmeState,
+                     props.timing.rate[ENVME_RATE_WRITE_BYTES], 0),
+    DEFINE_PROP_UINT64("iops", EnvmeState,
+                       props.timing.rate[ENVME_RATE_CMDS], 0),
+    DEFINE_PROP_UINT64("iops.read", EnvmeState,
+                       props.timing.rate[ENVME_RATE_READ_CMDS], 0),
+    DEFINE_PROP_UINT64("iops.write", EnvmeState,
+                       props.timing.rate[ENVME_RATE_WRITE_CMDS], 0),
+    DEFINE_PROP_UINT32("channels", EnvmeState, props.timing.channels, 0),
+    DEFINE_PROP_SIZE32("channel-stripe", EnvmeState, props.timing.stripe, 0),
+    DEFINE_PROP_STRING("profile", EnvmeState, props.timing.profile),
+    DEFINE_PROP_UINT32("max-inflight", EnvmeState, props.max_inflight, 0),
+    DEFINE_PROP_BOOL("wrr", EnvmeState, props.wrr, true),
+    DEFINE_PROP_BOOL("ams-vs", EnvmeState, props.ams_vs, true),
 };
 
 /* ---- iothreads: "a:b:c" or a JSON list -------------------------------- */
@@ -251,6 +306,7 @@ static bool props_check_ids(const struct envme_ctrl_props *p, Error **errp)
 bool envme_props_check(const EnvmeState *s, Error **errp)
 {
     const struct envme_ctrl_props *p = &s->props;
+    struct envme_timing_params timing;
     const struct props_range ranges[] = {
         { "max_ioqpairs", p->max_ioqpairs, 1, 65535 },
         { "msix_qsize", p->msix_qsize, 1, 2048 },
@@ -262,6 +318,7 @@ bool envme_props_check(const EnvmeState *s, Error **errp)
         { "bp-size", p->bp_size, 0, ENVME_BOOTPART_MAX },
         { "elpe", p->elpe, 0, 255 },
         { "aer_max_queued", p->aer_max_queued, 1, 65536 },
+        { "channels", p->timing.channels, 0, ENVME_TIMING_CHANNELS },
     };
 
     if (!p->serial) {
@@ -277,7 +334,12 @@ bool envme_props_check(const EnvmeState *s, Error **errp)
         !props_check_string("model", p->model ?: PROPS_MODEL, 40, errp) ||
         !props_check_string("firmware", p->firmware ?: PROPS_FIRMWARE, 8,
                             errp) ||
-        !props_check_ids(p, errp)) {
+        !props_check_ids(p, errp) ||
+        !envme_timing_props(&p->timing, &timing, errp)) {
+        return false;
+    }
+    if (p->cmb_size && p->cmb_size_mb) {
+        error_setg(errp, "cmb-size= and cmb_size_mb= exclude each other");
         return false;
     }
     if (s->subsys_dev && envme_medium_given(&s->medium)) {
@@ -291,7 +353,37 @@ bool envme_props_check(const EnvmeState *s, Error **errp)
                    "the envme-subsys", s->state.path);
         return false;
     }
+    if (s->subsys_dev && (s->subsys_props.max_namespaces ||
+                          s->subsys_props.max_attached)) {
+        error_setg(errp, "%s= and subsys= exclude each other: give it to the "
+                   "envme-subsys", s->subsys_props.max_namespaces ?
+                   "max-namespaces" : "max-attached");
+        return false;
+    }
     return true;
+}
+
+struct envme_subsys *envme_props_subsys(const struct envme_subsys_props *p,
+                                        const char *nqn, bool single,
+                                        Error **errp)
+{
+    uint32_t nn = p->max_namespaces ?: ENVME_NSIDS;
+    const struct props_range ranges[] = {
+        { "max-namespaces", nn, 1, ENVME_NSIDS_MAX },
+        { "max-attached", p->max_attached, 0, nn },
+    };
+    struct envme_subsys *s;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(ranges); i++) {
+        if (!props_check_range(&ranges[i], errp)) {
+            return NULL;
+        }
+    }
+    s = envme_subsys_new(nqn, nn, single);
+    envme_qexec_subsys(s);
+    s->mnan = nn;
+    s->maxcna = p->max_attached;
+    return s;
 }
 
 static uint16_t props_id(uint32_t given, uint16_t dflt)
@@ -332,17 +424,23 @@ void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p)
         .aer_max_queued = pr->aer_max_queued,
         .acl = 3,
         .elpe = pr->elpe,
-        .max_inflight = PROPS_MAX_INFLIGHT,
+        .lane_cmds = PROPS_LANE_CMDS,
+        .max_inflight = pr->max_inflight,
+        .wrr = pr->wrr, .ams_vs = pr->ams_vs,
         .ctratt_mem = pr->ctratt_mem,
         .fw_slots = pr->fw_slots,
         .fw_slot1_ro = pr->fw_slot1_ro,
         .fwug = pr->fwug,
         .sanitize_ndi = pr->sanitize_ndi,
+        .cmbloc = pr->cmbloc, .cmbsz = pr->cmbsz, .pmrcap = pr->pmrcap,
+        .cmb_legacy = pr->legacy_cmb,
         .bp_units = pr->bp_size,
         .hmpre = pr->hmpre, .hmmin = pr->hmmin,
         .dn = pr->atomic_dn, .awun = pr->atomic_awun,
         .awupf = pr->atomic_awupf,
     };
+    /* envme_props_check() has seen that it goes well. */
+    envme_timing_props(&pr->timing, &p->timing, NULL);
     /* 52-54-00, a locally administered one; Intel's when it is imitated. */
     memcpy(p->ieee, pr->use_intel_id ? "\xb3\x02\x00" : "\x00\x54\x52", 3);
     g_strlcpy(p->serial, pr->serial, sizeof(p->serial));

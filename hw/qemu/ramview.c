@@ -47,7 +47,8 @@ static void ramview_add(MemoryListener *listener, MemoryRegionSection *section)
     struct envme_ram *r;
 
     v->changed = true;
-    if (!memory_region_is_ram(mr) || memory_region_is_ram_device(mr) ||
+    if (envme_ramview_is_own(v, mr) || !memory_region_is_ram(mr) ||
+        memory_region_is_ram_device(mr) ||
         memory_region_is_rom(mr) || section->readonly || mr->rom_device ||
         !int128_nz(section->size)) {
         return;
@@ -93,8 +94,16 @@ static void ramview_commit(MemoryListener *listener)
     }
 }
 
-void envme_ramview_init(struct envme_ramview *v, AddressSpace *as)
+bool envme_ramview_is_own(const struct envme_ramview *v, MemoryRegion *mr)
 {
+    return memory_region_owner(mr) == v->owner || (v->own && mr == v->own);
+}
+
+void envme_ramview_init(struct envme_ramview *v, AddressSpace *as,
+                        Object *owner, const MemoryRegion *own)
+{
+    v->owner = owner;
+    v->own = own;
     v->listener = (MemoryListener) {
         .begin = ramview_begin,
         .commit = ramview_commit,
@@ -158,14 +167,7 @@ const struct envme_ram *envme_ramview_find_host(struct envme_ramview *v,
 
 bool envme_ram_written(const struct envme_ram *r, uint64_t addr, size_t len)
 {
-    uint8_t mask = memory_region_get_dirty_log_mask(r->mr);
-    ram_addr_t at;
-
-    if (!mask) {
-        return true;
-    }
     /* Dirty already for everybody who asks: no code translated from it, and
      * migration knows. */
-    at = memory_region_get_ram_addr(r->mr) + r->off + (addr - r->start);
-    return !envme_compat_includes_clean(at, len, mask);
+    return envme_compat_is_told(r->mr, r->off + (addr - r->start), len);
 }

@@ -27,9 +27,15 @@ struct envme_ramview {
     struct envme_ramtable *table;   /* RCU */
     struct envme_ramtable *next;    /* being made, BQL */
     bool changed;
+    Object *owner;
+    const MemoryRegion *own;
 };
 
-void envme_ramview_init(struct envme_ramview *v, AddressSpace *as);
+/* owner: whose own BARs are left out, memory in them too; own: that he shows
+ * there without being its owner, or NULL. */
+void envme_ramview_init(struct envme_ramview *v, AddressSpace *as,
+                        Object *owner, const MemoryRegion *own);
+bool envme_ramview_is_own(const struct envme_ramview *v, MemoryRegion *mr);
 void envme_ramview_fini(struct envme_ramview *v);
 
 /* What lies at this bus address, or at this place in our memory, or NULL. RCU

@@ -6,6 +6,7 @@
 #include "system/system.h"
 
 #include "hw/admin/admin.h"
+#include "hw/ns/roster.h"
 #include "hw/qemu/state.h"
 
 /* The thread that writes. */
@@ -28,6 +29,18 @@ static void qstate_exit(Notifier *n, void *data)
     envme_state_sync(q->subsys->state);
 }
 
+static void qstate_ready(Notifier *n, void *data)
+{
+    struct envme_qstate *q = container_of(n, struct envme_qstate, ready);
+    g_autofree char *err = envme_roster_missing(q->subsys);
+
+    (void)data;
+    if (err) {
+        error_report("envme: %s", err);
+        exit(1);
+    }
+}
+
 bool envme_qstate_open(struct envme_qstate *q, struct envme_subsys *subsys,
                        Error **errp)
 {
@@ -42,7 +55,18 @@ bool envme_qstate_open(struct envme_qstate *q, struct envme_subsys *subsys,
         error_setg(errp, "%s", err);
         return false;
     }
+    if (!envme_roster_open(subsys, &err)) {
+        error_setg(errp, "%s", err);
+        envme_state_close(subsys->state);
+        subsys->state = NULL;
+        return false;
+    }
     q->subsys = subsys;
+    q->ready.notify = qstate_ready;
+    /* What is plugged later brings its namespaces when it comes. */
+    if (!phase_check(PHASE_MACHINE_READY)) {
+        qemu_add_machine_init_done_notifier(&q->ready);
+    }
     q->exit.notify = qstate_exit;
     qemu_add_exit_notifier(&q->exit);
     return true;
@@ -54,6 +78,9 @@ void envme_qstate_close(struct envme_qstate *q)
         return;
     }
     qemu_remove_exit_notifier(&q->exit);
+    if (q->ready.node.le_prev) {
+        qemu_remove_machine_init_done_notifier(&q->ready);
+    }
     envme_state_close(q->subsys->state);
     q->subsys->state = NULL;
     q->subsys = NULL;

@@ -14,9 +14,11 @@ struct envme_qstate {
     char *path;                 /* property; NULL: nothing is kept */
     struct envme_subsys *subsys;
     Notifier exit;              /* QEMU ends without unrealizing devices */
+    Notifier ready;             /* all devices of the command line are there */
 };
 
-/* Before the first controller of the subsystem is made. */
+/* Before the first controller of the subsystem is made. Devices that the
+ * records need and the command line lacks end QEMU when it is ready. */
 bool envme_qstate_open(struct envme_qstate *q, struct envme_subsys *subsys,
                        Error **errp);
 /* When its controllers have left. Nothing happens if it isn't open. */

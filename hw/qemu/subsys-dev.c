@@ -9,6 +9,7 @@
 
 #include "hw/ns/capacity.h"
 #include "hw/qemu/dev.h"
+#include "hw/qemu/exec.h"
 
 /* ---- bus ------------------------------------------------------------- */
 
@@ -108,12 +109,8 @@ static void subsys_realize(DeviceState *dev, Error **errp)
                    name, strlen(nqn));
         return;
     }
-    s->subsys = envme_subsys_new(nqn, ENVME_NSIDS, false);
-    if (!s->subsys) {
-        error_setg(errp, "nqn=%s: out of memory", name);
-        return;
-    }
-    if (!envme_qstate_open(&s->state, s->subsys, errp)) {
+    s->subsys = envme_props_subsys(&s->props, nqn, false, errp);
+    if (!s->subsys || !envme_qstate_open(&s->state, s->subsys, errp)) {
         return;
     }
     /* When this fails, finalize frees the subsystem. */
@@ -134,6 +131,10 @@ static void subsys_finalize(Object *obj)
 static const Property subsys_props[] = {
     DEFINE_PROP_STRING("nqn", EnvmeSubsysState, nqn),
     DEFINE_PROP_STRING("state", EnvmeSubsysState, state.path),
+    DEFINE_PROP_UINT32("max-namespaces", EnvmeSubsysState,
+                       props.max_namespaces, 0),
+    DEFINE_PROP_UINT32("max-attached", EnvmeSubsysState, props.max_attached,
+                       0),
 };
 
 static void subsys_class_init(ObjectClass *oc, envme_class_data *data)

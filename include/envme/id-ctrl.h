@@ -416,6 +416,7 @@ struct envme_id_ctrl_nvm {
     uint8_t lbamqf;
     uint8_t rsvd25[4071];
 };
+#define ENVME_AOCS_RALBAS       0x0001u     /* Get LBA Status, ATYPE 02h */
 _Static_assert(sizeof(struct envme_id_ctrl_nvm) == 4096, "");
 _Static_assert(offsetof(struct envme_id_ctrl_nvm, ver) == 20, "");
 

@@ -90,6 +90,13 @@ _Static_assert(offsetof(struct envme_id_ns, vs) == 384, "");
 #define ENVME_NSFEAT_INDEP_RMEDIA 0x10u
 #define ENVME_NSFEAT_INDEP_VWCNP  0x20u
 
+enum {                                      /* ENVME_NSFEAT_OPTPERF */
+    ENVME_OPTPERF_NONE      = 0,
+    ENVME_OPTPERF_NPDG      = 1,
+    ENVME_OPTPERF_NPDGL     = 2,
+    ENVME_OPTPERF_ALL       = 3,            /* NPDG and NPDGL */
+};
+
 /* FLBAS: the LBA format index is FIDXU:FIDXL */
 #define ENVME_FLBAS_FIDXL       0x0fu
 #define ENVME_FLBAS_MTELBA      0x10u       /* metadata interleaved */

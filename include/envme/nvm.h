@@ -184,6 +184,13 @@ struct envme_lba_status_desc {
 };
 _Static_assert(sizeof(struct envme_lba_status_desc) == 16, "");
 
+enum {                                      /* LBARS in status */
+    ENVME_LBARS_MAYBE           = 0,        /* or read successfully */
+    ENVME_LBARS_UNRECOVERABLE   = 1,        /* by errors, or as below */
+    ENVME_LBARS_ALLOCATED       = 2,
+    ENVME_LBARS_WRITE_UNCOR     = 3,        /* Write Uncorrectable alone */
+};
+
 enum {                                      /* CMPC */
     ENVME_LBAST_CMPC_NONE       = 0,
     ENVME_LBAST_CMPC_INCOMPLETE = 1,

@@ -70,6 +70,7 @@ def suites():
     return {
         "lint": [
             Job("lint", ME + ["--lint"]),
+            meson_job("lint", "pure", "coverage"),
             Job("warnings-gcc", ME + ["--build-test", "no warnings from gcc",
                                       "--all", "--werror",
                                       "--dir", werror],

@@ -52,6 +52,21 @@ def one_qcow2_iothread(lab):
             lab.ctrl("c0", drive="d0", iothread="io0"))
 
 
+def one_paced(lab):
+    """A drive with service times, a channel queue and few commands at once."""
+    return (lab.iothread("io0") + lab.drive("d0", lab.raw(64)) +
+            lab.ctrl("c0", **{"drive": "d0", "iothread": "io0",
+                              "profile": "tlc", "max-inflight": 8,
+                              "latency.seed": 7}))
+
+
+def one_cmb(**props):
+    def build(lab):
+        return (lab.iothread("io0") + lab.drive("d0", lab.raw(64)) +
+                lab.ctrl("c0", drive="d0", cmb_size_mb=16, **props))
+    return build
+
+
 def one_4k(lab):
     return lab.drive("d0", lab.raw(64)) + lab.ctrl(
         "c0", drive="d0", logical_block_size=4096, physical_block_size=4096)
@@ -193,6 +208,12 @@ CASES = [
     Case("hotplug-iothread-6.1", "hotplug.sh", hotplug, kernel="cloud-6.1",
          vars={"HOTPLUG_PROPS": "iothread=io0"}),
     Case("basic-6.1", "basic.sh", one_raw, kernel="cloud-6.1"),
+    Case("basic-paced", "basic.sh", one_paced),
+    # Debian's 6.1 has no peer to peer memory, and so no use for the buffer.
+    Case("cmb", "cmb.sh", one_cmb(iothread="io0"), smp=2, accel=ONE_THREAD,
+         timeout=240, vars={"GUEST_CMB_BYTES": 16 << 20}),
+    Case("cmb-legacy", "cmb.sh", one_cmb(**{"legacy-cmb": "on"}), smp=2,
+         accel=ONE_THREAD, timeout=240, vars={"GUEST_CMB_BYTES": 16 << 20}),
     Case("ns-manage", "ns-manage.sh", one_raw),
     Case("pi", "pi.sh", protected, vars={"GUEST_PI": " ".join(
         "%d:%d:%d:%d:%d" % (n, *p[:4]) for n, p in enumerate(PROTECTED, 1))}),

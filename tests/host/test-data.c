@@ -131,6 +131,105 @@ static void test_mdts(void)
     th_free(h);
 }
 
+/* ---- 64 MiB at once -------------------------------------------------------- */
+
+#define HUGE_BLOCKS 16384u      /* of 4 KiB */
+#define HUGE_PAGES  256u        /* of host memory, one after the other again */
+
+/* A PRP list over as many pages as there are blocks. */
+static void huge_prps(struct th *h, struct envme_sqe *s, uint64_t mem,
+                      uint64_t list)
+{
+    uint64_t page = list;
+    unsigned at = 0;
+
+    s->dptr.prp1 = le64(mem);
+    s->dptr.prp2 = le64(list);
+    for (unsigned i = 1; i < HUGE_BLOCKS; i++) {
+        if (at == 511 && i < HUGE_BLOCKS - 1) {
+            th_mem_put64(h, page + 511 * 8, page + 4096);
+            page += 4096;
+            at = 0;
+        }
+        th_mem_put64(h, page + at++ * 8, mem + i % HUGE_PAGES * 4096);
+    }
+}
+
+/* 64 descriptors of 1 MiB, all of the same memory. */
+static void huge_sgl(struct th *h, struct envme_sqe *s, uint64_t mem,
+                     uint64_t list)
+{
+    unsigned n = HUGE_BLOCKS / HUGE_PAGES;
+    struct envme_sgl_desc d = {
+        .addr = le64(mem), .len = le32(HUGE_PAGES * 4096),
+    };
+
+    for (unsigned i = 0; i < n; i++) {
+        memcpy(th_mem(h, list + i * 16, 16), &d, 16);
+    }
+    s->flags = FIELD_SET(ENVME_PSDT, 1);
+    s->dptr.sgl.addr = le64(list);
+    s->dptr.sgl.len = le32(n * 16);
+    s->dptr.sgl.id = 0x30;      /* last segment */
+}
+
+static void check_huge(const struct th_ns_opts *ns, bool sgl, uint32_t cdw12)
+{
+    struct th *h = th_new(.tweak = tweak_no_mdts, .map_direct = true,
+                          .ns = { *ns });
+    uint64_t mem = th_alloc(h, HUGE_PAGES * 4096);
+    uint64_t list = th_alloc(h, 40 * 4096);
+    uint64_t md = th_alloc(h, HUGE_BLOCKS * 8);
+    uint8_t *p = th_mem(h, mem, HUGE_PAGES * 4096);
+    g_autofree uint8_t *part = g_malloc(64 * KIB);
+    struct envme_sqe s = th_sqe_rw(ENVME_NVM_WRITE, 1, 1, 1);
+
+    th_enable(h);
+    th_queues(h, 1, 8);
+    s.cdw12 = le32((HUGE_BLOCKS - 1) | cdw12);
+    s.cdw14 = le32(1);
+    s.mptr = le64(ns->ms ? md : 0);
+    (sgl ? huge_sgl : huge_prps)(h, &s, mem, list);
+    th_pattern(p, HUGE_PAGES * 4096, 5);
+    th_assert_sc(th_io(h, 1, &s), SUCCESS);
+    for (unsigned i = 0; i < HUGE_BLOCKS; i += 1000) {
+        th_assert_sc(th_read(h, .slba = 1 + i, .nlb = 1, .data = part,
+                             .cdw12 = cdw12, .cdw14 = 1 + i), SUCCESS);
+        g_assert_cmpmem(part, 4096, p + i % HUGE_PAGES * 4096, 4096);
+    }
+    memset(p, 0, HUGE_PAGES * 4096);
+    s.opc = ENVME_NVM_READ;
+    th_assert_sc(th_io(h, 1, &s), SUCCESS);
+    g_assert_true(th_pattern_ok(p, HUGE_PAGES * 4096, 5));
+    s.opc = ENVME_NVM_COMPARE;
+    if (!cdw12) {
+        th_assert_sc(th_io(h, 1, &s), SUCCESS);
+    }
+    th_free_pages(h, mem, HUGE_PAGES * 4096);
+    th_free_pages(h, list, 40 * 4096);
+    th_free_pages(h, md, HUGE_BLOCKS * 8);
+    th_free(h);
+}
+
+/* No MDTS: memory of our own stays small, whatever the backend takes. */
+static void test_huge(void)
+{
+    static const struct th_ns_opts ns[] = {
+        { .size = 80 * MIB, .lbs = 4096 },
+        { .size = 80 * MIB, .lbs = 4096, .max_transfer = MIB, .max_iov = 64 },
+        { .size = 80 * MIB, .lbs = 4096, .ms = 8 },
+        { .size = 80 * MIB, .lbs = 4096, .ms = 8, .pi = 1 },
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(ns); i++) {
+        for (unsigned sgl = 0; sgl < 2; sgl++) {
+            if (!sgl || !ns[i].ms || ns[i].pi) {
+                check_huge(&ns[i], sgl, ns[i].pi ? ENVME_RW_PRACT : 0);
+            }
+        }
+    }
+}
+
 /* The backend takes only little at once: requests are cut. */
 static void test_split(void)
 {
@@ -478,6 +577,7 @@ int main(int argc, char **argv)
     g_test_add_func("/data/shapes", test_shapes);
     g_test_add_func("/data/short-maps", test_short_maps);
     g_test_add_func("/data/regression-10.0.3-mdts", test_mdts);
+    g_test_add_func("/data/huge", test_huge);
     g_test_add_func("/data/split", test_split);
     g_test_add_func("/data/split-offset", test_split_offset);
     g_test_add_func("/data/regression-7.4.6-bad-prps", test_bad_prps);

@@ -274,6 +274,43 @@ static void test_completion(void)
     done(h, f);
 }
 
+static void test_delay(void)
+{
+    struct envme_faults *f;
+    struct th *h = host(&f);
+    struct envme_sqe s = th_sqe_rw(ENVME_NVM_FLUSH, 1, 0, 1);
+    struct envme_cqe c;
+    uint16_t cid;
+
+    s.cdw12 = le32(0);
+    tf_rules(f, "{'name': 'd', 'match': {'opcode': 'flush', 'qid': 1}, "
+             "'when': {'nth': 1}, 'do': {'delay': '50ms'}},"
+             "{'name': 'hang', 'match': {'opcode': 'flush', 'qid': 1}, "
+             "'when': {'nth': 2}, 'do': {'delay': 'forever'}}");
+    cid = th_submit(h, 1, &s);
+    th_run(h);
+    th_advance(h, 49 * MS);
+    g_assert_false(th_try_wait(h, 1, cid, &c));
+    /* Nobody else waits. */
+    th_assert_sc(th_read(h), SUCCESS);
+    th_advance(h, 2 * MS);
+    th_assert_sc(th_wait(h, 1, cid), SUCCESS);
+    cid = th_submit(h, 1, &s);
+    th_run(h);
+    th_advance(h, 3600 * 1000 * MS);
+    g_assert_false(th_try_wait(h, 1, cid, &c));
+    c = th_abort(h, 1, cid);
+    th_assert_sc(c, SUCCESS);
+    g_assert_cmpuint(le32_get(c.dw0), ==, 0);
+    th_assert_sc(th_wait(h, 1, cid), ABORT_REQUESTED);
+    /* A reset ends one as well: done() does it. */
+    tf_rules(f, "{'name': 'hang', 'match': {'opcode': 'flush'}, "
+             "'do': {'delay': 'forever'}}");
+    th_submit(h, 1, &s);
+    th_run(h);
+    done(h, f);
+}
+
 static void test_interrupt(void)
 {
     struct envme_faults *f;
@@ -610,6 +647,7 @@ int main(int argc, char **argv)
     g_test_add_func("/fault/chain", test_chain);
     g_test_add_func("/fault/active", test_active);
     g_test_add_func("/fault/completion", test_completion);
+    g_test_add_func("/fault/delay", test_delay);
     g_test_add_func("/fault/interrupt", test_interrupt);
     g_test_add_func("/fault/data", test_data);
     g_test_add_func("/fault/structures", test_structures);

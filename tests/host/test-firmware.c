@@ -212,6 +212,28 @@ static void test_bad_commits(void)
     th_free(h);
 }
 
+/* The first download after a commit, of whatever action and result, begins
+ * another image. */
+static void test_another(void)
+{
+    static const unsigned ca[] = {
+        ENVME_FWCOMMIT_ACTIVATE, ENVME_FWCOMMIT_REPLACE,
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(ca); i++) {
+        struct th *h = th_new();
+
+        th_enable(h);
+        load(h, "2.0");
+        /* Slot 7 is not there: what was downloaded still is, until ... */
+        th_assert_sc(commit(h, 7, ca[i]), FW_SLOT_INVALID);
+        load(h, "3.0");
+        th_assert_sc(commit(h, 2, ENVME_FWCOMMIT_REPLACE), SUCCESS);
+        check_slot(h, 2, "3.0");
+        th_free(h);
+    }
+}
+
 /* ---- activation -------------------------------------------------------------- */
 
 static void test_at_reset(void)
@@ -394,6 +416,7 @@ int main(int argc, char **argv)
     g_test_add_func("/firmware/dwords", test_dwords);
     g_test_add_func("/firmware/bad-images", test_bad_images);
     g_test_add_func("/firmware/bad-commits", test_bad_commits);
+    g_test_add_func("/firmware/another", test_another);
     g_test_add_func("/firmware/at-reset", test_at_reset);
     g_test_add_func("/firmware/now", test_now);
     g_test_add_func("/firmware/now-and-reset", test_now_and_reset);

@@ -5,6 +5,8 @@
  */
 #include "nsm.h"
 
+#include "hw/ns/erase.h"
+
 static struct envme_sqe sqe(uint32_t nsid, unsigned lbaf, bool mset,
                             unsigned ses)
 {
@@ -543,6 +545,30 @@ static void test_threads(void)
     th_free(h);
 }
 
+/* Memory is zeroed at once, but not in one go: others get their turns. */
+static void test_turns(void)
+{
+    struct th *h = th_new(.ns = { { .size = 300 * MIB, .align = 1 } });
+    struct envme_sqe s = sqe(1, 1, false, 0);
+    unsigned last = 101, seen = 0;
+    uint16_t cid;
+
+    th_enable(h);
+    cid = th_submit(h, 0, &s);
+    while (th_step(h)) {
+        unsigned left = envme_ns_erase_left(h->ns[0]);
+
+        if (left && left != last) {
+            g_assert_cmpuint(left, <, last);
+            last = left;
+            seen++;
+        }
+    }
+    g_assert_cmpuint(seen, >=, 4);
+    th_assert_sc(th_wait(h, 0, cid), SUCCESS);
+    th_free(h);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -550,6 +576,7 @@ int main(int argc, char **argv)
     g_test_add_func("/format/protected", test_protected);
     g_test_add_func("/format/unreadable", test_unreadable);
     g_test_add_func("/format/statuses", test_statuses);
+    g_test_add_func("/format/turns", test_turns);
     g_test_add_func("/format/progress", test_progress);
     g_test_add_func("/format/broadcast", test_broadcast);
     g_test_add_func("/format/busy", test_busy);

@@ -182,7 +182,7 @@ static void test_missing(void)
 static void tweak_few(struct envme_ctrl_params *p)
 {
     tweak_awun(p);
-    p->max_inflight = 9;
+    p->lane_cmds = 9;
 }
 
 static void test_fused_disturbed(void)

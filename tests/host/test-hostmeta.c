@@ -419,6 +419,7 @@ static void test_ranges(void)
                           .ns = { { .size = MIB }, { .size = MIB } });
     struct th *b = th_new(.peer = h);
     struct envme_lba_range r[64], dflt = range(0, 1, 0, 2048);
+    uint32_t nsid;
 
     memset(dflt.guid, 0, sizeof(dflt.guid));
     th_enable(h);
@@ -482,13 +483,22 @@ static void test_ranges(void)
     th_enable(h);
     check_ranges(h, 1, 0, 2, r);
     check_ranges(h, 2, 0, 1, &dflt);
-    /* With the namespace it goes. */
+    /* With the namespace it goes; what a host makes keeps its own. */
     th_assert_sc(nsm_delete(h, 1), SUCCESS);
     th_free(h);
     h = th_new(.multi = true, .state = path,
                .ns = { { .size = MIB }, { .size = MIB } });
     th_enable(h);
+    th_assert_sc(nsm_create(h, 2048, 0, true, &nsid), SUCCESS);
+    g_assert_cmpuint(nsid, ==, 1);
+    th_assert_sc(nsm_attach(h, 1, true), SUCCESS);
     check_ranges(h, 1, 0, 1, &dflt);
+    th_assert_sc(set_ranges(h, 1, 2, r), SUCCESS);
+    th_free(h);
+    h = th_new(.multi = true, .state = path,
+               .ns = { { .size = MIB }, { .size = MIB } });
+    th_enable(h);
+    check_ranges(h, 1, 0, 2, r);
     th_free(h);
     g_unlink(path);
     g_rmdir(dir);

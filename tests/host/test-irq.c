@@ -373,12 +373,12 @@ static void test_rr(void)
 
 static void tweak_inflight(struct envme_ctrl_params *p)
 {
-    p->max_inflight = 10;
+    p->lane_cmds = 10;
 }
 
 /* Fewer commands at once than the queues hold: the rest waits its turn, and
  * the lane goes on when one ends. */
-static void test_max_inflight(void)
+static void test_lane_cmds(void)
 {
     unsigned lanes, i, n;
 
@@ -442,8 +442,10 @@ static void test_bad_params(void)
     BAD("mpsmax", mpsmax, 5);
     BAD("msix_qsize", nvectors, 0);
     BAD("msix_qsize", nvectors, 2049);
-    BAD("max-inflight", max_inflight, 7);
+    BAD("lane_cmds", lane_cmds, 7);
     BAD("mdts", mdts, 21);
+    BAD("channels", timing.channels, 4097);
+    BAD("channel-stripe", timing.stripe, 511);
 }
 
 int main(int argc, char **argv)
@@ -456,7 +458,7 @@ int main(int argc, char **argv)
     g_test_add_func("/irq/coalesce-ends", test_coalesce_ends);
     g_test_add_func("/irq/wrr", test_wrr);
     g_test_add_func("/irq/rr", test_rr);
-    g_test_add_func("/irq/max-inflight", test_max_inflight);
+    g_test_add_func("/irq/lane-cmds", test_lane_cmds);
     g_test_add_func("/irq/bad-params", test_bad_params);
     return g_test_run();
 }

@@ -183,7 +183,7 @@ static void test_directives(void)
     th_assert_sc(directive(h, in, 1, 0x101, 0, buf, 64), INVALID_FIELD);
     th_assert_sc(directive(h, in, 2, 1, 0, buf, 64), INVALID_FIELD);
     th_assert_sc(directive(h, in, 99, 1, 0, buf, 64), INVALID_NS);
-    th_assert_sc(directive(h, in, UINT32_MAX, 1, 0, buf, 64), INVALID_NS);
+    th_assert_sc(directive(h, in, UINT32_MAX, 1, 0, buf, 64), INVALID_FIELD);
     th_assert_sc(directive(h, out, 1, 1, 0, buf, 64), INVALID_FIELD);
     th_assert_sc(directive(h, out, 1, 1, 0x101, buf, 64), INVALID_FIELD);
     th_assert_sc(directive(h, out, 1, 2, 0, buf, 64), INVALID_FIELD);

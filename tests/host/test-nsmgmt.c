@@ -476,7 +476,7 @@ static void test_attach_statuses(void)
     th_assert_sc(nsm_attach(a, 0, true), INVALID_NS);
     th_assert_sc(nsm_attach(a, 9, true), INVALID_FIELD);
     th_assert_sc(nsm_attach(a, 17, true), INVALID_NS);
-    th_assert_sc(nsm_attach(a, UINT32_MAX, true), INVALID_NS);
+    th_assert_sc(nsm_attach(a, UINT32_MAX, true), INVALID_FIELD);
     s = th_sqe(ENVME_ADM_NS_ATTACH, priv);
     s.cdw10 = le32(2);
     {

@@ -214,17 +214,24 @@ static void check_empty(struct prot *p, uint64_t slba, unsigned nlb)
     buf_free(&b);
 }
 
-static void check_same(struct prot *p, uint64_t slba, unsigned nlb,
-                       const struct buf *want)
+static void check_as(struct prot *p, uint64_t slba, unsigned nlb,
+                     const struct buf *want, uint32_t flags)
 {
     struct buf b;
 
     buf_new(p, &b, nlb);
-    th_assert_sc(go(p, ENVME_NVM_READ, slba, nlb, &b, checks(p)), SUCCESS);
+    memset(b.data, 0xee, (size_t)nlb * p->bs);
+    th_assert_sc(go(p, ENVME_NVM_READ, slba, nlb, &b, flags), SUCCESS);
     g_assert_cmpint(memcmp(b.flat, want->flat, nlb * p->bs), ==, 0);
     g_assert_cmpint(memcmp(b.fmd, want->fmd, nlb * p->ms), ==, 0);
-    th_assert_sc(go(p, ENVME_NVM_VERIFY, slba, nlb, NULL, checks(p)), SUCCESS);
+    th_assert_sc(go(p, ENVME_NVM_VERIFY, slba, nlb, NULL, flags), SUCCESS);
     buf_free(&b);
+}
+
+static void check_same(struct prot *p, uint64_t slba, unsigned nlb,
+                       const struct buf *want)
+{
+    check_as(p, slba, nlb, want, checks(p));
 }
 
 static void check_pract(struct prot *p, uint64_t slba, unsigned nlb)
@@ -348,7 +355,7 @@ static void check_compare(struct prot *p, uint64_t slba, unsigned nlb)
     th_assert_sc(go(p, ENVME_NVM_COMPARE, slba, nlb, &b, ENVME_RW_PRACT),
                  PI_INVALID);
     th_assert_sc(go(p, ENVME_NVM_VERIFY, slba, nlb, NULL, ENVME_RW_PRACT),
-                 PI_INVALID);
+                 INVALID_FIELD);
     /* The tuple isn't compared, only checked where that is asked for. */
     memset(tuple_at(p, b.fmd + (nlb - 1) * p->ms), 0x77, p->size);
     th_assert_sc(go(p, ENVME_NVM_COMPARE, slba, nlb, &b, 0), SUCCESS);
@@ -377,7 +384,25 @@ static void check_zeroes(struct prot *p, uint64_t slba, unsigned nlb)
     aim(p, slba);
     fill(p, &b, nlb, 3);
     th_assert_sc(go(p, ENVME_NVM_WRITE, slba, nlb, &b, 0), SUCCESS);
+    th_assert_sc(go(p, ENVME_NVM_WRITE_ZEROES, slba, nlb, NULL,
+                    ENVME_RW_PRCHK_GUARD), PI_INVALID);
+    th_assert_sc(go(p, ENVME_NVM_WRITE_ZEROES, slba, nlb, NULL,
+                    ENVME_RW_STC), PI_INVALID);
+    check_same(p, slba, nlb, &b);
+    /* Without PRACT it is all zeroes, which is no valid tuple. */
     th_assert_sc(go(p, ENVME_NVM_WRITE_ZEROES, slba, nlb, NULL, 0), SUCCESS);
+    memset(b.flat, 0, nlb * p->bs);
+    memset(b.fmd, 0, nlb * p->ms);
+    check_as(p, slba, nlb, &b, 0);
+    /* Deallocated, it is all ones, with and without PRACT. */
+    th_assert_sc(go(p, ENVME_NVM_WRITE_ZEROES, slba, nlb, NULL,
+                    ENVME_RW_DEAC), SUCCESS);
+    check_empty(p, slba, nlb);
+    aim(p, slba);
+    fill(p, &b, nlb, 3);
+    th_assert_sc(go(p, ENVME_NVM_WRITE, slba, nlb, &b, 0), SUCCESS);
+    th_assert_sc(go(p, ENVME_NVM_WRITE_ZEROES, slba, nlb, NULL,
+                    ENVME_RW_DEAC | ENVME_RW_PRACT), SUCCESS);
     check_empty(p, slba, nlb);
     aim(p, slba);
     th_assert_sc(go(p, ENVME_NVM_WRITE_ZEROES, slba, nlb, NULL,

@@ -77,7 +77,6 @@ static void test_states(void)
     th_assert_sc(set(h, 1, 0x80000000u), INVALID_FIELD);
     th_assert_sc(set(h, 0, 1), INVALID_NS);
     th_assert_sc(set(h, 9, 1), INVALID_FIELD);
-    th_assert_sc(set(h, UINT32_MAX, 1), INVALID_FIELD);
     th_assert_sc(th_set_feature(h, ENVME_FID_WRITE_PROTECT, 1, 1, true),
                  FID_NOT_SAVEABLE);
     is(h, 0);
@@ -115,6 +114,48 @@ static void test_flush(void)
     th_free(h);
 }
 
+/* All that are attached, or none. */
+static void test_broadcast(void)
+{
+    struct th *h = host(NULL);
+    uint32_t v;
+
+    for (unsigned i = 0; i < 2; i++) {
+        unsigned flushes[2] = { atomic_load(&h->be[0]->nops[ENVME_BIO_FLUSH]),
+                                atomic_load(&h->be[1]->nops[ENVME_BIO_FLUSH]) };
+
+        h->be[0]->later = h->be[1]->later = i;
+        th_assert_sc(set(h, UINT32_MAX, 1), SUCCESS);
+        for (unsigned k = 0; k < 2; k++) {
+            th_assert_sc(th_write(h, .nsid = k + 1), NS_WRITE_PROTECTED);
+            g_assert_cmpuint(atomic_load(&h->be[k]->nops[ENVME_BIO_FLUSH]), ==,
+                             flushes[k] + 1);
+        }
+        th_assert_sc(set(h, UINT32_MAX, 0), SUCCESS);
+        th_assert_sc(th_write(h, .nsid = 1), SUCCESS);
+        th_assert_sc(th_write(h, .nsid = 2), SUCCESS);
+        /* the second one cannot be flushed: neither is */
+        h->be[1]->fail_op = ENVME_BIO_FLUSH;
+        h->be[1]->fail_errno = -EIO;
+        th_assert_sc(set(h, UINT32_MAX, 1), WRITE_FAULT);
+        h->be[1]->fail_op = -1;
+        th_assert_sc(th_write(h, .nsid = 1), SUCCESS);
+        th_assert_sc(th_write(h, .nsid = 2), SUCCESS);
+    }
+    th_assert_sc(set(h, UINT32_MAX, 3), INVALID_FIELD);
+    th_assert_sc(th_get_feature(h, ENVME_FID_WRITE_PROTECT, UINT32_MAX, 0, &v),
+                 INVALID_NS);
+    /* the second one cannot be changed: neither is */
+    th_assert_sc(set(h, 2, 2), SUCCESS);
+    th_assert_sc(set(h, UINT32_MAX, 1), FEAT_NOT_CHANGEABLE);
+    th_assert_sc(th_write(h, .nsid = 1), SUCCESS);
+    th_free(h);
+    h = th_new(.no_ns = true);
+    th_enable(h);
+    th_assert_sc(set(h, UINT32_MAX, 1), SUCCESS);
+    th_free(h);
+}
+
 /* The power goes and comes back. */
 static void test_kept(void)
 {
@@ -148,6 +189,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/protect/states", test_states);
     g_test_add_func("/protect/flush", test_flush);
+    g_test_add_func("/protect/broadcast", test_broadcast);
     g_test_add_func("/protect/kept", test_kept);
     return g_test_run();
 }

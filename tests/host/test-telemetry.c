@@ -213,7 +213,7 @@ static void test_sanitize(void)
         th_advance(h, 30000000);
     }
     th_assert_sc(get(h, ENVME_LID_TELEMETRY_CTRL, 0, true, 0, log, 512),
-                 SANITIZE_FAILED);
+                 SANITIZE_IN_PROGRESS);
     s.cdw10 = le32(ENVME_SANITIZE_EXIT_FAILURE);
     th_assert_sc(th_admin(h, &s), SUCCESS);
     th_assert_sc(get(h, ENVME_LID_TELEMETRY_CTRL, 0, true, 0, log, 512),

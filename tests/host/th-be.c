@@ -23,6 +23,10 @@ static void be_check(struct th_be *be, const struct envme_bio *bio)
     if (bio->offset > be->geo.size || bio->bytes > be->geo.size - bio->offset) {
         g_error("bio beyond the medium");
     }
+    if (bio->op == ENVME_BIO_STATUS) {
+        g_assert(be->geo.status && bio->bytes);
+        return;
+    }
     if (bio->op == ENVME_BIO_DISCARD) {
         g_assert((bio->offset | bio->bytes) % 512 == 0);
         return;
@@ -46,6 +50,8 @@ static void be_over(struct th_bio *tb, int err)
 {
     struct envme_bio *bio = tb->bio;
 
+    bio->hole = tb->inner.hole;
+    bio->same = tb->inner.same;
     g_queue_unlink(&tb->be->bios[tb->lane], &tb->link);
     atomic_fetch_sub(&tb->be->nbios, 1);
     bio->priv = NULL;
@@ -144,18 +150,6 @@ static int be_set_cache(struct envme_backend *b, bool on)
     return 0;
 }
 
-static bool be_is_hole(struct envme_backend *b, uint64_t offset,
-                       uint64_t bytes, uint64_t *same)
-{
-    struct th_be *be = be_of(b);
-
-    if (!be->inner->ops->is_hole) {
-        *same = bytes;
-        return false;
-    }
-    return be->inner->ops->is_hole(be->inner, offset, bytes, same);
-}
-
 static void be_close(struct envme_backend *b)
 {
     struct th_be *be = be_of(b);
@@ -169,7 +163,7 @@ static void be_close(struct envme_backend *b)
 static const struct envme_backend_ops be_ops = {
     .name = "test", .submit = be_submit, .cancel = be_cancel,
     .geometry = be_geometry, .set_cache = be_set_cache,
-    .is_hole = be_is_hole, .close = be_close,
+    .close = be_close,
 };
 
 struct th_be *th_be_new(struct th *h, const struct th_ns_opts *o)
@@ -178,12 +172,14 @@ struct th_be *th_be_new(struct th *h, const struct th_ns_opts *o)
     unsigned i;
 
     /* Room to grow. */
-    be->inner = envme_backend_mem_new(NULL, o->size * 2, true, false);
+    be->inner = o->mem ? envme_backend_mem_new(o->mem, o->size, false, false)
+                       : envme_backend_mem_new(NULL, o->size * 2, true, false);
     g_assert(be->inner);
     be->be.ops = &be_ops;
     be->h = h;
     be->inner->ops->geometry(be->inner, &be->geo);
     be->geo.size = o->size;
+    be->hold = o->hold;
     /* Metadata is smaller than a block. */
     be->geo.align = o->align ? o->align : o->ms ? 1 : 512;
     be->geo.max_transfer = o->max_transfer;

@@ -4,18 +4,26 @@
  */
 #include "th-int.h"
 
-static uint64_t buf_page(struct th_buf *b)
+static uint64_t buf_page(struct th_buf *b, unsigned own)
 {
-    uint64_t a = th_alloc_scattered(b->h);
+    uint64_t a;
 
+    if (b->shape & own) {
+        return th_own(b->h, b->h->page);
+    }
+    a = th_alloc_scattered(b->h);
     g_array_append_val(b->own, a);
     return a;
 }
 
 static uint64_t buf_pages(struct th_buf *b, uint64_t bytes)
 {
-    uint64_t a = th_alloc(b->h, bytes), i, one;
+    uint64_t a, i, one;
 
+    if (b->shape & TH_OWN) {
+        return th_own(b->h, bytes);
+    }
+    a = th_alloc(b->h, bytes);
     for (i = 0; i < bytes; i += b->h->page) {
         one = a + i;
         g_array_append_val(b->own, one);
@@ -38,7 +46,7 @@ static uint64_t buf_prp_list(struct th_buf *b, const uint64_t *entry,
     uint64_t head = 0, at = 0, list;
 
     while (i < n) {
-        list = buf_page(b);
+        list = buf_page(b, TH_OWN_LISTS);
         /* Only the first list may begin inside a page. */
         if (!head && b->shape & TH_OFFSET) {
             list += 8 * th_random(b->h, per);
@@ -81,7 +89,8 @@ static void buf_prp(struct th_buf *b)
         if (mmio) {
             addr = mmio + i * (uint64_t)page;
         } else {
-            addr = base ? base + i * (uint64_t)page : buf_page(b);
+            addr = base ? base + i * (uint64_t)page
+                        : buf_page(b, TH_OWN);
         }
         addr += i ? 0 : off;
         now = ENVME_MIN(left, page - addr % page);
@@ -123,7 +132,7 @@ static void buf_sgl_segments(struct th_buf *b, struct envme_sgl_desc *d,
             take = 200;
         }
         count = take + !last;
-        page = buf_page(b);
+        page = buf_page(b, TH_OWN_LISTS);
         off = 16 * th_random(b->h, (b->h->page - count * 16) / 16);
         memcpy(th_mem(b->h, page + off, count * 16), d + n - take, take * 16);
         if (!last) {

@@ -312,15 +312,16 @@ struct envme_sqe th_sqe(uint8_t opc, uint32_t nsid)
 }
 
 /* Pages of their own and the PRP list of them. */
-static uint64_t *drv_scatter(struct th *h, uint64_t bytes, uint64_t *list)
+static uint64_t *drv_scatter(struct th *h, const struct th_q_opts *o,
+                             uint64_t bytes, uint64_t *list)
 {
     unsigned n = (bytes + h->page - 1) / h->page, i;
     uint64_t *pages = g_new(uint64_t, n);
 
     g_assert(n <= h->page / 8);
-    *list = th_alloc_scattered(h);
+    *list = o->own_list ? th_own(h, h->page) : th_alloc_scattered(h);
     for (i = 0; i < n; i++) {
-        pages[i] = th_alloc_scattered(h);
+        pages[i] = o->own ? th_own(h, h->page) : th_alloc_scattered(h);
         th_mem_put64(h, *list + i * 8, pages[i]);
     }
     return pages;
@@ -349,9 +350,10 @@ uint16_t th_create_cq_(struct th *h, const struct th_q_opts *o)
     *q = (struct th_cq){ .id = o->qid, .size = o->size, .vector = o->vector,
                          .phase = true };
     if (o->scattered) {
-        q->pages = drv_scatter(h, q->size * 16ull, &q->list);
+        q->pages = drv_scatter(h, o, q->size * 16ull, &q->list);
     } else {
-        q->base = th_alloc(h, q->size * 16ull);
+        q->base = o->own ? th_own(h, q->size * 16ull)
+                         : th_alloc(h, q->size * 16ull);
     }
     s.dptr.prp1 = le64(o->scattered ? q->list : q->base);
     s.cdw10 = le32((o->size - 1) << 16 | o->qid);
@@ -387,9 +389,10 @@ uint16_t th_create_sq_(struct th *h, const struct th_q_opts *o)
                          .cqid = o->cqid ? o->cqid : o->qid };
     q->cmds = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     if (o->scattered) {
-        q->pages = drv_scatter(h, q->size * 64ull, &q->list);
+        q->pages = drv_scatter(h, o, q->size * 64ull, &q->list);
     } else {
-        q->base = th_alloc(h, q->size * 64ull);
+        q->base = o->own ? th_own(h, q->size * 64ull)
+                         : th_alloc(h, q->size * 64ull);
     }
     s.dptr.prp1 = le64(o->scattered ? q->list : q->base);
     s.cdw10 = le32((o->size - 1) << 16 | o->qid);

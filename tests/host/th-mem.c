@@ -82,11 +82,30 @@ static uint8_t *mem_ram(struct th *h, uint64_t addr, uint64_t *len)
     return p;
 }
 
+/* The device's own memory: what the CPU sees at an address. */
+static uint8_t *mem_own(struct th *h, uint64_t addr, uint64_t len)
+{
+    if (mem_in(addr, len, TH_CMB_BASE, h->opts.cmb)) {
+        return h->cmb + (addr - TH_CMB_BASE);
+    }
+    if (h->cmb_at && mem_in(addr, len, h->cmb_at, h->opts.cmb)) {
+        return h->cmb + (addr - h->cmb_at);
+    }
+    if (mem_in(addr, len, TH_PMR_BASE, h->opts.pmr)) {
+        return h->pmr + (addr - TH_PMR_BASE);
+    }
+    return NULL;
+}
+
 void *th_mem(struct th *h, uint64_t addr, uint64_t len)
 {
     uint64_t n = len;
-    uint8_t *p = mem_ram(h, addr, &n);
+    uint8_t *p = mem_own(h, addr, len);
 
+    if (p) {
+        return p;
+    }
+    p = mem_ram(h, addr, &n);
     if (!p && mem_in(addr, len, TH_MMIO_BASE, TH_MMIO_SIZE)) {
         return h->mmio + (addr - TH_MMIO_BASE);
     }
@@ -142,7 +161,9 @@ static int mem_gate(struct th *h, const char *what, uint64_t addr,
         !mem_in(addr, len, h->window_lo, h->window_hi - h->window_lo)) {
         return -EIO;
     }
-    if (mem_overlaps(addr, len, TH_BAR_BASE, mem_bar_size(h))) {
+    if (mem_overlaps(addr, len, TH_BAR_BASE, mem_bar_size(h)) ||
+        (h->cmb && mem_overlaps(addr, len, TH_CMB_BASE, h->opts.cmb)) ||
+        (h->pmr && mem_overlaps(addr, len, TH_PMR_BASE, h->opts.pmr))) {
         atomic_fetch_add_explicit(&h->self_dma, 1, memory_order_relaxed);
         return -EACCES;
     }
@@ -342,6 +363,80 @@ static void mem_unmap(void *opaque, void *ptr, size_t len, bool dirty)
     free(hdr);
 }
 
+/* ---- its own memory ------------------------------------------------------ */
+
+static void own_show(void *opaque, bool on)
+{
+    struct th *h = opaque;
+
+    g_assert_cmpuint(th_lane_now, ==, 0);
+    h->pmr_shown = on;
+}
+
+static int own_sync(void *opaque)
+{
+    struct th *h = opaque;
+
+    h->syncs++;
+    return h->pmr_err;
+}
+
+static void own_flush(void *opaque, void (*done)(void *arg, int err),
+                      void *arg)
+{
+    struct th *h = opaque;
+
+    g_assert(!h->flush_done);
+    h->flushes++;
+    if (!h->flush_hold) {
+        done(arg, h->pmr_err);
+        return;
+    }
+    h->flush_done = done;
+    h->flush_arg = arg;
+}
+
+void th_pmr_flushed(struct th *h)
+{
+    void (*done)(void *arg, int err) = h->flush_done;
+
+    g_assert(done);
+    h->flush_done = NULL;
+    done(h->flush_arg, h->pmr_err);
+}
+
+uint64_t th_own(struct th *h, uint64_t bytes)
+{
+    uint64_t at = h->own_at;
+
+    h->own_at += (MAX(bytes, 1) + h->page - 1) / h->page * h->page;
+    memset(th_mem(h, at, h->own_at - at), 0, h->own_at - at);
+    return at;
+}
+
+static bool own_is(struct th *h, uint64_t addr)
+{
+    return addr >= TH_RAM_SIZE && mem_own(h, addr, 1);
+}
+
+static void own_init(struct th *h)
+{
+    if (h->opts.cmb) {
+        h->cmb = g_malloc0(h->opts.cmb);
+        h->ports.cmb = (struct envme_region){
+            .opaque = h, .base = h->cmb, .size = h->opts.cmb,
+        };
+    }
+    if (h->opts.pmr) {
+        h->pmr = g_malloc0(h->opts.pmr);
+        h->ports.pmr = (struct envme_region){
+            .opaque = h, .base = h->pmr, .size = h->opts.pmr,
+            .read_only = h->opts.pmr_read_only, .show = own_show,
+            .sync = own_sync, .flush = own_flush,
+        };
+    }
+}
+
 /* ---- irq ----------------------------------------------------------------- */
 
 static struct th_vec *irq_vec(struct th *h, unsigned vector, const char *what)
@@ -417,6 +512,7 @@ void th_mem_init(struct th *h)
     memset(h->used + TH_HOLE_BASE / 4096, 2, TH_HOLE_SIZE / 4096);
     h->used[0] = 2;             /* address 0 is never a buffer by chance */
     h->page_hint = 1;
+    own_init(h);
     h->ports.dma = (struct envme_dma){
         .opaque = h, .read = mem_read, .write = mem_write,
         .map = mem_map, .unmap = mem_unmap,
@@ -433,6 +529,8 @@ void th_mem_fini(struct th *h)
     munmap(h->ram, TH_RAM_SIZE);
     g_free(h->mmio);
     g_free(h->low);
+    g_free(h->cmb);
+    g_free(h->pmr);
     g_free(h->used);
 }
 
@@ -494,6 +592,9 @@ void th_free_pages(struct th *h, uint64_t addr, uint64_t bytes)
     uint64_t n = (MAX(bytes, 1) + h->page - 1) / h->page * (h->page / 4096);
     uint64_t i;
 
+    if (own_is(h, addr)) {
+        return;
+    }
     g_assert(addr % 4096 == 0 && addr / 4096 + n <= TH_RAM_SIZE / 4096);
     for (i = addr / 4096; i < addr / 4096 + n; i++) {
         g_assert(h->used[i] == 1);

@@ -5,6 +5,8 @@
  */
 #include "th-int.h"
 
+#include "hw/ns/roster.h"
+
 static void host_default_params(struct envme_ctrl_params *p)
 {
     *p = (struct envme_ctrl_params){
@@ -13,7 +15,7 @@ static void host_default_params(struct envme_ctrl_params *p)
         .ieee = { 0x01, 0x02, 0x03 },
         .mdts = 7, .vsl = 7, .mqes = 65535, .max_ioqpairs = 64,
         .mpsmax = 4, .to = 15, .aerl = 3, .aer_max_queued = 64,
-        .acl = 3, .elpe = 15, .nvectors = 65, .max_inflight = 1024,
+        .acl = 3, .elpe = 15, .nvectors = 65, .lane_cmds = 1024,
         .fw_slots = 3, .fwug = 1,
     };
 }
@@ -89,6 +91,14 @@ static void host_add_ns(struct th *h, const struct th_ns_opts *o)
 
     memset(p.uuid, 0x40 + h->nns, sizeof(p.uuid));
     memset(p.nguid, 0x80 + h->nns, sizeof(p.nguid));
+    if (o->nguid_auto) {
+        memset(p.uuid, 0, sizeof(p.uuid));
+        p.eui64 = 0;
+        p.nguid_auto = true;
+        for (unsigned i = 0; i < sizeof(p.nguid); i++) {
+            p.nguid[i] = g_random_int();
+        }
+    }
     ns = envme_ns_new(&p, top, &err);
     if (!ns) {
         g_error("namespace: %s", err);
@@ -122,6 +132,13 @@ static struct envme_state *host_open_state(struct th *h)
     return s;
 }
 
+static void host_later(void *opaque, void (*fn)(void *arg), void *arg)
+{
+    const struct envme_exec *exec = &((struct th *)opaque)->ports.exec;
+
+    exec->defer(exec->opaque, 0, fn, arg);
+}
+
 struct th *th_new_(const struct th_opts *opts)
 {
     struct th *h = g_new0(struct th, 1);
@@ -149,7 +166,12 @@ struct th *th_new_(const struct th_opts *opts)
         h->subsys = envme_subsys_new("nqn.2019-08.org.example:host",
                                      opts->nn ? opts->nn : 16, !opts->multi);
         h->owns_subsys = true;
+        h->subsys->later = host_later;
+        h->subsys->later_opaque = h;
         h->subsys->state = host_open_state(h);
+        if (!envme_roster_open(h->subsys, &err)) {
+            g_error("%s", err);
+        }
     }
     h->ports.note = (struct envme_note){ .opaque = h, .say = host_say };
     h->ctrl = envme_ctrl_new(&h->params, h->subsys, &h->ports,
@@ -338,9 +360,11 @@ bool th_enable_as(struct th *h, uint32_t cc, uint32_t asqs, uint32_t acqs)
         h->page = 4096;         /* it will be refused */
     }
     *cq = (struct th_cq){ .size = acqs, .phase = true, .live = true,
-                          .base = th_alloc(h, acqs * 16) };
+                          .base = h->own_admin ? th_own(h, acqs * 16)
+                                               : th_alloc(h, acqs * 16) };
     *sq = (struct th_sq){ .size = asqs, .live = true,
-                          .base = th_alloc(h, asqs * 64) };
+                          .base = h->own_admin ? th_own(h, asqs * 64)
+                                               : th_alloc(h, asqs * 64) };
     sq->cmds = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     h->cq[0] = cq;
     h->sq[0] = sq;

@@ -62,6 +62,10 @@
 /* A little RAM right below it, so that a buffer can run into the BAR. */
 #define TH_LOW_SIZE   (64 * KIB)
 #define TH_LOW_BASE   (TH_BAR_BASE - TH_LOW_SIZE)
+/* Its own memory, as the CPU sees it. The device has to find it by itself: the
+ * bus refuses it, as it does BAR0. */
+#define TH_CMB_BASE   0x0000000500000000ull
+#define TH_PMR_BASE   0x0000000600000000ull
 /* Nothing there at all. */
 #define TH_VOID_BASE  0x0000001000000000ull
 
@@ -132,6 +136,10 @@ struct th_ns_opts {
     uint32_t align;             /* backend's, 0: 512 */
     uint32_t max_transfer, max_iov;
     uint8_t csi;
+    void *mem;                  /* that many bytes; NULL: its own, which may
+                                 * grow */
+    bool nguid_auto;            /* no identifiers but a made up NGUID */
+    bool hold;                  /* th_be.hold from the start */
     uint64_t vwc;               /* a volatile write cache of that size */
     uint16_t nawupf, nabspf;
 };
@@ -151,6 +159,8 @@ struct th_opts {
     bool no_ns;                 /* none at all; else a 1 MiB one by default */
     bool multi;                 /* a subsystem for several controllers */
     bool intx;                  /* interrupts show as a level */
+    uint64_t cmb, pmr;          /* bytes of its own memory; 0: none */
+    bool pmr_read_only;
     const struct envme_tables *tables;  /* NULL: the product's own */
 };
 
@@ -239,6 +249,18 @@ struct th {
     uint8_t hit[TH_RAM_SIZE / 4096];    /* pages written by the device; */
     bool track_hits;                    /* single-thread only */
 
+    /* its own memory */
+    uint8_t *cmb, *pmr;
+    uint64_t cmb_at;            /* where th_mem() finds the CMB, too */
+    uint64_t own_at;            /* next page for TH_OWN and the like */
+    bool own_admin;             /* the admin queues come from there */
+    bool pmr_shown;             /* to the CPU */
+    int pmr_err;                /* syncing fails with it */
+    bool flush_hold;            /* a flush waits for th_pmr_flushed() */
+    unsigned syncs, flushes;
+    void (*flush_done)(void *arg, int err);
+    void *flush_arg;
+
     /* irq */
     struct th_vec vec[TH_NVEC];
     atomic_uint irq_resets, irq_masks;
@@ -297,6 +319,11 @@ void th_mem_put64(struct th *h, uint64_t addr, uint64_t v);
 /* Pages that the driver has allocated: leaks of the tests themselves. */
 unsigned th_pages_used(struct th *h);
 
+/* The next page at h->own_at; th_free_pages() ignores it. */
+uint64_t th_own(struct th *h, uint64_t bytes);
+/* The flush that is held ends. */
+void th_pmr_flushed(struct th *h);
+
 /* How a data buffer is described. */
 enum {
     TH_PRP        = 0,
@@ -307,6 +334,8 @@ enum {
     TH_BUCKET     = 1 << 4,     /* with TH_SGL: has bit buckets */
     TH_MMIO       = 1 << 5,     /* lies in the other device */
     TH_MPTR       = 1 << 6,     /* with TH_SGL: PSDT 2 */
+    TH_OWN        = 1 << 7,     /* lies at h->own_at */
+    TH_OWN_LISTS  = 1 << 8,     /* its lists do */
 };
 
 struct th_seg {
@@ -397,6 +426,7 @@ struct th_q_opts {
     bool scattered;             /* PC 0 */
     bool no_ien;
     uint8_t prio;
+    bool own, own_list;         /* at h->own_at: entries, the list of pages */
 };
 
 /* Doorbell Buffer Config with pages of the driver's; the status code. */

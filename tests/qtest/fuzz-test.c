@@ -89,7 +89,7 @@ static struct envme_sqe odd_command(Fuzz *f, bool admin)
     static const uint8_t io_opcs[] = { 0, 1, 2, 4, 5, 8, 9, 0x0c, 0x12, 0x19 };
     struct envme_sqe s;
     uint32_t *words = (uint32_t *)&s;
-    unsigned i;
+    unsigned i, end = pick(f, 2) ? 12 : 16;
 
     memset(&s, 0, sizeof(s));
     s.opc = pick(f, 10) == 0 ? pick(f, 256) :
@@ -99,7 +99,8 @@ static struct envme_sqe odd_command(Fuzz *f, bool admin)
         s.opc = ENVME_ADM_IDENTIFY;
     }
     s.flags = pick(f, 4) ? 0 : pick(f, 2) ? 0x40 : pick(f, 256);
-    s.nsid = le32(pick(f, 8) ? 1 : odd_value(f));
+    /* Half of the admin commands use none, and are refused with one. */
+    s.nsid = le32(!pick(f, 8) ? odd_value(f) : admin && pick(f, 2) ? 0 : 1);
     s.dptr.prp1 = le64(odd_address(f));
     s.dptr.prp2 = le64(odd_address(f));
     if (s.flags & 0x40) {
@@ -117,7 +118,7 @@ static struct envme_sqe odd_command(Fuzz *f, bool admin)
         s.cdw11 = le32(pick(f, 4) | pick(f, 8) << 16);
         return s;
     }
-    for (i = 10; i < 16; i++) {
+    for (i = 10; i < end; i++) {
         words[i] = pick(f, 2) ? odd_value(f) : pick(f, 8);
     }
     return s;

@@ -404,6 +404,55 @@ static void test_subsys(const void *data)
     qn_close(a);
 }
 
+/* With memory of its own: all of it comes back and goes, 12 times, the
+ * backend's contents stay. */
+static void test_own_memory(void)
+{
+    Port p = port_open(NODE("n0", "0")
+                       "-object memory-backend-ram,id=p0,size=2M ");
+    uint64_t mark = 0;
+    unsigned i;
+
+    for (i = 0; i < 12; i++) {
+        uint64_t ram = p.q->ram, end = p.q->ram_end, cmb, pmr;
+        struct envme_cqe c;
+        QNvme *n;
+
+        qtest_qmp_device_add(p.q->qts, qn_device(), "nv",
+            "{'bus': 'rp0', 'serial': 'a', 'drive': 'n0', 'cmb_size_mb': 1,"
+            " 'pmrdev': 'p0', 'iothread': 'io0'}");
+        port_power(&p, true);
+        n = qn_attach(p.q, BUS1);
+        cmb = qn_bar(n, 2).addr;
+        pmr = qn_bar(n, 4).addr;
+        qn_w8(n, ENVME_REG_CMBMSC,
+              cmb | ENVME_CMBMSC_CRE | ENVME_CMBMSC_CMSE);
+        qn_w4(n, ENVME_REG_PMRCTL, ENVME_PMRCTL_EN);
+        qn_wait(n, ENVME_REG_PMRSTS, ENVME_PMRSTS_NRDY, 0);
+        g_assert_cmpuint(qtest_readl(p.q->qts, pmr), ==, i);
+        qtest_writel(p.q->qts, pmr, i + 1);
+        qtest_memset(p.q->qts, cmb, 0x55, 1 << 20);
+        qn_enable(n);
+        c = qn_admin(n, qn_identify(1, 0, cmb + 4096));
+        qn_assert_ok(c);
+        g_assert_cmphex(qtest_readl(p.q->qts, cmb + 4096 + 80), ==,
+                        ENVME_VS_2_1);
+        if (i & 1) {
+            qtest_qmp_device_del_send(p.q->qts, "nv");
+        }
+        port_power(&p, false);
+        qtest_qmp_eventwait(p.q->qts, "DEVICE_DELETED");
+        qn_detach(n);
+        p.q->ram = ram;
+        p.q->ram_end = end;
+        if (i == 3) {
+            mark = qn_rss_kib(p.q);
+        }
+    }
+    qn_assert_no_growth(p.q, mark);
+    port_close(&p);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -414,6 +463,7 @@ int main(int argc, char **argv)
     qn_add_data("/hotplug/unplug-loaded/iothread", "io0", test_unplug_loaded,
                 0);
     qn_add("/hotplug/add-fails", test_add_fails, 0);
+    qn_add("/hotplug/own-memory", test_own_memory, 0);
     qn_add("/hotplug/json-iothreads", test_json_iothreads, 0);
     qn_add_data("/hotplug/namespace/main-loop", NULL, test_ns, QN_SMOKE);
     qn_add_data("/hotplug/namespace/iothread", "iothread=io0", test_ns, 0);

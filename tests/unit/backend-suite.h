@@ -21,8 +21,6 @@ struct backend_factory {
     void (*poll)(struct envme_backend *be);
     /* May other threads than this one submit? They poll for themselves. */
     bool threads;
-    /* Has it is_hole? */
-    bool holes;
     const void *opaque;
 };
 

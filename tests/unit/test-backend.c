@@ -91,14 +91,6 @@ static void late_geometry(struct envme_backend *be, struct envme_geometry *geo)
     geo->max_iov = 16;
 }
 
-static bool late_is_hole(struct envme_backend *be, uint64_t offset,
-                         uint64_t bytes, uint64_t *same)
-{
-    (void)be;
-    *same = MIN(bytes, 4096 - offset % 4096);
-    return false;
-}
-
 static void late_close(struct envme_backend *be)
 {
     struct late *l = late_of(be);
@@ -114,7 +106,7 @@ static struct envme_backend *open_late(const struct backend_factory *f,
 {
     static const struct envme_backend_ops ops = {
         .name = "late", .submit = late_submit, .cancel = late_cancel,
-        .geometry = late_geometry, .is_hole = late_is_hole,
+        .geometry = late_geometry,
         .close = late_close,
     };
     struct late *l = g_new0(struct late, 1);
@@ -127,7 +119,7 @@ static struct envme_backend *open_late(const struct backend_factory *f,
 }
 
 static const struct backend_factory late_factory = {
-    .name = "late", .open = open_late, .poll = late_poll, .holes = true,
+    .name = "late", .open = open_late, .poll = late_poll,
 };
 
 static int simple(struct envme_backend *be, enum envme_bio_op op,

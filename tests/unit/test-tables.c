@@ -76,6 +76,31 @@ static void test_admin(void)
     }
 }
 
+/* Base 2.1, figure 141: which commands use NSID. */
+static void test_nsid(void)
+{
+    static const uint8_t unused[] = {
+        ENVME_ADM_DELETE_SQ, ENVME_ADM_CREATE_SQ, ENVME_ADM_DELETE_CQ,
+        ENVME_ADM_CREATE_CQ, ENVME_ADM_ABORT, ENVME_ADM_AER,
+        ENVME_ADM_FW_COMMIT, ENVME_ADM_FW_DOWNLOAD, ENVME_ADM_KEEP_ALIVE,
+        ENVME_ADM_VIRT_MGMT, ENVME_ADM_MI_SEND, ENVME_ADM_MI_RECV,
+        ENVME_ADM_CAPACITY_MGMT, ENVME_ADM_LOCKDOWN, ENVME_ADM_TRACK_SEND,
+        ENVME_ADM_TRACK_RECV, ENVME_ADM_MIGRATION_SEND,
+        ENVME_ADM_MIGRATION_RECV, ENVME_ADM_CDQ, ENVME_ADM_DBBUF,
+        ENVME_ADM_SANITIZE,
+    };
+
+    for (unsigned i = 0; i < 256; i++) {
+        const struct envme_row *row = &envme_tables.admin[i];
+
+        if (row->run) {
+            g_assert_cmpint((row->gate & ENVME_GATE_NS_MASK) ==
+                            ENVME_GATE_NS_UNUSED, ==,
+                            memchr(unused, i, sizeof(unused)) != NULL);
+        }
+    }
+}
+
 static void test_iocs(void)
 {
     for (unsigned s = 0; s < envme_tables.niocs; s++) {
@@ -96,7 +121,7 @@ static void test_iocs(void)
             check_row(row, i);
             g_assert_true(envme_iocs_row(iocs, i) == row);
             g_assert_cmpint(row->gate & ENVME_GATE_NS_MASK, !=,
-                            ENVME_GATE_NS_IGNORED);
+                            ENVME_GATE_NS_UNUSED);
             /* What changes data is kept from write-protected media, and the
              * other way round. */
             g_assert_cmpint(!!(row->effects & ENVME_EFF_LBCC), ==,
@@ -109,7 +134,7 @@ static void test_iocs(void)
     }
 }
 
-/* One capability bit, one command. */
+/* Each capability bit is one command's. */
 static void test_caps(void)
 {
     uint16_t caps = 0;
@@ -125,7 +150,8 @@ static void test_caps(void)
     g_assert_cmphex(caps, ==, envme_admin_caps(envme_iocs_nvm.rows));
     g_assert_cmphex(caps, ==, ENVME_ONCS_NVMCMPS | ENVME_ONCS_NVMWUSV |
                               ENVME_ONCS_NVMCPYS | ENVME_ONCS_NVMDSMSV |
-                              ENVME_ONCS_NVMWZSV | ENVME_ONCS_NVMVFYS);
+                              ENVME_ONCS_NVMWZSV | ENVME_ONCS_NSZS |
+                              ENVME_ONCS_NVMVFYS);
 }
 
 static void test_cns(void)
@@ -181,6 +207,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/tables/admin", test_admin);
+    g_test_add_func("/tables/nsid", test_nsid);
     g_test_add_func("/tables/iocs", test_iocs);
     g_test_add_func("/tables/caps", test_caps);
     g_test_add_func("/tables/cns", test_cns);

@@ -625,3 +625,36 @@ S() F(msl) F(nssa) F(nsso) F(nssc) F(sws) F(sgs) F(nsa) F(nso)
 S() F(osc) E(sid)
 #undef OURS
 #undef THEIRS
+
+#define OURS envme_ana_desc
+#define THEIRS nvme_ana_group_desc
+S() F2(agid, grpid) F2(nnsid, nnsids) F2(chngc, chgcnt) F2(anas, state)
+E2(nsid, nsids)
+#undef OURS
+#undef THEIRS
+
+#define OURS envme_endgrp_config
+#define THEIRS nvme_end_grp_config_desc
+F(endgid) F2(caf, cap_adj_factor) F(tegcap) F(segcap) F2(ee, end_est)
+F(egsets)
+#undef OURS
+#undef THEIRS
+
+#define OURS envme_pel_hw_error
+#define THEIRS nvme_nss_hw_err_event
+F2(nheec, nss_hw_err_event_code)
+#undef OURS
+#undef THEIRS
+
+#define OURS envme_pel_set_feature
+#define THEIRS nvme_set_feature_event
+S() F2(sfel, layout)
+#undef OURS
+#undef THEIRS
+
+/* Theirs is not packed: what comes behind is elsewhere. */
+#define OURS envme_fdp_realloc
+#define THEIRS nvme_fdp_event_realloc
+F2(sef, flags) F(nlbam)
+#undef OURS
+#undef THEIRS

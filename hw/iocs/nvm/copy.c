@@ -21,7 +21,8 @@ struct copy_range {
 };
 
 enum copy_phase {
-    COPY_BEGIN, COPY_READ, COPY_READ_MD, COPY_WRITE, COPY_WRITE_MD,
+    COPY_BEGIN, COPY_PROBE, COPY_READ, COPY_READ_MD, COPY_WRITE,
+    COPY_WRITE_MD,
 };
 
 struct copy_state {
@@ -32,6 +33,7 @@ struct copy_state {
     uint32_t done;              /* blocks of the range, before the chunk */
     uint32_t n;                 /* blocks of the chunk */
     unsigned range;
+    struct envme_nvm_probe probe;
 };
 
 /* In cmd->mem. */
@@ -127,6 +129,35 @@ struct envme_status envme_nvm_copy_len(struct envme_cmd *cmd, uint64_t *len)
     return envme_cmd_fail(cmd, envme_pi_check_tags(&ns->pi, &tags,
                                                    envme_nvm_slba(cmd)),
                           offsetof(struct envme_sqe, cdw14));
+}
+
+/*
+ * How long it takes, not what it does: the ranges are read for that, and looked
+ * at again by whoever goes by them. More blocks than it may have, it refuses.
+ */
+void envme_nvm_copy_work(struct envme_cmd *cmd, struct envme_work *work)
+{
+    const struct envme_ns *ns = cmd->ns;
+    uint32_t cdw12 = envme_cmd_cdw(cmd, 12);
+    unsigned nr = FIELD_GET(ENVME_COPY_NR, cdw12) + 1;
+    size_t step = copy_wide(FIELD_GET(ENVME_COPY_DESFMT, cdw12))
+                  ? sizeof(struct envme_copy_range_f1)
+                  : sizeof(struct envme_copy_range_f0);
+    uint64_t blocks = 0;
+
+    _Static_assert(offsetof(struct envme_copy_range_f0, nlb) ==
+                   offsetof(struct envme_copy_range_f1, nlb), "same place");
+    for (unsigned i = 0; i < nr; i++) {
+        le16_t nlb = le16(0);
+
+        envme_cmd_from_host(cmd, i * step +
+                            offsetof(struct envme_copy_range_f0, nlb), &nlb,
+                            sizeof(nlb));
+        blocks += le16_get(nlb) + 1u;
+    }
+    work->offset = envme_ns_blocks_to_bytes(ns, envme_nvm_slba(cmd));
+    work->bytes = envme_ns_blocks_to_bytes(ns, ENVME_MIN(blocks,
+                                                         ns->params.mcl));
 }
 
 /* How many blocks, only the ranges say, which have not been read yet. */
@@ -252,13 +283,14 @@ static struct envme_status copy_check_all(struct envme_cmd *cmd,
 
         if (r->ns == cmd->ns && r->slba < to + total &&
             to < r->slba + r->nlb) {
-            cmd->dw0 = i;
             return ENVME_ST(OVERLAPPING_IO_RANGE);
         }
     }
     return ENVME_ST(SUCCESS);
 }
 
+/* DW0 says which range failed once something has been written; until then it
+ * is 0. */
 static struct envme_status copy_ranges(struct envme_cmd *cmd,
                                        struct copy_mem *m)
 {
@@ -278,7 +310,6 @@ static struct envme_status copy_ranges(struct envme_cmd *cmd,
             st = copy_check_range(cmd, &m->range[i]);
         }
         if (envme_st_err(st)) {
-            cmd->dw0 = i;
             return st;
         }
         total += m->range[i].nlb;
@@ -351,6 +382,9 @@ static bool copy_request(struct envme_cmd *cmd)
     uint64_t off, bytes, total;
     uint8_t *p;
 
+    if (s->phase == COPY_PROBE) {
+        return envme_nvm_probe_request(&s->probe, &cmd->bio);
+    }
     total = bytes = copy_place(cmd, &p, &off);
     if (s->at >= bytes) {
         return false;
@@ -383,13 +417,18 @@ static struct envme_status copy_begin(struct envme_cmd *cmd)
     const struct copy_range *r = &m->range[s->range];
 
     s->n = ENVME_MIN(r->nlb - s->done, m->chunk);
+    s->loop.ns = r->ns;
+    s->probe = (struct envme_nvm_probe){ 0 };
     if (s->done) {
         return ENVME_ST(SUCCESS);
+    }
+    if (envme_nvm_dulbe(cmd, r->ns)) {
+        envme_nvm_probe_start(&s->probe, r->ns, r->slba, r->nlb);
     }
     if (r->ns->pi.type) {
         envme_pi_start(&m->in, &r->ns->pi, &r->tags);
     }
-    return envme_nvm_check_source(cmd, r->ns, r->slba, r->nlb);
+    return envme_nvm_check_bad(cmd, r->ns, r->slba, r->nlb);
 }
 
 static bool copy_next_chunk(struct envme_cmd *cmd)
@@ -411,7 +450,7 @@ static struct envme_status copy_phase(struct envme_cmd *cmd)
     struct copy_state *s = ENVME_CMD_STATE(cmd, struct copy_state);
 
     switch (s->phase) {
-    case COPY_READ:
+    case COPY_PROBE:
         return copy_begin(cmd);
     case COPY_WRITE:
         return copy_turn(cmd);
@@ -430,7 +469,13 @@ static struct envme_status copy_step(struct envme_cmd *cmd, int err)
         cmd->dw0 = s->range;
         return envme_cmd_io_status(cmd, err);
     }
-    if (s->phase != COPY_BEGIN) {
+    if (s->phase == COPY_PROBE) {
+        if (envme_nvm_probe_answer(&s->probe, s->loop.ns, &cmd->bio,
+                                   &cmd->err_lba)) {
+            cmd->dw0 = s->range;
+            return envme_nvm_deallocated(cmd);
+        }
+    } else if (s->phase != COPY_BEGIN) {
         s->at += m->iov.iov_len;
     }
     while (s->phase == COPY_BEGIN || !copy_request(cmd)) {
@@ -439,7 +484,7 @@ static struct envme_status copy_step(struct envme_cmd *cmd, int err)
                                                s->dlba - envme_nvm_slba(cmd));
             return ENVME_ST(SUCCESS);
         }
-        s->phase = s->phase == COPY_WRITE_MD ? COPY_READ : s->phase + 1;
+        s->phase = s->phase == COPY_WRITE_MD ? COPY_PROBE : s->phase + 1;
         s->at = 0;
         st = copy_phase(cmd);
         if (envme_st_err(st)) {

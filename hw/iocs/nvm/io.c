@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <string.h>
 
-#include "envme/feat.h"
-#include "hw/ctrl/feature.h"
 #include "hw/ctrl/keep.h"
 #include "hw/iocs/nvm/nvm.h"
 #include "hw/ns/layout.h"
@@ -32,43 +30,23 @@ struct envme_status envme_nvm_check_range(struct envme_cmd *cmd, bool is_write)
                           is_write);
 }
 
-/* NVM 1.1, 4.1.3: Error Recovery (05h), DULBE. */
-struct envme_status envme_nvm_check_source(struct envme_cmd *cmd,
-                                           struct envme_ns *ns, uint64_t slba,
-                                           uint64_t nlb)
+void envme_nvm_write_range(const struct envme_cmd *cmd, uint64_t *slba,
+                           uint64_t *nlb)
 {
-    struct envme_backend *be = ns->be;
-    uint64_t off, end;
+    bool all = cmd->sqe.opc == ENVME_NVM_WRITE_ZEROES &&
+               envme_cmd_cdw(cmd, 12) & ENVME_RW_NSZ;
 
-    if (envme_ns_find_bad(ns, slba, nlb, &cmd->err_lba)) {
-        atomic_fetch_add(&cmd->ctrl->media_errors, 1);
-        return ENVME_ST(UNRECOVERED_READ);
-    }
-    if (!be->ops->is_hole ||
-        !FIELD_GET(ENVME_FEAT_ER_DULBE,
-                   envme_feature_value(cmd->ctrl, ENVME_FID_ERROR_RECOVERY,
-                                       ns))) {
-        return ENVME_ST(SUCCESS);
-    }
-    off = envme_layout_data(ns, slba);
-    end = off + envme_ns_blocks_to_bytes(ns, nlb);
-    while (off < end) {
-        uint64_t same = end - off;
-
-        if (be->ops->is_hole(be, off, end - off, &same)) {
-            cmd->err_lba = off >> ns->lbads;
-            return envme_cmd_fail(cmd, ENVME_ST(DEALLOCATED_BLOCK),
-                                  offsetof(struct envme_sqe, cdw10));
-        }
-        off += ENVME_MAX(same, 512);
-    }
-    return ENVME_ST(SUCCESS);
+    *slba = all ? 0 : envme_nvm_slba(cmd);
+    *nlb = all ? atomic_load(&cmd->ns->nsze) : envme_nvm_nlb(cmd);
 }
 
-struct envme_status envme_nvm_check_holes(struct envme_cmd *cmd)
+void envme_nvm_work(struct envme_cmd *cmd, struct envme_work *work)
 {
-    return envme_nvm_check_source(cmd, cmd->ns, envme_nvm_slba(cmd),
-                                  envme_nvm_nlb(cmd));
+    uint64_t slba, nlb;
+
+    envme_nvm_write_range(cmd, &slba, &nlb);
+    work->offset = envme_ns_blocks_to_bytes(cmd->ns, slba);
+    work->bytes = envme_ns_blocks_to_bytes(cmd->ns, nlb);
 }
 
 /* With the cache off every write is written through; a backend that has no
@@ -104,10 +82,12 @@ static void loop_cont(struct envme_cmd *cmd, int err)
 
 bool envme_nvm_written(struct envme_cmd *cmd)
 {
+    uint64_t slba, nlb;
+
+    envme_nvm_write_range(cmd, &slba, &nlb);
     return (cmd->sqe.opc == ENVME_NVM_WRITE ||
             cmd->sqe.opc == ENVME_NVM_WRITE_ZEROES) &&
-           envme_ns_clear_bad(cmd->ns, envme_nvm_slba(cmd),
-                              envme_nvm_nlb(cmd));
+           envme_ns_clear_bad(cmd->ns, slba, nlb);
 }
 
 struct envme_status envme_nvm_loop(struct envme_cmd *cmd, struct envme_ns *ns,

@@ -25,6 +25,7 @@ envme_run_fn envme_nvm_copy;
 /* What has to wait for others, and what others have to wait for. */
 envme_enter_fn envme_nvm_enter_read, envme_nvm_enter_write;
 envme_enter_fn envme_nvm_enter_compare, envme_nvm_enter_copy;
+envme_enter_fn envme_nvm_enter_zeroes;
 /* The first of a fused pair against the second. */
 struct envme_status envme_nvm_check_fused(struct envme_cmd *cmd);
 /* For a command with its own idea of which blocks it may write. */
@@ -38,6 +39,9 @@ envme_len_fn envme_nvm_compare_len;
 envme_len_fn envme_nvm_write_zeroes_len, envme_nvm_verify_len;
 envme_len_fn envme_nvm_uncor_len;
 envme_len_fn envme_nvm_dsm_len, envme_nvm_copy_len;
+
+/* The blocks from CDW10 to 12; those that a Copy's ranges have. */
+envme_work_fn envme_nvm_work, envme_nvm_copy_work;
 
 struct envme_status envme_nvm_check_rw(struct envme_cmd *cmd, uint64_t slba,
                                        uint32_t nlb, bool is_write);
@@ -59,17 +63,69 @@ static inline uint32_t envme_nvm_nlb(const struct envme_cmd *cmd)
     return FIELD_GET(ENVME_RW_NLB, envme_cmd_cdw(cmd, 12)) + 1;
 }
 
+/* Write, Write Zeroes: what is written. */
+void envme_nvm_write_range(const struct envme_cmd *cmd, uint64_t *slba,
+                           uint64_t *nlb);
+
 /* slba and nlb of cmd against the namespace and its command set. */
 struct envme_status envme_nvm_check_range(struct envme_cmd *cmd,
                                           bool is_write);
-/* Unrecovered Read Error after Write Uncorrectable; Deallocated or Unwritten
- * Logical Block, where the host asked for it. */
-struct envme_status envme_nvm_check_holes(struct envme_cmd *cmd);
-struct envme_status envme_nvm_check_source(struct envme_cmd *cmd,
-                                           struct envme_ns *ns, uint64_t slba,
-                                           uint64_t nlb);
 /* WRITE and WRITE_ZEROES: must it be on stable storage when it is done? */
 unsigned envme_nvm_write_flags(const struct envme_cmd *cmd);
+
+/* Read, Compare, Verify with FUA: what is cached goes to stable storage before
+ * it is read. */
+static inline bool envme_nvm_read_flushes(const struct envme_cmd *cmd)
+{
+    return FIELD_GET(ENVME_RW_FUA, envme_cmd_cdw(cmd, 12)) &&
+           cmd->ns->geo.volatile_cache;
+}
+
+/* ---- blocks that must not be read: probe.c ----------------------------- */
+
+/* Unrecovered Read Error after Write Uncorrectable. */
+struct envme_status envme_nvm_check_bad(struct envme_cmd *cmd,
+                                        struct envme_ns *ns, uint64_t slba,
+                                        uint64_t nlb);
+/* Is reading deallocated blocks of it an error for this host? */
+bool envme_nvm_dulbe(const struct envme_cmd *cmd, const struct envme_ns *ns);
+
+/*
+ * Looks for deallocated blocks in a range, one STATUS after the other: as long
+ * as request() has one for the backend, answer() is shown the result, and
+ * says whether there is such a block: then *lba is the first.
+ */
+struct envme_nvm_probe {
+    uint64_t off, end;          /* bytes; off: what has been looked at */
+    uint64_t hole;              /* from here to off it is deallocated */
+};
+
+void envme_nvm_probe_start(struct envme_nvm_probe *p,
+                           const struct envme_ns *ns, uint64_t slba,
+                           uint64_t nlb);
+bool envme_nvm_probe_request(const struct envme_nvm_probe *p,
+                             struct envme_bio *bio);
+bool envme_nvm_probe_answer(struct envme_nvm_probe *p,
+                            const struct envme_ns *ns,
+                            const struct envme_bio *bio, uint64_t *lba);
+struct envme_status envme_nvm_deallocated(struct envme_cmd *cmd);
+
+struct envme_status envme_nvm_guard_slow(struct envme_cmd *cmd,
+                                         envme_run_fn *run);
+
+/* run(cmd), if all blocks of the command may be read. The handler's state is
+ * run()'s only from then on. */
+static inline struct envme_status envme_nvm_guard(struct envme_cmd *cmd,
+                                                  envme_run_fn *run)
+{
+    const struct envme_ns *ns = cmd->ns;
+
+    if (!atomic_load_explicit(&ns->nbad, memory_order_acquire) &&
+        !atomic_load_explicit(&ns->dulbe, memory_order_acquire)) {
+        return run(cmd);
+    }
+    return envme_nvm_guard_slow(cmd, run);
+}
 
 /* ---- protection information ------------------------------------------- */
 

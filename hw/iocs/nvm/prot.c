@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Read, Write, Compare, Verify and Write Zeroes with PRACT where blocks have
- * protection information: NVM 1.1, 5.3.
+ * Read, Write, Compare, Verify and Write Zeroes where blocks have protection
+ * information: NVM 1.1, 5.3. What Write Zeroes leaves of it without PRACT is all
+ * zeroes, which is not valid, as specified.
  *
  * Whole blocks at a time go through memory of our own: what is checked is what
  * is written, or what the host gets, whatever it does to its buffers meanwhile.
@@ -65,7 +66,9 @@ struct envme_status envme_nvm_check_pi(struct envme_cmd *cmd, bool pract)
         return ENVME_ST(SUCCESS);
     }
     if (!pract && envme_nvm_prinfo(cmd) & ENVME_PRINFO_PRACT) {
-        return envme_cmd_fail_bit(cmd, ENVME_ST(PI_INVALID),
+        return envme_cmd_fail_bit(cmd, cmd->sqe.opc == ENVME_NVM_VERIFY ?
+                                  ENVME_ST(INVALID_FIELD)
+                                  : ENVME_ST(PI_INVALID),
                                   offsetof(struct envme_sqe, cdw12) + 3, 5);
     }
     prot_tags(cmd, &tags);
@@ -234,7 +237,7 @@ static struct envme_status prot_begin(struct envme_cmd *cmd)
     const struct prot_state *s = ENVME_CMD_STATE(cmd, struct prot_state);
     bool pract = envme_nvm_prinfo(cmd) & ENVME_PRINFO_PRACT;
     struct prot_mem *m = cmd->mem;
-    struct envme_status st;
+    struct envme_status st = ENVME_ST(SUCCESS);
 
     if (s->op != PROT_WRITE && s->op != PROT_ZEROES) {
         return ENVME_ST(SUCCESS);
@@ -244,7 +247,9 @@ static struct envme_status prot_begin(struct envme_cmd *cmd)
     } else {
         memset(m->mbuf, 0, (size_t)s->n * cmd->ns->ms);
     }
-    st = prot_run(cmd, &m->run, m->buf, m->mbuf, pract);
+    if (s->op == PROT_WRITE || pract) {
+        st = prot_run(cmd, &m->run, m->buf, m->mbuf, pract);
+    }
     envme_nvm_pi_flip(&cmd->ns->pi, m->mbuf, s->n);
     return prot_failed(cmd, &m->run, st, false);
 }
@@ -415,8 +420,8 @@ static struct envme_status prot_start(struct envme_cmd *cmd, enum prot_op op)
             return st;
         }
     }
-    flush = op == PROT_READ && cmd->ns->geo.volatile_cache &&
-            FIELD_GET(ENVME_RW_FUA, envme_cmd_cdw(cmd, 12));
+    flush = op != PROT_WRITE && op != PROT_ZEROES &&
+            envme_nvm_read_flushes(cmd);
     return envme_nvm_loop(cmd, cmd->ns, flush ? prot_flush_step : prot_step);
 }
 
@@ -430,21 +435,14 @@ struct envme_status envme_nvm_pi_write(struct envme_cmd *cmd)
     return prot_start(cmd, PROT_WRITE);
 }
 
-static struct envme_status prot_scan(struct envme_cmd *cmd, enum prot_op op)
-{
-    struct envme_status st = envme_nvm_check_holes(cmd);
-
-    return envme_st_err(st) ? st : prot_start(cmd, op);
-}
-
 struct envme_status envme_nvm_pi_compare(struct envme_cmd *cmd)
 {
-    return prot_scan(cmd, PROT_COMPARE);
+    return prot_start(cmd, PROT_COMPARE);
 }
 
 struct envme_status envme_nvm_pi_verify(struct envme_cmd *cmd)
 {
-    return prot_scan(cmd, PROT_VERIFY);
+    return prot_start(cmd, PROT_VERIFY);
 }
 
 struct envme_status envme_nvm_pi_zeroes(struct envme_cmd *cmd)

@@ -222,16 +222,11 @@ static void rw_count(_Atomic uint64_t *commands, _Atomic uint64_t *bytes,
     atomic_fetch_add_explicit(bytes, n, memory_order_relaxed);
 }
 
-struct envme_status envme_nvm_read(struct envme_cmd *cmd)
+static struct envme_status rw_read(struct envme_cmd *cmd)
 {
     struct envme_lane_stats *stats = &cmd->lane->stats;
-    struct envme_status st = envme_nvm_check_holes(cmd);
-    bool flush = FIELD_GET(ENVME_RW_FUA, envme_cmd_cdw(cmd, 12)) &&
-                 cmd->ns->geo.volatile_cache;
+    bool flush = envme_nvm_read_flushes(cmd);
 
-    if (envme_st_err(st)) {
-        return st;
-    }
     rw_count(&stats->reads, &stats->read_bytes,
              envme_ns_blocks_to_bytes(cmd->ns, envme_nvm_nlb(cmd)));
     if (cmd->ns->pi.type) {
@@ -242,6 +237,11 @@ struct envme_status envme_nvm_read(struct envme_cmd *cmd)
     }
     rw_simple(cmd, ENVME_BIO_READ, 0);
     return envme_cmd_io(cmd, cmd->ns, NULL);
+}
+
+struct envme_status envme_nvm_read(struct envme_cmd *cmd)
+{
+    return envme_nvm_guard(cmd, rw_read);
 }
 
 /* Where there are blocks that cannot be read. */

@@ -89,15 +89,21 @@ static struct envme_status scan_step(struct envme_cmd *cmd, int err)
     return ENVME_ST_PENDING;
 }
 
+/* With FUA, what was cached has to be on stable storage first. */
+static struct envme_status scan_flush_step(struct envme_cmd *cmd, int err)
+{
+    struct scan_state *s = ENVME_CMD_STATE(cmd, struct scan_state);
+
+    s->loop.step = scan_step;
+    cmd->bio = (struct envme_bio){ .op = ENVME_BIO_FLUSH };
+    return err ? envme_cmd_io_status(cmd, err) : ENVME_ST_PENDING;
+}
+
 static struct envme_status scan_start(struct envme_cmd *cmd, bool compare)
 {
     struct scan_state *s = ENVME_CMD_STATE(cmd, struct scan_state);
-    struct envme_status st = envme_nvm_check_holes(cmd);
     struct scan_mem *m;
 
-    if (envme_st_err(st)) {
-        return st;
-    }
     m = cmd->mem = g_try_malloc(sizeof(*m) + ENVME_NVM_CHUNK);
     if (!m) {
         return ENVME_ST(INTERNAL);
@@ -105,10 +111,11 @@ static struct envme_status scan_start(struct envme_cmd *cmd, bool compare)
     m->iov.iov_len = 0;
     s->compare = compare;
     envme_nvm_area_init(&s->area, envme_nvm_slba(cmd), envme_nvm_nlb(cmd));
-    return envme_nvm_loop(cmd, cmd->ns, scan_step);
+    return envme_nvm_loop(cmd, cmd->ns, envme_nvm_read_flushes(cmd) ?
+                                        scan_flush_step : scan_step);
 }
 
-struct envme_status envme_nvm_compare(struct envme_cmd *cmd)
+static struct envme_status scan_run_compare(struct envme_cmd *cmd)
 {
     struct envme_lane_stats *stats = &cmd->lane->stats;
 
@@ -121,6 +128,11 @@ struct envme_status envme_nvm_compare(struct envme_cmd *cmd)
         return envme_nvm_pi_compare(cmd);
     }
     return scan_start(cmd, true);
+}
+
+struct envme_status envme_nvm_compare(struct envme_cmd *cmd)
+{
+    return envme_nvm_guard(cmd, scan_run_compare);
 }
 
 struct envme_status envme_nvm_verify_len(struct envme_cmd *cmd, uint64_t *len)
@@ -138,7 +150,7 @@ struct envme_status envme_nvm_verify_len(struct envme_cmd *cmd, uint64_t *len)
     return envme_st_err(st) ? st : envme_nvm_check_pi(cmd, false);
 }
 
-struct envme_status envme_nvm_verify(struct envme_cmd *cmd)
+static struct envme_status scan_run_verify(struct envme_cmd *cmd)
 {
     struct envme_lane_stats *stats = &cmd->lane->stats;
 
@@ -150,4 +162,9 @@ struct envme_status envme_nvm_verify(struct envme_cmd *cmd)
         return envme_nvm_pi_verify(cmd);
     }
     return scan_start(cmd, false);
+}
+
+struct envme_status envme_nvm_verify(struct envme_cmd *cmd)
+{
+    return envme_nvm_guard(cmd, scan_run_verify);
 }

@@ -286,5 +286,6 @@ struct envme_status envme_nvm_write_uncor(struct envme_cmd *cmd)
     if (!envme_ns_set_bad(cmd->ns, envme_nvm_slba(cmd), envme_nvm_nlb(cmd))) {
         return ENVME_ST(INTERNAL);
     }
+    envme_cmd_lost(cmd, cmd->ns);
     return envme_cmd_keep(cmd, ENVME_ST(SUCCESS));
 }

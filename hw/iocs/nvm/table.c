@@ -18,8 +18,9 @@ static const struct envme_row nvm_rows[256] = {
         .name = "flush", .spec = "Base 2.1, 7.2",
         .run = envme_nvm_flush,
         .effects = ENVME_EFF_CSP_NS,
-        .gate = ENVME_GATE_NS_OR_ALL,
+        .gate = ENVME_GATE_NS_OR_ALL | ENVME_GATE_IN_SANITIZE,
         .access = ENVME_ACCESS_WRITE,
+        .time = ENVME_TIME_FLUSH,
     },
     [ENVME_NVM_WRITE] = {
         .name = "write", .spec = "NVM 1.1, 3.3.6",
@@ -29,6 +30,7 @@ static const struct envme_row nvm_rows[256] = {
         .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_WRITES |
                 ENVME_GATE_FUSED_2,
         .access = ENVME_ACCESS_WRITE,
+        .time = ENVME_TIME_WRITE, .work = envme_nvm_work,
         .cdw = { CDW_ALL, CDW_ALL, CDW12_RW, CDW13_DSM | ENVME_RW_DSPEC,
                  CDW_ALL, CDW_ALL },
     },
@@ -39,6 +41,7 @@ static const struct envme_row nvm_rows[256] = {
         .effects = ENVME_EFF_CSP_NS,
         .gate = ENVME_GATE_NS_ACTIVE,
         .access = ENVME_ACCESS_READ,
+        .time = ENVME_TIME_READ, .work = envme_nvm_work,
         .cdw = { CDW_ALL, CDW_ALL, CDW12_RW, CDW13_DSM, CDW_ALL, CDW_ALL },
     },
     [ENVME_NVM_WRITE_UNCOR] = {
@@ -48,6 +51,7 @@ static const struct envme_row nvm_rows[256] = {
         .effects = ENVME_EFF_LBCC | ENVME_EFF_CSP_NS,
         .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_WRITES,
         .access = ENVME_ACCESS_WRITE,
+        .time = ENVME_TIME_ZEROES, .work = envme_nvm_work,
         .cap = ENVME_ONCS_NVMWUSV,
         .cdw = { CDW_ALL, CDW_ALL, ENVME_RW_NLB },
     },
@@ -58,18 +62,21 @@ static const struct envme_row nvm_rows[256] = {
         .effects = ENVME_EFF_CSP_NS,
         .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_FUSED_1,
         .access = ENVME_ACCESS_READ,
+        .time = ENVME_TIME_READ, .work = envme_nvm_work,
         .cap = ENVME_ONCS_NVMCMPS,
         .cdw = { CDW_ALL, CDW_ALL, CDW12_RW, 0, CDW_ALL, CDW_ALL },
     },
     [ENVME_NVM_WRITE_ZEROES] = {
         .name = "write-zeroes", .spec = "NVM 1.1, 3.3.8",
-        .run = envme_nvm_write_zeroes, .enter = envme_nvm_enter_write,
+        .run = envme_nvm_write_zeroes, .enter = envme_nvm_enter_zeroes,
         .len = envme_nvm_write_zeroes_len,
         .effects = ENVME_EFF_LBCC | ENVME_EFF_CSP_NS,
         .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_WRITES,
         .access = ENVME_ACCESS_WRITE,
-        .cap = ENVME_ONCS_NVMWZSV,
-        .cdw = { CDW_ALL, CDW_ALL, CDW12_RW | ENVME_RW_DEAC, 0, CDW_ALL,
+        .time = ENVME_TIME_ZEROES, .work = envme_nvm_work,
+        .cap = ENVME_ONCS_NVMWZSV | ENVME_ONCS_NSZS,
+        .cdw = { CDW_ALL, CDW_ALL,
+                 CDW12_RW | ENVME_RW_DEAC | ENVME_RW_NSZ, 0, CDW_ALL,
                  CDW_ALL },
     },
     [ENVME_NVM_DSM] = {
@@ -79,6 +86,7 @@ static const struct envme_row nvm_rows[256] = {
         .effects = ENVME_EFF_LBCC | ENVME_EFF_CSP_NS,
         .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_WRITES,
         .access = ENVME_ACCESS_WRITE,
+        .time = ENVME_TIME_DSM,
         .cap = ENVME_ONCS_NVMDSMSV,
         .cdw = { ENVME_DSM_NR,
                  ENVME_DSM_IDR | ENVME_DSM_IDW | ENVME_DSM_AD },
@@ -90,6 +98,7 @@ static const struct envme_row nvm_rows[256] = {
         .effects = ENVME_EFF_LBCC | ENVME_EFF_CSP_NS,
         .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_WRITES,
         .access = ENVME_ACCESS_WRITE,
+        .time = ENVME_TIME_COPY, .work = envme_nvm_copy_work,
         .cap = ENVME_ONCS_NVMCPYS,
         .cdw = { CDW_ALL, CDW_ALL,
                  ENVME_COPY_NR | ENVME_COPY_DESFMT | ENVME_COPY_PRINFOR |
@@ -103,6 +112,7 @@ static const struct envme_row nvm_rows[256] = {
         .effects = ENVME_EFF_CSP_NS,
         .gate = ENVME_GATE_NS_ACTIVE,
         .access = ENVME_ACCESS_READ,
+        .time = ENVME_TIME_READ, .work = envme_nvm_work,
         .cap = ENVME_ONCS_NVMVFYS,
         .cdw = { CDW_ALL, CDW_ALL, CDW12_RW, 0, CDW_ALL, CDW_ALL },
     },
@@ -112,9 +122,29 @@ static void identify_pi(const struct envme_ns *ns, struct envme_id_ns_nvm *id)
 {
     id->pic = ENVME_PIC_PIC16BPISTS | ENVME_PIC_PIC16BPISTM |
               ENVME_PIC_STCRS | ENVME_PIC_QPIFS;
+    /* Allocation is looked at block by block. */
+    id->tlbaag = le32(1);
     for (unsigned i = 0; i < ns->nlbaf; i++) {
         id->elbaf[i] = le32(ns->lbaf[i].elbaf);
     }
+}
+
+/* Blocks in so many bytes; one at least. */
+static uint32_t identify_blocks(const struct envme_ns *ns, uint32_t bytes)
+{
+    return ENVME_MAX(bytes >> ns->lbads, 1u);
+}
+
+/* What CNS 00h has no room for; see there. */
+static void identify_performance(const struct envme_ns *ns,
+                                 struct envme_id_ns_nvm *id)
+{
+    const struct envme_ns_params *p = &ns->params;
+    uint32_t unit = ENVME_MAX(p->physical_block, p->min_io);
+
+    id->npdgl = id->npdal = le32(identify_blocks(ns, p->discard_granularity));
+    id->nprg = id->npra = le32(identify_blocks(ns, unit) - 1);
+    id->nors = le32(identify_blocks(ns, ENVME_MAX(p->opt_io, unit)) - 1);
 }
 
 /* CNS 05h. The storage tag's mask is all ones, in every format. */
@@ -125,7 +155,10 @@ void envme_nvm_identify_ns(struct envme_ctrl *ctrl, struct envme_ns *ns,
 
     (void)ctrl;
     identify_pi(ns, id);
-    id->lbstm = le64(ns->pi.lbstm);
+    if (ns->subsys) {           /* one that there is */
+        id->lbstm = le64(ns->pi.lbstm);
+        identify_performance(ns, id);
+    }
 }
 
 /* CNS 0Ah. What is not of the namespace is the same for each format. */
@@ -144,6 +177,7 @@ void envme_nvm_identify_ctrl(struct envme_ctrl *ctrl, void *buf)
 
     id->vsl = ctrl->params.vsl;
     id->ver = le32(0x00010100);
+    id->aocs = le16(ENVME_AOCS_RALBAS);
 }
 
 const struct envme_iocs envme_iocs_nvm = {

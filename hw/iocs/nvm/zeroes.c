@@ -3,9 +3,13 @@
  * Write Zeroes and Dataset Management: NVM 1.1, 3.3.8 and 3.3.3.
  *
  * Deallocated blocks read as zeroes, which DLFEAT promises, and so does their
- * metadata. A backend's DISCARD promises nothing; writing zeroes in a way that
- * may deallocate does. Where the backend cannot free anything, nothing is
- * deallocated: that is a host's hint, and the blocks keep what is in them.
+ * metadata; their protection information reads as FFh. A backend's DISCARD
+ * promises nothing; writing zeroes in a way that may deallocate does. Where the
+ * backend cannot free anything, Write Zeroes with DEAC leaves zeroes all the
+ * same, and Dataset Management nothing: that is a hint.
+ *
+ * Dataset Management does not wait for others, and nobody for it: it is no
+ * write command, so nothing says that it is atomic (NVM 1.1, 2.1.4).
  */
 #include "hw/iocs/nvm/nvm.h"
 
@@ -49,6 +53,9 @@ static struct envme_status zeroes_step(struct envme_cmd *cmd, int err)
                                                s->area.nlb);
         }
         if (!zeroes_next_range(cmd, s)) {
+            /* LBACZ: all of the namespace. */
+            cmd->dw0 = cmd->sqe.opc == ENVME_NVM_WRITE_ZEROES &&
+                       envme_cmd_cdw(cmd, 12) & ENVME_RW_NSZ;
             return ENVME_ST(SUCCESS);
         }
     }
@@ -66,28 +73,52 @@ static struct envme_status zeroes_step(struct envme_cmd *cmd, int err)
 struct envme_status envme_nvm_write_zeroes_len(struct envme_cmd *cmd,
                                                uint64_t *len)
 {
-    struct envme_status st = envme_nvm_check_range(cmd, true);
+    uint32_t cdw12 = envme_cmd_cdw(cmd, 12);
+    struct envme_status st;
 
     *len = 0;
+    if (cdw12 & ENVME_RW_NSZ) {
+        /* All of the namespace, whatever SLBA and NLB say. */
+        return cdw12 & ENVME_RW_DEAC ? ENVME_ST(SUCCESS) :
+               envme_cmd_fail_bit(cmd, ENVME_ST(INVALID_FIELD),
+                                  offsetof(struct envme_sqe, cdw12) + 2, 7);
+    }
+    st = envme_nvm_check_range(cmd, true);
+    if (envme_st_ok(st) && cmd->ns->pi.type &&
+        cdw12 & (ENVME_RW_PRCHK | ENVME_RW_STC)) {
+        /* There is nothing that could be checked. */
+        st = envme_cmd_fail(cmd, ENVME_ST(PI_INVALID),
+                            offsetof(struct envme_sqe, cdw12) + 3);
+    }
     return envme_st_err(st) ? st : envme_nvm_check_pi(cmd, true);
+}
+
+struct envme_status envme_nvm_enter_zeroes(struct envme_cmd *cmd)
+{
+    uint64_t slba, nlb;
+
+    envme_nvm_write_range(cmd, &slba, &nlb);
+    return envme_nvm_enter(cmd, slba, nlb);
 }
 
 struct envme_status envme_nvm_write_zeroes(struct envme_cmd *cmd)
 {
     struct zeroes_state *s = ENVME_CMD_STATE(cmd, struct zeroes_state);
 
-    if (cmd->ns->pi.type && envme_nvm_prinfo(cmd) & ENVME_PRINFO_PRACT) {
+    bool deac = FIELD_GET(ENVME_RW_DEAC, envme_cmd_cdw(cmd, 12));
+    uint64_t slba, nlb;
+
+    if (cmd->ns->pi.type && !deac) {
         return envme_nvm_pi_zeroes(cmd);
     }
-    /* Without PRACT protection information is as in deallocated blocks. */
     s->now = 0;
     s->range = s->nranges = 0;
     s->flags = envme_nvm_write_flags(cmd);
-    if (FIELD_GET(ENVME_RW_DEAC, envme_cmd_cdw(cmd, 12)) &&
-        cmd->ns->geo.discard) {
+    if (deac && cmd->ns->geo.discard) {
         s->flags |= ENVME_BIO_MAY_UNMAP;
     }
-    envme_nvm_area_init(&s->area, envme_nvm_slba(cmd), envme_nvm_nlb(cmd));
+    envme_nvm_write_range(cmd, &slba, &nlb);
+    envme_nvm_area_init(&s->area, slba, nlb);
     return envme_nvm_loop(cmd, cmd->ns, zeroes_step);
 }
 
