@@ -6,25 +6,7 @@
 #include <string.h>
 
 #include "envme/bytes.h"
-
-/* Requests are found by where they are: by chunk, or, if they are over many
- * chunks, one by one. */
-#define VWC_CHUNK   (UINT64_C(64) << 10)
-#define VWC_CHUNKS  64
-/* What a request weighs without its data. */
-#define VWC_WEIGHT  512
-
-/* A request in the cache. Counted under the lock. */
-struct vwc_rec {
-    unsigned ref;
-    uint64_t seq, group;
-    uint64_t offset, bytes;
-    unsigned flags;             /* of a write of zeroes */
-    bool pinned;                /* power was lost since, and it was kept */
-    bool in_cache;
-    uint8_t *data;              /* NULL: zeroes */
-    GList link;                 /* vwc.recs */
-};
+#include "hw/ns/vwc-index.h"
 
 enum vwc_kind {
     VWC_READ,                   /* and what only passes through */
@@ -47,10 +29,8 @@ struct vwc {
     uint64_t size;
     atomic_bool on;
     GMutex lock;                /* of all that follows */
-    GQueue recs;                /* oldest first */
-    GHashTable *chunks;         /* number -> GPtrArray of struct vwc_rec */
-    GPtrArray *wide;            /* those over many chunks */
-    uint64_t bytes, seq, groups;
+    struct envme_vwc_index index;
+    uint64_t groups;
     GHashTable *open;           /* opaque of a request -> struct vwc_group */
     bool busy;                  /* somebody writes out */
     GQueue waiting;             /* struct vwc_req */
@@ -79,171 +59,6 @@ static struct vwc *vwc_of(struct envme_backend *be)
     return (void *)((char *)be - offsetof(struct vwc, be));
 }
 
-/* ---- the index; under the lock ------------------------------------------------ */
-
-static void rec_unref(struct vwc_rec *r)
-{
-    if (--r->ref == 0) {
-        g_free(r->data);
-        g_free(r);
-    }
-}
-
-static uint64_t rec_weight(const struct vwc_rec *r)
-{
-    return VWC_WEIGHT + (r->data ? r->bytes : 0);
-}
-
-static bool rec_overlaps(const struct vwc_rec *r, uint64_t offset,
-                         uint64_t bytes)
-{
-    return r->offset < offset + bytes && offset < r->offset + r->bytes;
-}
-
-static bool rec_is_wide(const struct vwc_rec *r)
-{
-    return r->bytes > VWC_CHUNK * VWC_CHUNKS;
-}
-
-static void index_add(struct vwc *v, struct vwc_rec *r)
-{
-    uint64_t chunk = r->offset / VWC_CHUNK;
-
-    r->ref++;
-    r->in_cache = true;
-    r->seq = ++v->seq;
-    r->link.data = r;
-    g_queue_push_tail_link(&v->recs, &r->link);
-    v->bytes += rec_weight(r);
-    if (rec_is_wide(r)) {
-        g_ptr_array_add(v->wide, r);
-        return;
-    }
-    for (; chunk * VWC_CHUNK < r->offset + r->bytes; chunk++) {
-        GPtrArray *list = g_hash_table_lookup(v->chunks, &chunk);
-
-        if (!list) {
-            list = g_ptr_array_new();
-            g_hash_table_insert(v->chunks, g_memdup2(&chunk, sizeof(chunk)),
-                                list);
-        }
-        g_ptr_array_add(list, r);
-    }
-}
-
-static void index_remove(struct vwc *v, struct vwc_rec *r)
-{
-    uint64_t chunk = r->offset / VWC_CHUNK;
-
-    if (!r->in_cache) {
-        return;
-    }
-    r->in_cache = false;
-    g_queue_unlink(&v->recs, &r->link);
-    v->bytes -= rec_weight(r);
-    if (rec_is_wide(r)) {
-        g_ptr_array_remove(v->wide, r);
-    }
-    for (; !rec_is_wide(r) && chunk * VWC_CHUNK < r->offset + r->bytes;
-         chunk++) {
-        GPtrArray *list = g_hash_table_lookup(v->chunks, &chunk);
-
-        g_ptr_array_remove(list, r);
-        if (!list->len) {
-            g_hash_table_remove(v->chunks, &chunk);
-        }
-    }
-    rec_unref(r);
-}
-
-static int rec_cmp(gconstpointer a, gconstpointer b)
-{
-    const struct vwc_rec *x = *(struct vwc_rec *const *)a;
-    const struct vwc_rec *y = *(struct vwc_rec *const *)b;
-
-    return x->seq < y->seq ? -1 : x->seq > y->seq;
-}
-
-static void found_add(GPtrArray *to, const GPtrArray *from, uint64_t offset,
-                      uint64_t bytes)
-{
-    for (unsigned i = 0; from && i < from->len; i++) {
-        struct vwc_rec *r = from->pdata[i];
-
-        if (rec_overlaps(r, offset, bytes)) {
-            g_ptr_array_add(to, r);
-        }
-    }
-}
-
-/* What overlaps, oldest first, each once. Not counted. May be empty. */
-static GPtrArray *index_find(struct vwc *v, uint64_t offset, uint64_t bytes)
-{
-    GPtrArray *found = g_ptr_array_new();
-    uint64_t chunk = offset / VWC_CHUNK;
-    unsigned n = 0;
-
-    if (bytes / VWC_CHUNK > g_hash_table_size(v->chunks)) {
-        for (GList *l = v->recs.head; l; l = l->next) {
-            if (rec_overlaps(l->data, offset, bytes)) {
-                g_ptr_array_add(found, l->data);
-            }
-        }
-        return found;
-    }
-    found_add(found, v->wide, offset, bytes);
-    for (; chunk * VWC_CHUNK < offset + bytes; chunk++) {
-        found_add(found, g_hash_table_lookup(v->chunks, &chunk), offset,
-                  bytes);
-    }
-    g_ptr_array_sort(found, rec_cmp);
-    for (unsigned i = 0; i < found->len; i++) {
-        if (!n || found->pdata[n - 1] != found->pdata[i]) {
-            found->pdata[n++] = found->pdata[i];
-        }
-    }
-    g_ptr_array_set_size(found, n);
-    return found;
-}
-
-static void index_count(GPtrArray *recs)
-{
-    for (unsigned i = 0; i < recs->len; i++) {
-        ((struct vwc_rec *)recs->pdata[i])->ref++;
-    }
-}
-
-/*
- * What overlaps, and what older overlaps that, and so on: these are written in
- * their order, so that nothing old comes on top later.
- */
-static GPtrArray *index_closure(struct vwc *v, uint64_t offset,
-                                uint64_t bytes)
-{
-    GPtrArray *set = index_find(v, offset, bytes);
-    GHashTable *seen = g_hash_table_new(NULL, NULL);
-
-    for (unsigned i = 0; i < set->len; i++) {
-        g_hash_table_add(seen, set->pdata[i]);
-    }
-    for (unsigned i = 0; i < set->len; i++) {
-        struct vwc_rec *r = set->pdata[i];
-        GPtrArray *under = index_find(v, r->offset, r->bytes);
-
-        for (unsigned k = 0; k < under->len; k++) {
-            struct vwc_rec *u = under->pdata[k];
-
-            if (u->seq < r->seq && g_hash_table_add(seen, u)) {
-                g_ptr_array_add(set, u);
-            }
-        }
-        g_ptr_array_unref(under);
-    }
-    g_hash_table_unref(seen);
-    g_ptr_array_sort(set, rec_cmp);
-    return set;
-}
-
 /* ---- into the cache --------------------------------------------------------------- */
 
 static bool bio_is_write(const struct envme_bio *bio)
@@ -264,9 +79,9 @@ static int bio_check_iov(const struct envme_bio *bio)
     return left ? -EINVAL : 0;
 }
 
-static struct vwc_rec *rec_new(const struct envme_bio *bio)
+static struct envme_vwc_item *rec_new(const struct envme_bio *bio)
 {
-    struct vwc_rec *r = g_new0(struct vwc_rec, 1);
+    struct envme_vwc_item *r = g_new0(struct envme_vwc_item, 1);
     uint64_t at = 0;
 
     r->offset = bio->offset;
@@ -321,16 +136,16 @@ static uint64_t vwc_group(struct vwc *v, const struct envme_bio *bio)
 }
 
 /* Under the lock. */
-static void vwc_insert(struct vwc *v, struct vwc_rec *r,
+static void vwc_insert(struct vwc *v, struct envme_vwc_item *r,
                        const struct envme_bio *bio)
 {
     r->group = vwc_group(v, bio);
-    index_add(v, r);
+    envme_vwc_add(&v->index, r);
 }
 
 static uint64_t bio_weight(const struct envme_bio *bio)
 {
-    return VWC_WEIGHT + (bio->op == ENVME_BIO_WRITE ? bio->bytes : 0);
+    return ENVME_VWC_WEIGHT + (bio->op == ENVME_BIO_WRITE ? bio->bytes : 0);
 }
 
 /* ---- requests ------------------------------------------------------------------------ */
@@ -359,7 +174,7 @@ static void req_drop_recs(struct vwc_req *q)
     }
     g_mutex_lock(&q->v->lock);
     for (unsigned i = 0; i < q->recs->len; i++) {
-        rec_unref(q->recs->pdata[i]);
+        envme_vwc_unref(q->recs->pdata[i]);
     }
     g_mutex_unlock(&q->v->lock);
     g_ptr_array_unref(q->recs);
@@ -427,7 +242,7 @@ static int req_inner(struct vwc_req *q, void (*done)(struct envme_bio *, int))
 
 /* Copies a part of a request in the cache into the reader's vector. */
 static void read_overlay_one(const struct envme_bio *bio,
-                             const struct vwc_rec *r)
+                             const struct envme_vwc_item *r)
 {
     uint64_t from = ENVME_MAX(bio->offset, r->offset);
     uint64_t to = ENVME_MIN(bio->offset + bio->bytes, r->offset + r->bytes);
@@ -450,6 +265,8 @@ static void read_overlay_one(const struct envme_bio *bio,
 static void read_over(struct vwc_req *q, int err)
 {
     q->err = err;
+    q->bio->hole = q->inner.hole;
+    q->bio->same = q->inner.same;
     for (unsigned i = 0; !err && q->recs && i < q->recs->len; i++) {
         read_overlay_one(q->bio, q->recs->pdata[i]);
     }
@@ -469,7 +286,7 @@ static bool read_is_covered(const struct envme_bio *bio,
                             const GPtrArray *found)
 {
     for (unsigned i = 0; i < found->len; i++) {
-        const struct vwc_rec *r = found->pdata[i];
+        const struct envme_vwc_item *r = found->pdata[i];
 
         if (r->offset <= bio->offset &&
             bio->offset + bio->bytes <= r->offset + r->bytes) {
@@ -479,8 +296,9 @@ static bool read_is_covered(const struct envme_bio *bio,
     return false;
 }
 
-/* READ, with what was in the cache at its start; anything else goes by. */
-static int vwc_pass(struct vwc *v, struct envme_bio *bio)
+/* READ, with what was in the cache at its start; anything else, or so many
+ * bytes of it, goes by. */
+static int vwc_pass(struct vwc *v, struct envme_bio *bio, uint64_t bytes)
 {
     struct vwc_req *q = req_new(v, bio, VWC_READ);
     bool covered = false;
@@ -488,12 +306,13 @@ static int vwc_pass(struct vwc *v, struct envme_bio *bio)
 
     if (bio->op == ENVME_BIO_READ) {
         g_mutex_lock(&v->lock);
-        q->recs = index_find(v, bio->offset, bio->bytes);
-        index_count(q->recs);
+        q->recs = envme_vwc_find(&v->index, bio->offset, bio->bytes);
+        envme_vwc_count(q->recs);
         covered = read_is_covered(bio, q->recs);
         g_mutex_unlock(&v->lock);
     }
     q->inner = *bio;
+    q->inner.bytes = bytes;
     ret = covered ? bio_check_iov(bio) : req_inner(q, read_inner_done);
     if (ret != ENVME_BIO_PENDING) {
         read_over(q, ret);
@@ -535,7 +354,7 @@ static void out_wrote(struct vwc_req *q, int err)
         q->err = err;
     } else if (!q->last) {
         g_mutex_lock(&v->lock);
-        index_remove(v, q->recs->pdata[q->at]);
+        envme_vwc_remove(&v->index, q->recs->pdata[q->at]);
         g_mutex_unlock(&v->lock);
     }
     q->at++;
@@ -552,7 +371,7 @@ static void out_inner_done(struct envme_bio *bio, int err)
 
 static void out_prepare(struct vwc_req *q)
 {
-    const struct vwc_rec *r = q->recs->pdata[q->at];
+    const struct envme_vwc_item *r = q->recs->pdata[q->at];
 
     q->iov = (struct iovec){ r->data, r->bytes };
     q->inner = (struct envme_bio){
@@ -566,7 +385,7 @@ static void out_prepare(struct vwc_req *q)
 static bool out_last(struct vwc_req *q)
 {
     struct vwc *v = q->v;
-    struct vwc_rec *r;
+    struct envme_vwc_item *r;
 
     q->last = true;
     switch (q->kind) {
@@ -617,11 +436,11 @@ static void out_run(struct vwc_req *q)
 static GPtrArray *out_room(struct vwc *v, uint64_t weight)
 {
     GPtrArray *recs = g_ptr_array_new();
-    uint64_t left = v->bytes;
+    uint64_t left = v->index.bytes;
 
-    for (GList *l = v->recs.head; l && left + weight > v->size; l = l->next) {
+    for (GList *l = v->index.recs.head; l && left + weight > v->size; l = l->next) {
         g_ptr_array_add(recs, l->data);
-        left -= rec_weight(l->data);
+        left -= envme_vwc_weight(l->data);
     }
     return recs;
 }
@@ -630,7 +449,7 @@ static GPtrArray *out_all(struct vwc *v)
 {
     GPtrArray *recs = g_ptr_array_new();
 
-    for (GList *l = v->recs.head; l; l = l->next) {
+    for (GList *l = v->index.recs.head; l; l = l->next) {
         g_ptr_array_add(recs, l->data);
     }
     return recs;
@@ -652,13 +471,13 @@ static void out_begin(struct vwc_req *q)
         q->recs = out_room(v, bio_weight(q->bio));
         break;
     case VWC_THROUGH:
-        q->recs = index_closure(v, q->bio->offset, q->bio->bytes);
+        q->recs = envme_vwc_closure(&v->index, q->bio->offset, q->bio->bytes);
         break;
     default:
         q->recs = out_all(v);
         break;
     }
-    index_count(q->recs);
+    envme_vwc_count(q->recs);
     g_mutex_unlock(&v->lock);
     out_run(q);
 }
@@ -695,14 +514,14 @@ static int vwc_out(struct vwc *v, struct envme_bio *bio, enum vwc_kind kind)
 static void cut_replace(struct vwc *v, GPtrArray *old, const GArray *pieces)
 {
     for (unsigned i = 0; i < old->len; i++) {
-        index_remove(v, old->pdata[i]);
+        envme_vwc_remove(&v->index, old->pdata[i]);
     }
     g_hash_table_remove_all(v->open);
     for (unsigned i = 0; i < pieces->len; i++) {
         const struct envme_crash_piece *p =
             &g_array_index(pieces, struct envme_crash_piece, i);
-        const struct vwc_rec *from = old->pdata[p->rec];
-        struct vwc_rec *r = g_new0(struct vwc_rec, 1);
+        const struct envme_vwc_item *from = old->pdata[p->rec];
+        struct envme_vwc_item *r = g_new0(struct envme_vwc_item, 1);
 
         r->offset = p->offset;
         r->bytes = p->bytes;
@@ -712,7 +531,7 @@ static void cut_replace(struct vwc *v, GPtrArray *old, const GArray *pieces)
         r->data = from->data ? g_memdup2(from->data + (p->offset -
                                                        from->offset),
                                          p->bytes) : NULL;
-        index_add(v, r);
+        envme_vwc_add(&v->index, r);
     }
 }
 
@@ -741,11 +560,11 @@ static void cut_choose(struct vwc_req *q)
 
     g_mutex_lock(&v->lock);
     old = out_all(v);
-    index_count(old);
+    envme_vwc_count(old);
     rec = g_new0(struct envme_vwc_rec, old->len + 1);
     crash = g_new0(struct envme_crash_rec, old->len + 1);
     for (unsigned i = 0; i < old->len; i++) {
-        const struct vwc_rec *r = old->pdata[i];
+        const struct envme_vwc_item *r = old->pdata[i];
 
         rec[i] = (struct envme_vwc_rec){ r->offset, r->bytes, r->data };
         crash[i] = (struct envme_crash_rec){
@@ -761,7 +580,7 @@ static void cut_choose(struct vwc_req *q)
     g_mutex_lock(&v->lock);
     cut_replace(v, old, pieces);
     for (unsigned i = 0; i < old->len; i++) {
-        rec_unref(old->pdata[i]);
+        envme_vwc_unref(old->pdata[i]);
     }
     g_mutex_unlock(&v->lock);
     g_array_unref(pieces);
@@ -805,13 +624,13 @@ static int vwc_check(struct vwc *v, const struct envme_bio *bio)
     return bio->op != ENVME_BIO_READ && geo.read_only ? -EROFS : 0;
 }
 
-static bool vwc_overlaps(struct vwc *v, const struct envme_bio *bio)
+static bool vwc_any(struct vwc *v, const struct envme_bio *bio)
 {
     GPtrArray *found;
     bool any;
 
     g_mutex_lock(&v->lock);
-    found = index_find(v, bio->offset, bio->bytes);
+    found = envme_vwc_find(&v->index, bio->offset, bio->bytes);
     any = found->len;
     g_mutex_unlock(&v->lock);
     g_ptr_array_unref(found);
@@ -820,15 +639,15 @@ static bool vwc_overlaps(struct vwc *v, const struct envme_bio *bio)
 
 static int vwc_write(struct vwc *v, struct envme_bio *bio)
 {
-    struct vwc_rec *r;
+    struct envme_vwc_item *r;
     bool room;
     int err;
 
     if (bio->flags & ENVME_BIO_FUA || !atomic_load(&v->on) ||
         bio_weight(bio) > v->size) {
         /* Without the queue, if there is nothing that has to go first. */
-        return vwc_overlaps(v, bio) ? vwc_out(v, bio, VWC_THROUGH)
-                                    : vwc_pass(v, bio);
+        return vwc_any(v, bio) ? vwc_out(v, bio, VWC_THROUGH)
+                                    : vwc_pass(v, bio, bio->bytes);
     }
     err = bio->op == ENVME_BIO_WRITE ? bio_check_iov(bio) : 0;
     if (err) {
@@ -839,7 +658,7 @@ static int vwc_write(struct vwc *v, struct envme_bio *bio)
         return -ENOMEM;
     }
     g_mutex_lock(&v->lock);
-    room = v->bytes + rec_weight(r) <= v->size;
+    room = v->index.bytes + envme_vwc_weight(r) <= v->size;
     if (room) {
         vwc_insert(v, r, bio);
     }
@@ -850,6 +669,38 @@ static int vwc_write(struct vwc *v, struct envme_bio *bio)
     g_free(r->data);
     g_free(r);
     return vwc_out(v, bio, VWC_ROOM);
+}
+
+/*
+ * STATUS: what is in the cache tells for itself, up to where another request
+ * begins or ends; the rest is the inner backend's to know.
+ */
+static int vwc_status(struct vwc *v, struct envme_bio *bio)
+{
+    uint64_t at = bio->offset, end = at + bio->bytes;
+    const struct envme_vwc_item *top = NULL;
+    GPtrArray *found;
+
+    g_mutex_lock(&v->lock);
+    found = envme_vwc_find(&v->index, at, bio->bytes);
+    for (unsigned i = 0; i < found->len; i++) {
+        const struct envme_vwc_item *r = found->pdata[i];
+
+        if (r->offset > at) {
+            end = ENVME_MIN(end, r->offset);
+        } else {
+            end = ENVME_MIN(end, r->offset + r->bytes);
+            top = r;
+        }
+    }
+    bio->hole = top && !top->data && top->flags & ENVME_BIO_MAY_UNMAP;
+    g_mutex_unlock(&v->lock);
+    g_ptr_array_unref(found);
+    bio->same = end - at;
+    if (top) {
+        return 0;
+    }
+    return vwc_pass(v, bio, end - at);
 }
 
 static int vwc_submit(struct envme_backend *be, struct envme_bio *bio)
@@ -867,11 +718,14 @@ static int vwc_submit(struct envme_backend *be, struct envme_bio *bio)
     if (bio_is_write(bio)) {
         return vwc_write(v, bio);
     }
+    if (bio->op == ENVME_BIO_STATUS) {
+        return vwc_status(v, bio);
+    }
     /* A hint, which could come before a write that is older. */
-    if (bio->op == ENVME_BIO_DISCARD && vwc_overlaps(v, bio)) {
+    if (bio->op == ENVME_BIO_DISCARD && vwc_any(v, bio)) {
         return 0;
     }
-    return vwc_pass(v, bio);
+    return vwc_pass(v, bio, bio->bytes);
 }
 
 static void vwc_cancel(struct envme_backend *be, struct envme_bio *bio)
@@ -891,47 +745,22 @@ static int vwc_set_cache(struct envme_backend *be, bool on)
     return 0;
 }
 
-static bool vwc_is_hole(struct envme_backend *be, uint64_t offset,
-                        uint64_t bytes, uint64_t *same)
-{
-    struct vwc *v = vwc_of(be);
-    struct envme_bio bio = { .offset = offset, .bytes = bytes };
-
-    if (vwc_overlaps(v, &bio)) {
-        /* A block is in the cache or is not. */
-        bio.bytes = *same = ENVME_MIN(bytes, 512);
-        if (vwc_overlaps(v, &bio)) {
-            return false;
-        }
-        bytes = *same;
-    }
-    return v->inner->ops->is_hole(v->inner, offset, bytes, same);
-}
-
 static void vwc_close(struct envme_backend *be)
 {
     struct vwc *v = vwc_of(be);
 
     g_assert(!v->busy);
-    while (v->recs.head) {
-        index_remove(v, v->recs.head->data);
-    }
+    envme_vwc_index_fini(&v->index);
     v->inner->changed = NULL;
     v->inner->ops->close(v->inner);
-    g_hash_table_unref(v->chunks);
     g_hash_table_unref(v->open);
-    g_ptr_array_unref(v->wide);
     g_mutex_clear(&v->lock);
     g_free(v);
 }
 
-#define VWC_OPS                                                          \
-    .name = "vwc", .submit = vwc_submit, .cancel = vwc_cancel,           \
-    .geometry = vwc_geometry, .set_cache = vwc_set_cache, .close = vwc_close
-
-static const struct envme_backend_ops vwc_ops = { VWC_OPS };
-static const struct envme_backend_ops vwc_ops_holes = {
-    VWC_OPS, .is_hole = vwc_is_hole,
+static const struct envme_backend_ops vwc_ops = {
+    .name = "vwc", .submit = vwc_submit, .cancel = vwc_cancel,
+    .geometry = vwc_geometry, .set_cache = vwc_set_cache, .close = vwc_close,
 };
 
 static void vwc_changed(struct envme_backend *inner, void *opaque)
@@ -950,17 +779,14 @@ struct envme_backend *envme_vwc_new(struct envme_backend *inner,
 {
     struct vwc *v = g_new0(struct vwc, 1);
 
-    v->be.ops = inner->ops->is_hole ? &vwc_ops_holes : &vwc_ops;
+    v->be.ops = &vwc_ops;
     v->inner = inner;
     v->exec = *exec;
     v->size = size;
     atomic_init(&v->on, true);
     g_mutex_init(&v->lock);
-    g_queue_init(&v->recs);
+    envme_vwc_index_init(&v->index);
     g_queue_init(&v->waiting);
-    v->chunks = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free,
-                                      (GDestroyNotify)g_ptr_array_unref);
-    v->wide = g_ptr_array_new();
     v->open = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     inner->changed = vwc_changed;
     inner->changed_opaque = v;
@@ -969,7 +795,7 @@ struct envme_backend *envme_vwc_new(struct envme_backend *inner,
 
 bool envme_vwc_is(const struct envme_backend *be)
 {
-    return be->ops == &vwc_ops || be->ops == &vwc_ops_holes;
+    return be->ops == &vwc_ops;
 }
 
 uint64_t envme_vwc_bytes(struct envme_backend *be)
@@ -978,7 +804,7 @@ uint64_t envme_vwc_bytes(struct envme_backend *be)
     uint64_t bytes;
 
     g_mutex_lock(&v->lock);
-    bytes = v->bytes;
+    bytes = v->index.bytes;
     g_mutex_unlock(&v->lock);
     return bytes;
 }

@@ -122,14 +122,6 @@ static void late_geometry(struct envme_backend *be, struct envme_geometry *geo)
     geo->max_iov = 16;
 }
 
-static bool late_is_hole(struct envme_backend *be, uint64_t offset,
-                         uint64_t bytes, uint64_t *same)
-{
-    (void)be;
-    *same = MIN(bytes, 4096 - offset % 4096);
-    return false;
-}
-
 static void late_close(struct envme_backend *be)
 {
     struct late *l = late_of(be);
@@ -144,7 +136,7 @@ static struct late *late_new(uint64_t size, bool read_only)
 {
     static const struct envme_backend_ops ops = {
         .name = "late", .submit = late_submit, .geometry = late_geometry,
-        .is_hole = late_is_hole, .close = late_close,
+        .close = late_close,
     };
     struct late *l = g_new0(struct late, 1);
 
@@ -194,10 +186,10 @@ static const struct backend_factory factories[] = {
       .opaque = &large },
     { .name = "vwc-mem-small", .open = open_mem, .poll = poll_mem,
       .threads = true, .opaque = &small },
-    { .name = "vwc-late", .open = open_late, .poll = poll_late, .holes = true,
+    { .name = "vwc-late", .open = open_late, .poll = poll_late,
       .opaque = &large },
     { .name = "vwc-late-small", .open = open_late, .poll = poll_late,
-      .holes = true, .opaque = &small },
+      .opaque = &small },
 };
 
 /* ---- what is where ------------------------------------------------------------------------- */
@@ -412,6 +404,36 @@ static void test_queue(void)
     rig_free(&r);
 }
 
+/* STATUS: what is in the cache, and in between what the medium says. */
+static void test_status(void)
+{
+    struct rig r = rig_new(large);
+    struct envme_bio bio = { .op = ENVME_BIO_STATUS, .done = over };
+    static const struct {
+        uint64_t at, same;
+        bool hole;
+    } want[] = {
+        { 0, 4096, true }, { 4096, 4096, false }, { 8192, 4096, true },
+        { 12288, SIZE - 12288, true },
+    };
+    struct envme_geometry geo;
+
+    r.be->ops->geometry(r.be, &geo);
+    g_assert_true(geo.status);
+    put(&r, 0, 4096, 8192, 1);
+    g_assert_cmpint(run(&r, r.be, ENVME_BIO_WRITE_ZEROES, ENVME_BIO_MAY_UNMAP,
+                        8192, 4096, NULL), ==, 0);
+    for (unsigned i = 0; i < G_N_ELEMENTS(want); i++) {
+        bio.offset = want[i].at;
+        bio.bytes = SIZE - want[i].at;
+        g_assert_cmpint(r.be->ops->submit(r.be, &bio), ==, 0);
+        g_assert_true(bio.hole == want[i].hole);
+        g_assert_cmpuint(bio.same, ==, want[i].same);
+        g_assert_cmpuint(bio.bytes, ==, SIZE - want[i].at);
+    }
+    rig_free(&r);
+}
+
 /* ---- power loss ------------------------------------------------------------------------------- */
 
 struct cut {
@@ -617,6 +639,7 @@ int main(int argc, char **argv)
     g_test_add_func("/vwc/full", test_full);
     g_test_add_func("/vwc/errors", test_errors);
     g_test_add_func("/vwc/queue", test_queue);
+    g_test_add_func("/vwc/status", test_status);
     g_test_add_func("/vwc/cut", test_cut);
     g_test_add_func("/vwc/cut/twice", test_cut_twice);
     g_test_add_func("/vwc/cut/groups", test_cut_groups);
