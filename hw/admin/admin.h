@@ -20,9 +20,10 @@ extern const struct envme_tables envme_tables;
 
 /* ---- ctrl->admin ------------------------------------------------------ */
 
-/* What SMART counts of I/O and time. */
+/* What SMART counts of I/O, time and errors. */
 struct envme_health_totals {
-    uint64_t reads, writes, read_bytes, written_bytes, on_ms;
+    uint64_t reads, writes, read_bytes, written_bytes, on_ms, busy_us;
+    uint64_t media_errors, errors;      /* errors: entries of the error log */
 };
 
 /* keep.c */
@@ -32,9 +33,51 @@ struct envme_admin_keep {
     uint64_t put_at;            /* ns */
     bool clean;                 /* shut down since it was enabled, or never */
     bool counted;               /* this power cycle is in the record */
+    bool unsafe;                /* the last one ended without a shutdown */
+};
+
+/* pel-event.c */
+struct envme_admin_pel {
+    struct envme_deadline due;  /* of the next snapshot */
+    struct envme_ctrl *ctrl;
+    uint64_t reset_at;          /* ns */
+    uint8_t fw_activation;      /* ENVME_PEL_FA_*, by the reset */
+    bool was_formatting;        /* when it was reset */
+    uint8_t warned;             /* critical warnings that are in the log */
+    uint8_t hot;                /* thresholds that the temperature is above */
+    atomic_bool media_told;     /* a media error is on its way */
+    uint64_t media_hour;        /* in which there were media_n */
+    unsigned media_n;
 };
 
 #define ENVME_HOST_ID_BYTES 16
+
+/* keepalive.c */
+struct envme_keepalive {
+    struct envme_deadline due;
+    struct envme_ctrl *ctrl;
+};
+
+/* thermal.c */
+#define ENVME_TEMP_SENSORS 9    /* the composite temperature is number 0 */
+#define ENVME_TEMP_KEPT    72   /* bytes: feature 04h when it is saved */
+
+struct envme_temp_threshold {
+    uint16_t k;                 /* K */
+    uint8_t hyst;               /* K */
+};
+
+struct envme_thermal {
+    uint16_t sensor[ENVME_TEMP_SENSORS];    /* K; 0: as the composite */
+    struct envme_temp_threshold th[ENVME_TEMP_SENSORS][2];  /* by THSEL */
+    uint32_t out;               /* which are exceeded: ENVME_THERMAL_BIT() */
+    uint32_t told;              /* and have been told */
+    unsigned level;             /* throttling: 0, 1 light, 2 heavy */
+    uint32_t count[2];          /* times that it began, by level - 1 */
+    uint64_t ns[2];             /* how long it has lasted */
+};
+
+#define ENVME_THERMAL_BIT(sensor, thsel) (1u << ((sensor) * 2 + (thsel)))
 
 /* lbalog.c */
 struct envme_lbas {
@@ -57,9 +100,13 @@ struct envme_admin {
     uint64_t made_at;           /* ns */
     struct envme_health_totals before;  /* of earlier power cycles */
     struct envme_admin_keep keep;
+    struct envme_admin_pel pel;
     uint64_t sampled_at;        /* ns: the times below count up to here */
     uint64_t warm_ns, hot_ns;   /* at or above WCTEMP, CCTEMP */
     uint8_t warned;             /* critical warnings that have been told */
+    struct envme_thermal thermal;
+    struct envme_keepalive keepalive;
+    struct envme_feat_apst apst;
     struct envme_fw_image *fw;  /* what is being downloaded, or NULL */
     struct envme_selftest *selftest;
     struct envme_telemetry *telemetry;
@@ -91,16 +138,11 @@ const struct envme_iocs *envme_admin_iocs(const struct envme_ctrl *ctrl,
 /* Feature values that Identify recommends or defaults come from. */
 #define ENVME_ADMIN_AB 6        /* arbitration burst of 64 commands */
 /* Feature 0Bh: the events that can occur here. */
-#define ENVME_ADMIN_AEC (ENVME_SMART_CW_ASCBT | ENVME_SMART_CW_TTC | \
-                         ENVME_SMART_CW_NDR | ENVME_SMART_CW_AMRO | \
-                         ENVME_SMART_CW_VMBF | ENVME_FEAT_AEC_NSAN | ENVME_FEAT_AEC_FAN | \
-                         ENVME_FEAT_AEC_TLN | ENVME_FEAT_AEC_LBASIAN)
-/* And with what this controller has. */
-static inline uint32_t envme_admin_aec(const struct envme_ctrl *ctrl)
-{
-    return ENVME_ADMIN_AEC |
-           (ctrl->ports.pmr.base ? ENVME_SMART_CW_PMRRO : 0);
-}
+/* Of the end of a threshold's hysteresis. */
+#define ENVME_ADMIN_TTHR_BIT 16
+uint32_t envme_admin_aec(const struct envme_ctrl *ctrl);
+/* FNA: each namespace is formatted by itself, or all by FFFFFFFFh. */
+#define ENVME_ADMIN_FNA ENVME_FNA_CRYES
 
 /* ---- command families --------------------------------------------------- */
 
@@ -148,9 +190,44 @@ envme_run_fn envme_admin_lockdown;
 /* security.c */
 envme_run_fn envme_admin_security_recv, envme_admin_security_send;
 envme_len_fn envme_admin_security_len;
+/* keepalive.c: Keep Alive and feature 0Fh */
+envme_run_fn envme_admin_keep_alive;
+bool envme_keepalive_there(const struct envme_ctrl *ctrl);
+void envme_keepalive_init(struct envme_ctrl *ctrl);
+void envme_keepalive_stop(struct envme_ctrl *ctrl);
+struct envme_status envme_feat_set_kato(struct envme_cmd *cmd,
+                                        struct envme_ns *ns, uint32_t *value,
+                                        const void *data, uint32_t *dw0);
+/* power.c: features 02h, 0Ch, 11h; Identify */
+bool envme_admin_has_nops(const struct envme_ctrl *ctrl);
+void envme_admin_power_reset(struct envme_ctrl *ctrl);
+void envme_admin_identify_power(const struct envme_ctrl *ctrl,
+                                struct envme_id_ctrl *id);
+struct envme_status envme_feat_set_power(struct envme_cmd *cmd,
+                                         struct envme_ns *ns, uint32_t *value,
+                                         const void *data, uint32_t *dw0);
+struct envme_status envme_feat_get_power(struct envme_cmd *cmd,
+                                         struct envme_ns *ns, uint32_t *dw0,
+                                         void *data);
+void envme_feat_restore_power(struct envme_ctrl *ctrl, struct envme_ns *ns,
+                              uint32_t value, const void *data);
+struct envme_status envme_feat_set_apst(struct envme_cmd *cmd,
+                                        struct envme_ns *ns, uint32_t *value,
+                                        const void *data, uint32_t *dw0);
+struct envme_status envme_feat_get_apst(struct envme_cmd *cmd,
+                                        struct envme_ns *ns, uint32_t *dw0,
+                                        void *data);
+void envme_feat_restore_apst(struct envme_ctrl *ctrl, struct envme_ns *ns,
+                             uint32_t value, const void *data);
+struct envme_status envme_feat_set_nopsc(struct envme_cmd *cmd,
+                                         struct envme_ns *ns, uint32_t *value,
+                                         const void *data, uint32_t *dw0);
 /* directive.c */
 envme_run_fn envme_admin_directive_recv, envme_admin_directive_send;
 envme_len_fn envme_admin_directive_len;
+void envme_directive_init(struct envme_ctrl *ctrl);
+/* A Controller Level Reset: only Identify is enabled. */
+void envme_directive_reset(struct envme_ctrl *ctrl);
 
 /* identify-ctrl.c, identify-ns.c: 4096 zeroed bytes to fill, see row.h */
 typedef struct envme_status envme_cns_fn(struct envme_cmd *cmd, void *buf);
@@ -162,12 +239,20 @@ envme_cns_fn envme_cns_format, envme_cns_cs_format;
 envme_cns_fn envme_cns_ns_list, envme_cns_cs_ns_list, envme_cns_ns_descs;
 envme_cns_fn envme_cns_alloc_ns_list, envme_cns_alloc_ns;
 envme_cns_fn envme_cns_cs_alloc_ns_list, envme_cns_ns_granularity;
+/* Identify Namespace of one that is there, as CNS 00h and 11h say it. */
+struct envme_id_ns;
+void envme_identify_ns(const struct envme_ctrl *ctrl,
+                       const struct envme_ns *ns, struct envme_id_ns *id);
 
-/* ---- health.c ------------------------------------------------------------ */
+/* ---- health.c ----------------------------------------------------------- */
 
 /* Kelvin. WCTEMP is the default of the over threshold, too. */
 #define ENVME_ADMIN_WCTEMP 343
 #define ENVME_ADMIN_CCTEMP 373
+
+/* TMT1 and TMT2 of feature 10h lie between these. */
+#define ENVME_ADMIN_MNTMT 303
+#define ENVME_ADMIN_MXTMT ENVME_ADMIN_CCTEMP
 
 /* The composite temperature in Kelvin, and the bits of SMART's Critical
  * Warning that are set from outside (not the temperature's). Lane 0; both
@@ -176,15 +261,49 @@ void envme_health_set_temperature(struct envme_ctrl *ctrl, uint16_t kelvin);
 void envme_health_set_warning(struct envme_ctrl *ctrl, uint8_t bits);
 /* All bits of Critical Warning, as SMART has them. */
 uint8_t envme_health_warning(const struct envme_ctrl *ctrl);
-/* Something that they depend on has changed. */
+/* Times are counted up to now; before what they depend on changes. */
+void envme_health_sample(struct envme_ctrl *ctrl);
+/* Something that warnings and throttling depend on has changed. */
 void envme_health_check(struct envme_ctrl *ctrl);
 /* Of all power cycles. */
 void envme_health_totals(struct envme_ctrl *ctrl,
                          struct envme_health_totals *t);
+/* A counter of 16 bytes; available spare and its threshold, in percent. */
+void envme_health_put(uint8_t counter[16], uint64_t v);
+void envme_health_spare(bool is_low, uint8_t *spare, uint8_t *threshold);
 /* Log page 02h: size and contents. */
+void envme_health_log(struct envme_ctrl *ctrl, struct envme_log_smart *log);
 size_t envme_health_size(const struct envme_log_req *req);
 struct envme_status envme_health_fill(const struct envme_log_req *req,
                                       void *buf);
+
+/* ---- thermal.c ----------------------------------------------------------- */
+
+/* K, of sensor 0 (composite) to 8. */
+uint16_t envme_thermal_sensor(const struct envme_ctrl *ctrl, unsigned sensor);
+/* A sensor's own temperature (K); 0: as the composite one. False: no such
+ * sensor, 1 to temp_sensors. Lane 0. */
+bool envme_thermal_set_sensor(struct envme_ctrl *ctrl, unsigned sensor,
+                              uint16_t kelvin);
+/* Thresholds and throttling as they follow from the temperatures now. */
+void envme_thermal_update(struct envme_ctrl *ctrl);
+/* At or above WCTEMP, hysteresis included. */
+bool envme_thermal_is_warm(const struct envme_ctrl *ctrl);
+/* ns that went by since the last sample. */
+void envme_thermal_sample(struct envme_ctrl *ctrl, uint64_t spent);
+void envme_thermal_reset(struct envme_ctrl *ctrl);
+void envme_thermal_smart(const struct envme_ctrl *ctrl,
+                         struct envme_log_smart *log);
+struct envme_status envme_feat_set_temp(struct envme_cmd *cmd,
+                                        struct envme_ns *ns, uint32_t *value,
+                                        const void *data, uint32_t *dw0);
+struct envme_status envme_feat_show_temp(struct envme_cmd *cmd, uint32_t *dw0);
+void envme_feat_keep_temp(struct envme_cmd *cmd, void *buf, bool fresh);
+void envme_feat_restore_temp(struct envme_ctrl *ctrl, struct envme_ns *ns,
+                             uint32_t value, const void *data);
+struct envme_status envme_feat_set_hctm(struct envme_cmd *cmd,
+                                        struct envme_ns *ns, uint32_t *value,
+                                        const void *data, uint32_t *dw0);
 
 /* ---- keep.c: counters over power cycles. Lane 0 ---------------------------- */
 
@@ -197,7 +316,7 @@ void envme_admin_keep_power(struct envme_ctrl *ctrl, bool was_shut_down);
 /* Puts what has changed; is_last: the power goes. */
 void envme_admin_keep_sample(struct envme_ctrl *ctrl, bool is_last);
 
-/* ---- firmware.c ------------------------------------------------------------ */
+/* ---- firmware.c --------------------------------------------------------- */
 
 struct envme_shared;
 
@@ -206,6 +325,8 @@ void envme_fw_load(struct envme_shared *shared, struct envme_ctrl *ctrl);
 /* A reset of this controller begins; is over. */
 void envme_fw_stop(struct envme_ctrl *ctrl);
 void envme_fw_reset(struct envme_ctrl *ctrl);
+/* The controller is enabled. */
+void envme_fw_start(struct envme_ctrl *ctrl);
 void envme_fw_fini(struct envme_ctrl *ctrl);
 /* The revision that runs, padded with spaces. */
 void envme_fw_revision(const struct envme_ctrl *ctrl, char fr[8]);
@@ -283,7 +404,7 @@ void envme_host_id_reset(struct envme_ctrl *ctrl);
 /* A sanitize operation has gone well: labels are gone. */
 void envme_nsdata_sanitized(struct envme_subsys *s);
 
-/* ---- selftest.c ------------------------------------------------------------- */
+/* ---- selftest.c --------------------------------------------------------- */
 
 void envme_selftest_init(struct envme_ctrl *ctrl);
 void envme_selftest_stop(struct envme_ctrl *ctrl);
@@ -301,7 +422,7 @@ void envme_selftest_sanitize(struct envme_subsys *s);
 /* Tests fail at this segment, 1 to 9, until it is 0 again. */
 void envme_selftest_fail_at(struct envme_ctrl *ctrl, unsigned seg);
 
-/* ---- sanitize.c ------------------------------------------------------------- */
+/* ---- sanitize.c --------------------------------------------------------- */
 
 /* A controller joins, leaves its subsystem. */
 void envme_sanitize_join(struct envme_ctrl *ctrl);
@@ -324,7 +445,7 @@ void envme_sanitize_config_restore(struct envme_ctrl *ctrl,
 /* The operation that runs, or the next one, fails at its next request. */
 void envme_sanitize_fail_next(struct envme_subsys *s);
 
-/* ---- telemetry.c ------------------------------------------------------------ */
+/* ---- telemetry.c -------------------------------------------------------- */
 
 void envme_telemetry_init(struct envme_ctrl *ctrl);
 void envme_telemetry_fini(struct envme_ctrl *ctrl);
@@ -337,7 +458,43 @@ void envme_telemetry_read(const struct envme_log_req *req);
 void envme_telemetry_report(struct envme_ctrl *ctrl, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* ---- lbalog.c ---------------------------------------------------------------- */
+/* ---- pel.c: log page 0Dh. The rest of it is in pel.h -------------------- */
+
+bool envme_pel_log_fixed(const struct envme_cmd *cmd, uint64_t *len);
+struct envme_status envme_pel_log_begin(const struct envme_log_req *req);
+size_t envme_pel_log_size(const struct envme_log_req *req);
+struct envme_status envme_pel_log(const struct envme_log_req *req, void *buf);
+
+/* ---- endgrp.c: log pages 09h, 0Fh; CNS 19h; feature 18h. And endgrp.h --- */
+
+bool envme_endgrp_there(const struct envme_ctrl *ctrl);
+size_t envme_endgrp_log_size(const struct envme_log_req *req);
+struct envme_status envme_endgrp_log(const struct envme_log_req *req,
+                                     void *buf);
+void envme_endgrp_log_read(const struct envme_log_req *req);
+size_t envme_endgrp_aggregate_size(const struct envme_log_req *req);
+struct envme_status envme_endgrp_aggregate(const struct envme_log_req *req,
+                                           void *buf);
+envme_cns_fn envme_cns_endgrp_list;
+struct envme_status envme_endgrp_config_set(struct envme_cmd *cmd,
+                                            struct envme_ns *ns,
+                                            uint32_t *value, const void *data,
+                                            uint32_t *dw0);
+struct envme_status envme_endgrp_config_get(struct envme_cmd *cmd,
+                                            struct envme_ns *ns, uint32_t *dw0,
+                                            void *data);
+struct envme_status envme_endgrp_config_show(struct envme_cmd *cmd,
+                                             uint32_t *dw0);
+void envme_endgrp_config_restore(struct envme_ctrl *ctrl, struct envme_ns *ns,
+                                 uint32_t value, const void *data);
+
+/* ---- rows-feature.c ----------------------------------------------------- */
+
+/* Feature 0Eh as it is now. */
+struct envme_timestamp;
+void envme_admin_timestamp(const struct envme_ctrl *ctrl,
+                           struct envme_timestamp *ts);
+/* ---- lbalog.c ----------------------------------------------------------- */
 
 /* LSIPI, 100 ms: how often a host should read the log at most. */
 #define ENVME_LBAS_LSIPI 10
@@ -357,14 +514,14 @@ struct envme_status envme_feat_set_lbas(struct envme_cmd *cmd,
                                         struct envme_ns *ns, uint32_t *value,
                                         const void *data, uint32_t *dw0);
 
-/* ---- lockdown.c -------------------------------------------------------------- */
+/* ---- lockdown.c --------------------------------------------------------- */
 
 struct envme_status envme_lockdown_gate(struct envme_cmd *cmd);
 size_t envme_lockdown_log_size(const struct envme_log_req *req);
 struct envme_status envme_lockdown_log(const struct envme_log_req *req,
                                        void *buf);
 
-/* ---- lists of what there is: effects.c ------------------------------------ */
+/* ---- lists of what there is: effects.c ---------------------------------- */
 
 size_t envme_log_supported_size(const struct envme_log_req *req);
 size_t envme_log_effects_size(const struct envme_log_req *req);

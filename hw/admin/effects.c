@@ -6,6 +6,7 @@
  * All of it is in the rows.
  */
 #include "hw/admin/admin.h"
+#include "hw/ctrl/logpage.h"
 
 size_t envme_log_supported_size(const struct envme_log_req *req)
 {
@@ -16,14 +17,16 @@ size_t envme_log_supported_size(const struct envme_log_req *req)
 struct envme_status envme_log_supported(const struct envme_log_req *req,
                                         void *buf)
 {
-    const struct envme_tables *t = req->cmd->ctrl->tables;
     struct envme_log_supported *log = buf;
 
-    for (unsigned i = 0; i < t->logs->n; i++) {
-        if (envme_log_there(&t->logs->row[i], req->cmd->ctrl)) {
-            log->lids[t->logs->row[i].lid] =
-                le32(ENVME_LIDS_LSUPP |
-                     FIELD_SET(ENVME_LIDS_LIDSP, t->logs->row[i].lid_support));
+    for (unsigned i = 0; i < ENVME_ARRAY_SIZE(log->lids); i++) {
+        const struct envme_log_row *row =
+            envme_logpage_row(req->cmd->ctrl, i);
+
+        if (row) {
+            log->lids[i] = le32(ENVME_LIDS_LSUPP |
+                                FIELD_SET(ENVME_LIDS_LIDSP,
+                                          row->lid_support));
         }
     }
     return ENVME_ST(SUCCESS);
@@ -57,7 +60,7 @@ struct envme_status envme_log_effects(const struct envme_log_req *req,
     for (unsigned i = 0; i < 256; i++) {
         const struct envme_row *row = envme_iocs_row(iocs, i);
 
-        if (admin[i].run) {
+        if (envme_row_there(&admin[i], cmd->ctrl)) {
             log->acs[i] = le32(ENVME_EFF_CSUPP | admin[i].effects |
                                effects_uuid(cmd->ctrl, &admin[i]));
         }
@@ -83,6 +86,7 @@ struct envme_status envme_log_fid(const struct envme_log_req *req, void *buf)
         [ENVME_FEAT_CTRL] = ENVME_FIDEFF_FSP_CTRL,
         [ENVME_FEAT_NS] = ENVME_FIDEFF_FSP_NS,
         [ENVME_FEAT_SUBSYS] = ENVME_FIDEFF_FSP_SUBSYS,
+        [ENVME_FEAT_ENDGRP] = ENVME_FIDEFF_FSP_ENDGRP,
     };
     const struct envme_tables *t = req->cmd->ctrl->tables;
     struct envme_log_fid_effects *log = buf;

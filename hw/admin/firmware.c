@@ -6,9 +6,10 @@
  */
 #include <string.h>
 
-#include "hw/admin/shared.h"
+#include "hw/admin/pel.h"
 
 #include "hw/core/crc.h"
+#include "hw/ctrl/errlog.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/keep.h"
 #include "hw/ctrl/lane.h"
@@ -94,9 +95,13 @@ static void fw_restore(struct envme_fw *fw, const struct fw_record *r)
     /* The power came on: what was to be activated is. */
     if (fw_slot_ok(fw, r->next)) {
         fw->active = r->next;
+        fw->at_power_on = ENVME_PEL_FA_DONE;
+    } else if (r->next) {
+        fw->at_power_on = ENVME_PEL_FA_FAILED;
     }
     /* There may have been more slots when it was written. */
     if (!fw_slot_ok(fw, fw->active)) {
+        fw->at_power_on = ENVME_PEL_FA_FAILED;
         fw->active = 1;
         if (!fw->slot[1].is_there) {
             fw->slot[1] = (struct envme_fw_slot){
@@ -385,7 +390,17 @@ static struct envme_status fw_bootpart(struct envme_cmd *cmd, unsigned ca)
 static struct envme_status fw_activate_now(struct envme_cmd *cmd,
                                            unsigned slot);
 
-struct envme_status envme_admin_fw_commit(struct envme_cmd *cmd)
+/* slot: 0 when there was no image to be found. */
+static void fw_tell(struct envme_cmd *cmd, const char old[8], unsigned slot,
+                    struct envme_status st)
+{
+    char new[8];
+
+    fw_text(cmd->ctrl, &envme_shared(cmd->ctrl)->fw.slot[slot], new);
+    envme_pel_fw_commit(cmd, old, slot ? new : NULL, st);
+}
+
+static struct envme_status fw_commit(struct envme_cmd *cmd, unsigned *about)
 {
     struct envme_shared *sh = envme_shared(cmd->ctrl);
     struct envme_fw *fw = &sh->fw;
@@ -425,6 +440,7 @@ struct envme_status envme_admin_fw_commit(struct envme_cmd *cmd)
             return envme_cmd_fail(cmd, ENVME_ST(FW_IMAGE_INVALID), loc);
         }
     }
+    *about = slot;
     if (ca == ENVME_FWCOMMIT_ACTIVATE_NOW) {
         return fw_activate_now(cmd, slot);
     }
@@ -432,7 +448,35 @@ struct envme_status envme_admin_fw_commit(struct envme_cmd *cmd)
         fw->next = slot;
     }
     fw_put(sh);
-    return envme_cmd_keep(cmd, ENVME_ST(SUCCESS));
+    return ENVME_ST(SUCCESS);
+}
+
+/* The end of one that waits until a boot partition is kept. */
+static void fw_bootpart_over(struct envme_cmd *cmd, struct envme_status st)
+{
+    char old[8];
+
+    envme_fw_revision(cmd->ctrl, old);
+    fw_tell(cmd, old, 0, st);
+}
+
+struct envme_status envme_admin_fw_commit(struct envme_cmd *cmd)
+{
+    unsigned ca = FIELD_GET(ENVME_FWCOMMIT_CA, envme_cmd_cdw(cmd, 10));
+    struct envme_status st;
+    unsigned slot = 0;
+    char old[8];
+
+    envme_fw_revision(cmd->ctrl, old);
+    st = fw_commit(cmd, &slot);
+    if (envme_st_pending(st)) {
+        if (ca != ENVME_FWCOMMIT_ACTIVATE_NOW) {
+            cmd->over = fw_bootpart_over;
+        }
+        return st;
+    }
+    fw_tell(cmd, old, slot, st);
+    return envme_st_ok(st) ? envme_cmd_keep(cmd, st) : st;
 }
 
 /* ---- activation ------------------------------------------------------------------------ */
@@ -452,11 +496,16 @@ static void fw_finish(struct envme_shared *sh)
 {
     struct envme_fw *fw = &sh->fw;
     struct envme_cmd *cmd = fw->act.cmd;
+    char old[8] = { 0 };
 
     if (fw->act.ctrl) {
         envme_lane_not_at(&fw->act.ctrl->lane[0], &fw->act.due);
+        envme_fw_revision(fw->act.ctrl, old);
     }
     fw_become_active(sh, fw->act.slot);
+    if (cmd) {
+        fw_tell(cmd, old, fw->act.slot, ENVME_ST(SUCCESS));
+    }
     fw->act.on = fw->act.granted = false;
     fw->act.ctrl = NULL;
     fw->act.cmd = NULL;
@@ -575,7 +624,10 @@ void envme_fw_stop(struct envme_ctrl *ctrl)
     } else if (fw->act.ctrl == ctrl) {
         /* Not all are parked: the rest goes on by itself. */
         struct envme_cmd *cmd = fw->act.cmd;
+        char old[8];
 
+        envme_fw_revision(ctrl, old);
+        fw_tell(cmd, old, fw->act.slot, ENVME_ST(ABORT_REQUESTED));
         fw->act.cmd = NULL;
         fw->act.ctrl = NULL;
         envme_cmd_done(cmd, ENVME_ST(ABORT_REQUESTED));
@@ -591,6 +643,20 @@ void envme_fw_reset(struct envme_ctrl *ctrl)
     fw_discard(ctrl);
     if (sh->fw.next && !sh->fw.act.on) {
         fw_become_active(sh, sh->fw.next);
+        envme_admin(ctrl)->pel.fw_activation = ENVME_PEL_FA_DONE;
         envme_state_commit_async(sh->subsys->state);
+    }
+}
+
+/* An image that should have been there at power-on was not: once. */
+void envme_fw_start(struct envme_ctrl *ctrl)
+{
+    struct envme_fw *fw = &envme_shared(ctrl)->fw;
+
+    if (fw->at_power_on == ENVME_PEL_FA_FAILED && !fw->load_told) {
+        fw->load_told = true;
+        envme_errlog_add_async(ctrl, ENVME_ST(FW_IMAGE_INVALID), 0xffff);
+        envme_event_post(ctrl, ENVME_AEN_TYPE_ERROR, ENVME_AEN_ERROR_FW_LOAD,
+                         ENVME_LID_ERROR, -1);
     }
 }

@@ -11,7 +11,7 @@
  */
 #include <errno.h>
 
-#include "hw/admin/admin.h"
+#include "hw/admin/pel.h"
 
 #include "hw/ctrl/keep.h"
 #include "hw/ctrl/pause.h"
@@ -23,6 +23,11 @@
 struct format_op {
     struct envme_cmd *cmd;      /* NULL when a reset has forgotten it */
     unsigned left;
+    struct envme_subsys *subsys;
+    uint16_t cntlid;            /* of the command */
+    uint32_t nsid;
+    uint8_t ns_left;            /* percent, of the last that ended */
+    bool modified;
     struct envme_status st;
 };
 
@@ -37,6 +42,8 @@ static void format_step(struct format_op *op, struct envme_status st)
         return;
     }
     cmd = envme_cmd_wait_over(&op->cmd);
+    envme_pel_format_done(op->subsys, op->cntlid, op->nsid, op->ns_left,
+                          op->modified, op->st);
     if (cmd) {
         envme_cmd_keep_done(cmd, op->st);
     }
@@ -64,9 +71,13 @@ static struct envme_status format_status(int err)
     }
 }
 
-static void format_done(void *arg, int err)
+static void format_done(void *arg, struct envme_ns *ns, int err)
 {
-    format_step(arg, format_status(err));
+    struct format_op *op = arg;
+
+    op->ns_left = ENVME_MIN(ns->format_left, 100);
+    op->modified |= ns->format_left <= 100;
+    format_step(op, format_status(err));
 }
 
 /* ---- the command ------------------------------------------------------------- */
@@ -142,7 +153,11 @@ struct envme_status envme_admin_format(struct envme_cmd *cmd)
         return st;
     }
     op = g_new0(struct format_op, 1);
-    *op = (struct format_op){ .cmd = cmd, .left = 1 };
+    *op = (struct format_op){
+        .cmd = cmd, .left = 1, .subsys = ctrl->subsys,
+        .cntlid = ctrl->cntlid, .nsid = envme_cmd_nsid(cmd),
+    };
+    envme_pel_format_start(cmd);
     envme_cmd_wait(&op->cmd);
     envme_state_hold(ctrl->subsys->state);
     for (uint32_t i = first; i <= last; i++) {
@@ -151,6 +166,8 @@ struct envme_status envme_admin_format(struct envme_cmd *cmd)
             op->left++;
             envme_selftest_format(ctrl->subsys, i);
             envme_ns_format(ctrl->ns[i], &to, format_done, op);
+            envme_streams_forget_ns(ctrl->subsys->streams, i,
+                                    ENVME_STREAMS_CLOSE);
         }
     }
     envme_state_release(ctrl->subsys->state);

@@ -5,34 +5,28 @@
  */
 #include <string.h>
 
-#include "hw/admin/admin.h"
+#include "hw/admin/endgrp.h"
+#include "hw/admin/pel.h"
 
 #include "hw/ctrl/cmem.h"
 #include "hw/ctrl/errlog.h"
 #include "hw/ctrl/event.h"
-#include "hw/ctrl/feature.h"
+#include "hw/ctrl/lane.h"
 
 #define HEALTH_SPARE           100
 #define HEALTH_SPARE_THRESHOLD 10
 
 #define NS_PER_MIN  (60ull * 1000 * 1000 * 1000)
+#define US_PER_MIN  (60ull * 1000 * 1000)
 #define MS_PER_HOUR (3600ull * 1000)
 
 /* ---- warnings and events --------------------------------------------------- */
-
-/* Feature 04h is kept as the over threshold in 15:0, the under one in 31:16. */
-static bool health_too_warm_or_cold(const struct envme_ctrl *ctrl)
-{
-    uint32_t th = envme_feature_value(ctrl, ENVME_FID_TEMP_THRESH, NULL);
-
-    return ctrl->temperature >= (th & 0xffff) || ctrl->temperature <= th >> 16;
-}
 
 uint8_t envme_health_warning(const struct envme_ctrl *ctrl)
 {
     uint8_t bits = ctrl->critical_warning;
 
-    if (health_too_warm_or_cold(ctrl)) {
+    if (envme_admin(ctrl)->thermal.out) {
         bits |= ENVME_SMART_CW_TTC;
     }
     if (envme_pmr_is_sick(ctrl)) {
@@ -56,12 +50,22 @@ static uint8_t health_info(uint8_t bit)
 void envme_health_check(struct envme_ctrl *ctrl)
 {
     struct envme_admin *a = ctrl->admin;
-    uint8_t bits = envme_health_warning(ctrl);
-    uint8_t fresh = bits & ~a->warned;
+    uint8_t bits, fresh;
 
+    envme_thermal_update(ctrl);
+    bits = envme_health_warning(ctrl);
+    envme_pel_health(ctrl, bits);
+    if (envme_endgrp(ctrl)) {
+        envme_endgrp_check(ctrl);
+    }
     if (ctrl->life != ENVME_LIFE_READY) {
         return;
     }
+    fresh = bits & ~a->warned;
+    if (a->thermal.out & ~a->thermal.told) {
+        fresh |= ENVME_SMART_CW_TTC;    /* one more temperature */
+    }
+    a->thermal.told = a->thermal.out;
     a->warned = bits;
     for (unsigned i = 0; i < 8; i++) {
         if (fresh >> i & 1) {
@@ -77,7 +81,7 @@ void envme_health_check(struct envme_ctrl *ctrl)
 /* ---- time ------------------------------------------------------------------- */
 
 /* Adds the time since the last sample to what it was spent in. */
-static void health_sample(struct envme_ctrl *ctrl)
+void envme_health_sample(struct envme_ctrl *ctrl)
 {
     struct envme_admin *a = ctrl->admin;
     uint64_t now = envme_now(ctrl);
@@ -86,14 +90,15 @@ static void health_sample(struct envme_ctrl *ctrl)
     a->sampled_at = now;
     if (ctrl->temperature >= ENVME_ADMIN_CCTEMP) {
         a->hot_ns += spent;
-    } else if (ctrl->temperature >= ENVME_ADMIN_WCTEMP) {
+    } else if (envme_thermal_is_warm(ctrl)) {
         a->warm_ns += spent;
     }
+    envme_thermal_sample(ctrl, spent);
 }
 
 void envme_health_set_temperature(struct envme_ctrl *ctrl, uint16_t kelvin)
 {
-    health_sample(ctrl);
+    envme_health_sample(ctrl);
     ctrl->temperature = kelvin;
     envme_health_check(ctrl);
 }
@@ -106,11 +111,18 @@ void envme_health_set_warning(struct envme_ctrl *ctrl, uint8_t bits)
 
 /* ---- the log page ------------------------------------------------------------ */
 
-static void health_put(uint8_t counter[16], uint64_t v)
+void envme_health_put(uint8_t counter[16], uint64_t v)
 {
     for (unsigned i = 0; i < 8; i++) {
         counter[i] = v >> (8 * i);
     }
+}
+
+/* There is no wear; a warning says that it is below. */
+void envme_health_spare(bool is_low, uint8_t *spare, uint8_t *threshold)
+{
+    *spare = is_low ? HEALTH_SPARE_THRESHOLD - 1 : HEALTH_SPARE;
+    *threshold = HEALTH_SPARE_THRESHOLD;
 }
 
 /* Thousands of 512 bytes, rounded up. */
@@ -124,9 +136,12 @@ void envme_health_totals(struct envme_ctrl *ctrl,
 {
     const struct envme_admin *a = ctrl->admin;
 
-    health_sample(ctrl);
+    envme_health_sample(ctrl);
     *t = a->before;
     t->on_ms += (a->sampled_at - a->made_at) / 1000000;
+    t->busy_us += envme_lanes_busy_us(ctrl);
+    t->media_errors = atomic_load(&ctrl->media_errors);
+    t->errors = envme_errlog_count(ctrl);
     for (unsigned i = 0; i < ctrl->nlanes; i++) {
         const struct envme_lane_stats *s = &ctrl->lane[i].stats;
 
@@ -143,34 +158,38 @@ size_t envme_health_size(const struct envme_log_req *req)
     return sizeof(struct envme_log_smart);
 }
 
-struct envme_status envme_health_fill(const struct envme_log_req *req,
-                                      void *buf)
+void envme_health_log(struct envme_ctrl *ctrl, struct envme_log_smart *log)
 {
-    struct envme_ctrl *ctrl = req->cmd->ctrl;
     struct envme_admin *a = ctrl->admin;
-    struct envme_log_smart *log = buf;
     struct envme_health_totals t;
 
+    memset(log, 0, sizeof(*log));
     envme_health_totals(ctrl, &t);
     log->cw = envme_health_warning(ctrl);
     log->ctemp[0] = ctrl->temperature;
     log->ctemp[1] = ctrl->temperature >> 8;
-    log->avsp = HEALTH_SPARE;
-    log->avspt = HEALTH_SPARE_THRESHOLD;
-    if (log->cw & ENVME_SMART_CW_ASCBT) {
-        /* The warning says that it is below. */
-        log->avsp = HEALTH_SPARE_THRESHOLD - 1;
-    }
-    health_put(log->dur, health_units(t.read_bytes));
-    health_put(log->duw, health_units(t.written_bytes));
-    health_put(log->hrc, t.reads);
-    health_put(log->hwc, t.writes);
-    health_put(log->pwrc, ctrl->power_cycles);
-    health_put(log->poh, t.on_ms / MS_PER_HOUR);
-    health_put(log->upl, ctrl->unsafe_shutdowns);
-    health_put(log->mdie, atomic_load(&ctrl->media_errors));
-    health_put(log->neile, envme_errlog_count(ctrl));
+    envme_health_spare(log->cw & ENVME_SMART_CW_ASCBT, &log->avsp,
+                       &log->avspt);
+    log->egcws = envme_endgrp_warning(ctrl);
+    envme_health_put(log->dur, health_units(t.read_bytes));
+    envme_health_put(log->duw, health_units(t.written_bytes));
+    envme_health_put(log->hrc, t.reads);
+    envme_health_put(log->hwc, t.writes);
+    envme_health_put(log->cbt, t.busy_us / US_PER_MIN);
+    envme_health_put(log->pwrc, ctrl->power_cycles);
+    envme_health_put(log->poh, t.on_ms / MS_PER_HOUR);
+    envme_health_put(log->upl, ctrl->unsafe_shutdowns);
+    envme_health_put(log->mdie, t.media_errors);
+    envme_health_put(log->neile, t.errors);
     log->wctt = le32(a->warm_ns / NS_PER_MIN);
     log->cctt = le32(a->hot_ns / NS_PER_MIN);
+    envme_thermal_smart(ctrl, log);
+}
+
+/* There is nothing in it that a namespace has of its own. */
+struct envme_status envme_health_fill(const struct envme_log_req *req,
+                                      void *buf)
+{
+    envme_health_log(req->cmd->ctrl, buf);
     return ENVME_ST(SUCCESS);
 }

@@ -7,6 +7,8 @@
 
 #include "envme/id-ctrl.h"
 #include "hw/admin/admin.h"
+#include "hw/admin/endgrp.h"
+#include "hw/admin/pel.h"
 #include "hw/ctrl/logpage.h"
 
 #include "hw/ns/capacity.h"
@@ -54,7 +56,10 @@ static uint8_t identify_lpa(const struct envme_ctrl *ctrl)
     }
     if (envme_logpage_row(ctrl, ENVME_LID_TELEMETRY_HOST) &&
         envme_logpage_row(ctrl, ENVME_LID_TELEMETRY_CTRL)) {
-        lpa |= ENVME_LPA_TS;
+        lpa |= ENVME_LPA_TS | ENVME_LPA_DA4S;
+    }
+    if (envme_logpage_row(ctrl, ENVME_LID_PERSISTENT_EVENT)) {
+        lpa |= ENVME_LPA_PES;
     }
     return lpa;
 }
@@ -69,8 +74,10 @@ static void identify_limits(const struct envme_ctrl *ctrl,
     id->acl = p->acl;
     id->aerl = p->aerl;
     id->elpe = p->elpe;
-    id->wctemp = le16(ENVME_ADMIN_WCTEMP);
-    id->cctemp = le16(ENVME_ADMIN_CCTEMP);
+    id->kas = le16(p->kas);
+    id->crdt1 = le16(p->crdt[0]);
+    id->crdt2 = le16(p->crdt[1]);
+    id->crdt3 = le16(p->crdt[2]);
     id->sqes = IDENTIFY_SQES;
     id->cqes = IDENTIFY_CQES;
     id->maxcmd = le16(ENVME_MIN(p->mqes + 1u, 65535u));
@@ -90,6 +97,19 @@ static void identify_limits(const struct envme_ctrl *ctrl,
     }
 }
 
+static void identify_thermal(const struct envme_ctrl *ctrl,
+                             struct envme_id_ctrl *id)
+{
+    id->wctemp = le16(ENVME_ADMIN_WCTEMP);
+    id->cctemp = le16(ENVME_ADMIN_CCTEMP);
+    id->tmpthha = FIELD_SET(ENVME_TMPTHHA_TMPTHMH, ctrl->params.temp_hyst);
+    if (envme_admin_feat(ctrl, ENVME_FID_HCTM)) {
+        id->hctma = le16(ENVME_HCTMA_HCTMAS);
+        id->mntmt = le16(ENVME_ADMIN_MNTMT);
+        id->mxtmt = le16(ENVME_ADMIN_MXTMT);
+    }
+}
+
 static void identify_capacity(const struct envme_ctrl *ctrl,
                               struct envme_id_ctrl *id)
 {
@@ -99,7 +119,9 @@ static void identify_capacity(const struct envme_ctrl *ctrl,
     for (unsigned i = 0; i < 8; i++) {
         id->tnvmcap[i] = total >> (8 * i);
         id->unvmcap[i] = unused >> (8 * i);
+        id->megcap[i] = envme_endgrp(ctrl) ? total >> (8 * i) : 0;
     }
+    id->endgidmax = le16(envme_endgrp(ctrl));
 }
 
 /* CNS 01h. A field that is not set is 0: not there, or not told. */
@@ -120,12 +142,15 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
     id->ver = le32(ctrl->vs);
     /* Of those that a host turns on one by one; SMART's and telemetry's
      * have no bit here. */
-    id->oaes = le32(ENVME_ADMIN_AEC & ~(ENVME_FEAT_AEC_SHCW |
+    id->oaes = le32(envme_admin_aec(ctrl) & ~(ENVME_FEAT_AEC_SHCW |
                                          ENVME_FEAT_AEC_TLN));
     id->ctratt = le32((p->ctratt_mem ? ENVME_CTRATT_MEM : 0) |
                       (ctrl->tables->cns[ENVME_CNS_NS_GRANULARITY].there ?
                        ENVME_CTRATT_NG : 0) | ENVME_CTRATT_ELBAS |
+                      (envme_admin_feat(ctrl, ENVME_FID_NOPSC) ?
+                       ENVME_CTRATT_NOPSPM : 0) |
                       (p->nuuids ? ENVME_CTRATT_ULIST : 0) |
+                      (envme_endgrp(ctrl) ? ENVME_CTRATT_EGS : 0) |
                       (envme_admin_feat(ctrl, ENVME_FID_HOST_ID) ?
                        ENVME_CTRATT_HIDS : 0));
     id->bpcap = envme_bootpart_cap(ctrl);
@@ -137,10 +162,10 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
     id->sanicap = le32(envme_sanitize_cap(ctrl));
     id->mtfa = le16(1);         /* 100 ms */
     if (ctrl->tables->admin[ENVME_ADM_FORMAT].run) {
-        /* Each namespace by itself, and all by FFFFFFFFh. */
-        id->fna = ENVME_FNA_CRYES;
+        id->fna = ENVME_ADMIN_FNA;
     }
     id->lpa = identify_lpa(ctrl);
+    id->pels = le32(ENVME_PEL_PELS);
     id->oncs = le16(identify_oncs(ctrl));
     /* Flush takes NSID FFFFFFFFh. Whether there is a volatile cache is for
      * each namespace's backend to know, and one may be added at any time. */
@@ -148,6 +173,8 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
     id->sgls = le32(FIELD_SET(ENVME_SGLS_SGLS, ENVME_SGLS_SGLS_BYTE) |
                     ENVME_SGLS_SBBDS | ENVME_SGLS_MPTRSGL);
     identify_limits(ctrl, id);
+    identify_thermal(ctrl, id);
+    envme_admin_identify_power(ctrl, id);
     identify_capacity(ctrl, id);
     id->nwpc = envme_admin_nwpc(ctrl);
     envme_hmb_identify(ctrl, id);

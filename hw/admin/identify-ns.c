@@ -5,6 +5,7 @@
 #include "envme/id-ns.h"
 #include "envme/feat.h"
 #include "hw/admin/admin.h"
+#include "hw/admin/endgrp.h"
 #include "hw/ctrl/feature.h"
 
 #include "hw/ns/capacity.h"
@@ -136,8 +137,8 @@ static void identify_atomicity(const struct envme_ns *ns,
     id->nabspf = le16(p->nabspf);
 }
 
-static void identify_ns(const struct envme_ctrl *ctrl,
-                        const struct envme_ns *ns, struct envme_id_ns *id)
+void envme_identify_ns(const struct envme_ctrl *ctrl,
+                       const struct envme_ns *ns, struct envme_id_ns *id)
 {
     uint64_t nsze = ns->nsze;
     uint64_t bytes = ns->geo.size;
@@ -165,6 +166,7 @@ static void identify_ns(const struct envme_ctrl *ctrl,
         id->eui64[i] = ns->params.eui64 >> (8 * (7 - i));
     }
     id->nsattr = identify_nsattr(ns);
+    id->endgid = le16(envme_endgrp(ctrl));
     memcpy(id->nguid, ns->params.nguid, sizeof(id->nguid));
 }
 
@@ -174,10 +176,11 @@ static void identify_common(const struct envme_ctrl *ctrl,
 {
     struct envme_ns *model = envme_capacity_model(ctrl->subsys);
 
-    identify_ns(ctrl, model, id);
+    envme_identify_ns(ctrl, model, id);
     id->nsze = id->ncap = id->nuse = le64(0);
     id->flbas = 0;
     id->nmic = ENVME_NMIC_SHRNS;
+    id->endgid = le16(0);
     memset(id->nvmcap, 0, sizeof(id->nvmcap));
     envme_ns_free(model);
 }
@@ -194,7 +197,7 @@ struct envme_status envme_cns_ns(struct envme_cmd *cmd, void *buf)
     }
     st = identify_nsid(cmd);
     if (envme_st_ok(st) && ns) {
-        identify_ns(cmd->ctrl, ns, buf);
+        envme_identify_ns(cmd->ctrl, ns, buf);
     }
     return st;
 }
@@ -207,7 +210,7 @@ struct envme_status envme_cns_alloc_ns(struct envme_cmd *cmd, void *buf)
                                                 envme_cmd_nsid(cmd));
 
     if (envme_st_ok(st) && ns) {
-        identify_ns(cmd->ctrl, ns, buf);
+        envme_identify_ns(cmd->ctrl, ns, buf);
     }
     return st;
 }
@@ -324,6 +327,7 @@ struct envme_status envme_cns_ns_indep(struct envme_cmd *cmd, void *buf)
     }
     id->nmic = ns->params.shared ? ENVME_NMIC_SHRNS : 0;
     id->nsattr = identify_nsattr(ns);
+    id->endgid = le16(envme_endgrp(cmd->ctrl));
     id->fpi = identify_fpi(ns);
     id->nstat = ENVME_NSTAT_NRDY;
     return st;

@@ -25,8 +25,11 @@ struct keep_smart {
     le64_t reads, writes, read_bytes, written_bytes;
     le64_t power_cycles, unsafe_shutdowns, media_errors;
     le64_t on_ms, warm_ns, hot_ns;
+    le32_t tmt_count[2];
+    le64_t tmt_ns[2];
+    le64_t busy_us;
 };
-_Static_assert(sizeof(struct keep_smart) == 88, "on disk");
+_Static_assert(sizeof(struct keep_smart) == 120, "on disk");
 
 #define KEEP_CLEAN 1u           /* flags: shut down since it was enabled */
 
@@ -47,6 +50,9 @@ static struct keep_smart keep_make(struct envme_ctrl *ctrl)
         .media_errors = le64(atomic_load(&ctrl->media_errors)),
         .on_ms = le64(t.on_ms), .warm_ns = le64(a->warm_ns),
         .hot_ns = le64(a->hot_ns),
+        .tmt_count = { le32(a->thermal.count[0]), le32(a->thermal.count[1]) },
+        .tmt_ns = { le64(a->thermal.ns[0]), le64(a->thermal.ns[1]) },
+        .busy_us = le64(t.busy_us),
     };
 }
 
@@ -58,6 +64,8 @@ static bool keep_only_time(const struct keep_smart *a,
     c.on_ms = b->on_ms;
     c.warm_ns = b->warm_ns;
     c.hot_ns = b->hot_ns;
+    memcpy(c.tmt_ns, b->tmt_ns, sizeof(c.tmt_ns));
+    c.busy_us = b->busy_us;
     return !memcmp(&c, b, sizeof(c));
 }
 
@@ -120,14 +128,19 @@ static void keep_load(struct envme_ctrl *ctrl)
         .reads = le64_get(smart.reads), .writes = le64_get(smart.writes),
         .read_bytes = le64_get(smart.read_bytes),
         .written_bytes = le64_get(smart.written_bytes),
-        .on_ms = le64_get(smart.on_ms),
+        .on_ms = le64_get(smart.on_ms), .busy_us = le64_get(smart.busy_us),
     };
     a->warm_ns = le64_get(smart.warm_ns);
     a->hot_ns = le64_get(smart.hot_ns);
+    for (unsigned i = 0; i < 2; i++) {
+        a->thermal.count[i] = le32_get(smart.tmt_count[i]);
+        a->thermal.ns[i] = le64_get(smart.tmt_ns[i]);
+    }
     atomic_store(&ctrl->media_errors, le64_get(smart.media_errors));
     ctrl->power_cycles = le64_get(smart.power_cycles) + 1;
+    a->keep.unsafe = !(le32_get(smart.flags) & KEEP_CLEAN);
     ctrl->unsafe_shutdowns = le64_get(smart.unsafe_shutdowns) +
-                             !(le32_get(smart.flags) & KEEP_CLEAN);
+                             a->keep.unsafe;
 }
 
 void envme_admin_keep_init(struct envme_ctrl *ctrl)

@@ -32,7 +32,7 @@ static bool lock_opcode_ok(const struct envme_ctrl *ctrl, uint8_t opc)
     case ENVME_ADM_LOCKDOWN:
         return false;
     default:
-        return ctrl->tables->admin[opc].run;
+        return envme_row_there(&ctrl->tables->admin[opc], ctrl);
     }
 }
 

@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "envme/id-ns.h"
-#include "hw/admin/admin.h"
+#include "hw/admin/endgrp.h"
+#include "hw/admin/pel.h"
 
 #include "hw/ctrl/keep.h"
 #include "hw/ctrl/pause.h"
@@ -22,6 +23,7 @@ struct ns_op {
     unsigned left;
     struct envme_ns *ns;
     struct envme_subsys *subsys;
+    struct envme_ns_mgmt_create create;
 };
 
 static struct ns_op *ns_op_new(struct envme_cmd *cmd)
@@ -109,6 +111,7 @@ static struct envme_status ns_delete(struct envme_cmd *cmd)
     }
     op = ns_op_new(cmd);
     envme_state_hold(s->state);
+    envme_pel_ns_deleted(cmd, nsid == UINT32_MAX ? NULL : ns);
     for (uint32_t i = first; i <= last; i++) {
         if (s->ns[i]) {
             op->left++;
@@ -140,7 +143,9 @@ static struct envme_status ns_check_create(struct envme_cmd *cmd,
         !ns_zero(c->rsvd31, sizeof(c->rsvd31)) ||
         !ns_zero(c->rsvd96, sizeof(c->rsvd96)) || c->flbas & 0x80 ||
         c->nmic & ~ENVME_NMIC_SHRNS || le16_get(c->nvmsetid) ||
-        le16_get(c->endgid) || !nsze || ncap > nsze) {
+        !nsze || ncap > nsze ||
+        (le16_get(c->endgid) &&
+         le16_get(c->endgid) != envme_endgrp(cmd->ctrl))) {
         return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD), DPTR_AT);
     }
     if (le32_get(c->anagrpid)) {
@@ -194,6 +199,7 @@ static void ns_created(void *arg, int err)
         st = ENVME_ST(NSID_UNAVAILABLE);
     } else {
         cmd->dw0 = ns->nsid;
+        envme_pel_ns_created(cmd, ns, &op->create);
     }
     if (envme_st_err(st)) {
         envme_subsys_delete_ns(op->subsys, ns, NULL, NULL);
@@ -266,6 +272,7 @@ static struct envme_status ns_create(struct envme_cmd *cmd)
     ns_set_tag_mask(ns, le64_get(c.lbstm));
     op = ns_op_new(cmd);
     op->ns = ns;
+    op->create = c;
     envme_ns_hold(ns);
     envme_subsys_flush(s, ns_make_empty, op);
     return ENVME_ST_PENDING;

@@ -121,6 +121,10 @@ static void protect_finish(struct envme_cmd *cmd)
     envme_state_hold(state);
     while ((ns = protect_next(cmd))) {
         protect_keep(ns);
+        if (ns->wps) {
+            envme_streams_forget_ns(ns->subsys->streams, ns->nsid,
+                                    ENVME_STREAMS_RELEASE);
+        }
         envme_subsys_ns_changed(ns->subsys, ns);
     }
     envme_state_release(state);

@@ -39,6 +39,8 @@ const struct envme_cns_row envme_cns_rows[256] = {
             "NVM 1.1, 4.1.5", envme_cns_ns_granularity),
     CNS_ROW(ENVME_CNS_UUID_LIST, "id-uuid", "Base 2.1, 5.1.13.2",
             envme_cns_uuid_list),
+    CNS_ROW(ENVME_CNS_ENDGRP_LIST, "list-endgrp", "Base 2.1, 5.1.13.2",
+            envme_cns_endgrp_list),
     CNS_ROW(ENVME_CNS_CS_ALLOC_NS_LIST, "list-ns --all --csi",
             "Base 2.1, 5.1.13.2", envme_cns_cs_alloc_ns_list),
     CNS_ROW(ENVME_CNS_IOCS, "id-iocs", "Base 2.1, 5.1.13.2",

@@ -5,7 +5,8 @@
  */
 #include <string.h>
 
-#include "hw/admin/admin.h"
+#include "hw/admin/endgrp.h"
+#include "hw/admin/pel.h"
 
 #include "hw/ctrl/feature.h"
 #include "hw/ctrl/lane.h"
@@ -45,68 +46,6 @@ static struct envme_status feat_set_arbitration(FEAT_SET_ARGS)
         envme_lanes_arbitrate(cmd->ctrl);
     }
     return st;
-}
-
-/* ---- 02h Power Management ------------------------------------------------ */
-
-/* One power state, so nothing to change; the workload is a hint. */
-static struct envme_status feat_set_power(FEAT_SET_ARGS)
-{
-    FEAT_UNUSED();
-    if (FIELD_GET(ENVME_FEAT_PM_PS, *value) > 0) {
-        return feat_invalid(cmd);
-    }
-    return feat_check(cmd, *value, ENVME_FEAT_PM_PS | ENVME_FEAT_PM_WH);
-}
-
-/* ---- 04h Temperature Threshold ---------------------------------------------- */
-
-/* Kept as the composite's over threshold in 15:0 and under threshold in
- * 31:16; there are no other sensors. */
-static struct envme_status feat_set_temp(FEAT_SET_ARGS)
-{
-    struct envme_ctrl *ctrl = cmd->ctrl;
-    uint32_t old = envme_feature_value(ctrl, ENVME_FID_TEMP_THRESH, NULL);
-    uint32_t th = FIELD_GET(ENVME_FEAT_TMPTH_TMPTH, *value);
-    unsigned sel = FIELD_GET(ENVME_FEAT_TMPTH_TMPSEL, *value);
-    unsigned thsel = FIELD_GET(ENVME_FEAT_TMPTH_THSEL, *value);
-
-    FEAT_UNUSED();
-    /* TMPTHH: hysteresis is not offered (TMPTHHA). */
-    if (*value & ~(ENVME_FEAT_TMPTH_TMPTH | ENVME_FEAT_TMPTH_TMPSEL |
-                   ENVME_FEAT_TMPTH_THSEL) ||
-        (sel != ENVME_TMPSEL_COMPOSITE && sel != ENVME_TMPSEL_ALL) ||
-        thsel > ENVME_THSEL_UNDER) {
-        return feat_invalid(cmd);
-    }
-    *value = thsel == ENVME_THSEL_OVER ? (old & 0xffff0000u) | th
-                                       : (old & 0xffffu) | th << 16;
-    envme_feature_set_value(ctrl, ENVME_FID_TEMP_THRESH, NULL, *value);
-    envme_health_check(ctrl);
-    return ENVME_ST(SUCCESS);
-}
-
-/* Each threshold is saved by itself. */
-static uint32_t feat_save_temp(struct envme_cmd *cmd, uint32_t saved,
-                               uint32_t value)
-{
-    unsigned thsel = FIELD_GET(ENVME_FEAT_TMPTH_THSEL, envme_cmd_cdw(cmd, 11));
-    uint32_t mask = thsel == ENVME_THSEL_OVER ? 0xffffu : 0xffff0000u;
-
-    return (saved & ~mask) | (value & mask);
-}
-
-static struct envme_status feat_show_temp(struct envme_cmd *cmd, uint32_t *dw0)
-{
-    uint32_t cdw11 = envme_cmd_cdw(cmd, 11);
-    unsigned thsel = FIELD_GET(ENVME_FEAT_TMPTH_THSEL, cdw11);
-
-    if (FIELD_GET(ENVME_FEAT_TMPTH_TMPSEL, cdw11) != ENVME_TMPSEL_COMPOSITE ||
-        thsel > ENVME_THSEL_UNDER) {
-        return feat_invalid(cmd);
-    }
-    *dw0 = thsel == ENVME_THSEL_OVER ? *dw0 & 0xffff : *dw0 >> 16;
-    return ENVME_ST(SUCCESS);
 }
 
 /* ---- 05h Error Recovery ------------------------------------------------------ */
@@ -344,6 +283,18 @@ static struct envme_status feat_set_atomicity(FEAT_SET_ARGS)
 
 /* ---- 0Bh Asynchronous Event Configuration ------------------------------------------ */
 
+/* The events that can occur here. */
+uint32_t envme_admin_aec(const struct envme_ctrl *ctrl)
+{
+    return ENVME_SMART_CW_ASCBT | ENVME_SMART_CW_TTC | ENVME_SMART_CW_NDR |
+           ENVME_SMART_CW_AMRO | ENVME_SMART_CW_VMBF | ENVME_FEAT_AEC_NSAN |
+           ENVME_FEAT_AEC_FAN | ENVME_FEAT_AEC_TLN | ENVME_FEAT_AEC_LBASIAN |
+           ENVME_FEAT_AEC_ANSAN |
+           (ctrl->ports.pmr.base ? ENVME_SMART_CW_PMRRO : 0) |
+           (ctrl->params.temp_hyst ? ENVME_FEAT_AEC_TTHR : 0) |
+           (envme_endgrp(ctrl) ? ENVME_FEAT_AEC_EGEALCN : 0);
+}
+
 /* An event whose condition is there already comes when it is enabled. */
 static struct envme_status feat_set_aec(FEAT_SET_ARGS)
 {
@@ -355,6 +306,9 @@ static struct envme_status feat_set_aec(FEAT_SET_ARGS)
     if (envme_st_ok(st)) {
         envme_feature_set_value(ctrl, ENVME_FID_AEC, NULL, *value);
         envme_admin(ctrl)->warned &= ~(*value & ~old);
+        if (*value & ~old & ENVME_SMART_CW_TTC) {
+            envme_admin(ctrl)->thermal.told = 0;
+        }
         envme_health_check(ctrl);
         envme_lbas_check(ctrl);
     }
@@ -363,12 +317,29 @@ static struct envme_status feat_set_aec(FEAT_SET_ARGS)
 
 /* ---- 0Eh Timestamp ------------------------------------------------------------------- */
 
+void envme_admin_timestamp(const struct envme_ctrl *ctrl,
+                           struct envme_timestamp *ts)
+{
+    const struct envme_admin *a = envme_admin(ctrl);
+    uint64_t ms = a->ts_ms + (envme_now(ctrl) - a->ts_at) / 1000000;
+
+    *ts = (struct envme_timestamp){
+        .attr = FIELD_SET(ENVME_TIMESTAMP_TO, a->ts_set ?
+                          ENVME_TIMESTAMP_TO_HOST : ENVME_TIMESTAMP_TO_RESET),
+    };
+    for (unsigned i = 0; i < sizeof(ts->timestamp); i++) {
+        ts->timestamp[i] = ms >> (8 * i);
+    }
+}
+
 static struct envme_status feat_set_timestamp(FEAT_SET_ARGS)
 {
     struct envme_admin *a = envme_admin(cmd->ctrl);
     const struct envme_timestamp *ts = data;
+    struct envme_timestamp old;
 
     FEAT_UNUSED();
+    envme_admin_timestamp(cmd->ctrl, &old);
     a->ts_ms = 0;
     for (unsigned i = 0; i < sizeof(ts->timestamp); i++) {
         a->ts_ms |= (uint64_t)ts->timestamp[i] << (8 * i);
@@ -376,6 +347,7 @@ static struct envme_status feat_set_timestamp(FEAT_SET_ARGS)
     a->ts_at = envme_now(cmd->ctrl);
     a->ts_set = true;
     *value = 0;
+    envme_pel_timestamp(cmd->ctrl, &old);
     return ENVME_ST(SUCCESS);
 }
 
@@ -383,17 +355,9 @@ static struct envme_status feat_get_timestamp(struct envme_cmd *cmd,
                                               struct envme_ns *ns,
                                               uint32_t *dw0, void *data)
 {
-    const struct envme_admin *a = envme_admin(cmd->ctrl);
-    struct envme_timestamp *ts = data;
-    uint64_t ms = a->ts_ms + (envme_now(cmd->ctrl) - a->ts_at) / 1000000;
-
     (void)ns;
     *dw0 = 0;
-    for (unsigned i = 0; i < sizeof(ts->timestamp); i++) {
-        ts->timestamp[i] = ms >> (8 * i);
-    }
-    ts->attr = FIELD_SET(ENVME_TIMESTAMP_TO, a->ts_set ?
-                         ENVME_TIMESTAMP_TO_HOST : ENVME_TIMESTAMP_TO_RESET);
+    envme_admin_timestamp(cmd->ctrl, data);
     return ENVME_ST(SUCCESS);
 }
 
@@ -401,7 +365,8 @@ static struct envme_status feat_get_timestamp(struct envme_cmd *cmd,
 
 /*
  * LBAFEE shows more than 16 formats in Identify, CDFE allows Copy's descriptor
- * formats 2 and 3. ACRE has nothing to allow: CRDT1 to 3 are 0.
+ * formats 2 and 3, ETDAS shows data area 4 of telemetry, ACRE allows retry
+ * delays in completions (cmd.c).
  */
 static struct envme_status feat_set_behavior(FEAT_SET_ARGS)
 {
@@ -409,13 +374,14 @@ static struct envme_status feat_set_behavior(FEAT_SET_ARGS)
     uint16_t cdfe = le16_get(b->cdfe);
 
     FEAT_UNUSED();
-    if (b->acre > 1 || b->etdas || b->lbafee > 1 || b->hdisns ||
+    if (b->acre > 1 || b->etdas > 1 || b->lbafee > 1 || b->hdisns ||
         cdfe & ~(ENVME_CDFE_CDF2E | ENVME_CDFE_CDF3E)) {
         return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
                               offsetof(struct envme_sqe, dptr));
     }
     *value = FIELD_SET(ENVME_HBS_ACRE, b->acre) |
              FIELD_SET(ENVME_HBS_LBAFEE, b->lbafee) |
+             FIELD_SET(ENVME_HBS_ETDAS, b->etdas) |
              FIELD_SET(ENVME_HBS_CDFE, cdfe);
     return ENVME_ST(SUCCESS);
 }
@@ -431,6 +397,7 @@ static struct envme_status feat_get_behavior(struct envme_cmd *cmd,
     *dw0 = 0;
     b->acre = FIELD_GET(ENVME_HBS_ACRE, v);
     b->lbafee = FIELD_GET(ENVME_HBS_LBAFEE, v);
+    b->etdas = FIELD_GET(ENVME_HBS_ETDAS, v);
     b->cdfe = le16(FIELD_GET(ENVME_HBS_CDFE, v));
     return ENVME_ST(SUCCESS);
 }
@@ -441,17 +408,20 @@ static const struct envme_feat_row feat_rows[] = {
     {
         .name = "arbitration", .spec = "Base 2.1, 5.1.25.1.1",
         .fid = ENVME_FID_ARBITRATION, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .saveable = true, .changeable = true, .dflt = ENVME_ADMIN_AB,
         .set = feat_set_arbitration,
     },
     {
         .name = "power-management", .spec = "Base 2.1, 5.1.25.1.2",
         .fid = ENVME_FID_POWER_MGMT, .scope = ENVME_FEAT_CTRL,
-        .saveable = true, .changeable = true, .set = feat_set_power,
+        .saveable = true, .changeable = true, .set = envme_feat_set_power,
+        .get = envme_feat_get_power, .restore = envme_feat_restore_power,
     },
     {
         .name = "lba-range-type", .spec = "NVM 1.1, 4.1.3.1",
         .fid = ENVME_FID_LBA_RANGE, .scope = ENVME_FEAT_NS,
+        .logged = true,
         .changeable = true, .own = true,
         .data_len = sizeof(struct envme_feat_lba_range),
         .reset_data = envme_feat_reset_ranges,
@@ -460,41 +430,49 @@ static const struct envme_feat_row feat_rows[] = {
     {
         .name = "temperature-threshold", .spec = "Base 2.1, 5.1.25.1.3",
         .fid = ENVME_FID_TEMP_THRESH, .scope = ENVME_FEAT_CTRL,
-        .saveable = true, .changeable = true, .dflt = ENVME_ADMIN_WCTEMP,
-        .set = feat_set_temp, .show = feat_show_temp, .save = feat_save_temp,
+        .logged = true,
+        .saveable = true, .changeable = true, .keep_len = ENVME_TEMP_KEPT,
+        .set = envme_feat_set_temp, .show = envme_feat_show_temp,
+        .keep = envme_feat_keep_temp, .restore = envme_feat_restore_temp,
     },
     {
         .name = "error-recovery", .spec = "NVM 1.1, 4.1.3",
         .fid = ENVME_FID_ERROR_RECOVERY, .scope = ENVME_FEAT_NS,
+        .logged = true,
         .saveable = true, .changeable = true, .set = feat_set_error_recovery,
         .restore = feat_restore_error_recovery,
     },
     {
         .name = "volatile-write-cache", .spec = "Base 2.1, 5.1.25.1.4",
         .fid = ENVME_FID_VWC, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .saveable = true, .changeable = true, .reset = feat_default_vwc,
         .set = feat_set_vwc, .get = feat_get_vwc, .restore = feat_restore_vwc,
     },
     {
         .name = "number-of-queues", .spec = "Base 2.1, 5.1.25",
         .fid = ENVME_FID_NUM_QUEUES, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .changeable = true, .reset = feat_default_queues,
         .set = feat_set_queues,
     },
     {
         .name = "interrupt-coalescing", .spec = "Base 2.1, 5.1.25",
         .fid = ENVME_FID_IRQ_COALESCE, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .saveable = true, .changeable = true, .set = feat_set_coalescing,
     },
     {
         .name = "interrupt-vector-configuration",
         .spec = "Base 2.1, 5.1.25",
         .fid = ENVME_FID_IRQ_CONFIG, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .changeable = true, .set = feat_set_vector, .show = feat_show_vector,
     },
     {
         .name = "write-atomicity-normal", .spec = "NVM 1.1, 4.1.3",
         .fid = ENVME_FID_WRITE_ATOMIC, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .saveable = true, .changeable = true,
         .reset = feat_default_atomicity, .set = feat_set_atomicity,
     },
@@ -504,8 +482,17 @@ static const struct envme_feat_row feat_rows[] = {
         .saveable = true, .changeable = true, .set = feat_set_aec,
     },
     {
+        .name = "auto-pst", .spec = "Base 2.1, 5.1.25.1.6",
+        .fid = ENVME_FID_APST, .scope = ENVME_FEAT_CTRL,
+        .saveable = true, .changeable = true, .there = envme_admin_has_nops,
+        .data_len = sizeof(struct envme_feat_apst),
+        .set = envme_feat_set_apst, .get = envme_feat_get_apst,
+        .restore = envme_feat_restore_apst,
+    },
+    {
         .name = "host-memory-buffer", .spec = "Base 2.1, 5.1.25.2.3",
         .fid = ENVME_FID_HMB, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .changeable = true, .there = envme_hmb_there,
         .data_len = sizeof(struct envme_feat_hmb), .len = envme_feat_len_hmb,
         .set = envme_feat_set_hmb, .get = envme_feat_get_hmb,
@@ -517,8 +504,27 @@ static const struct envme_feat_row feat_rows[] = {
         .set = feat_set_timestamp, .get = feat_get_timestamp,
     },
     {
+        .name = "keep-alive-timer", .spec = "Base 2.1, 5.1.25.1.8",
+        .fid = ENVME_FID_KATO, .scope = ENVME_FEAT_CTRL,
+        .changeable = true, .there = envme_keepalive_there,
+        .set = envme_feat_set_kato,
+    },
+    {
+        .name = "host-controlled-thermal-management",
+        .spec = "Base 2.1, 5.1.25.1.9",
+        .fid = ENVME_FID_HCTM, .scope = ENVME_FEAT_CTRL,
+        .saveable = true, .changeable = true, .set = envme_feat_set_hctm,
+    },
+    {
+        .name = "non-op-power-state-config", .spec = "Base 2.1, 5.1.25.1.10",
+        .fid = ENVME_FID_NOPSC, .scope = ENVME_FEAT_CTRL,
+        .saveable = true, .changeable = true, .there = envme_admin_has_nops,
+        .set = envme_feat_set_nopsc,
+    },
+    {
         .name = "sanitize-config", .spec = "Base 2.1, 5.1.25",
         .fid = ENVME_FID_SANITIZE_CONFIG, .scope = ENVME_FEAT_SUBSYS,
+        .logged = true,
         .saveable = true, .changeable = true,
         .set = envme_sanitize_config_set, .get = envme_sanitize_config_get,
         .restore = envme_sanitize_config_restore,
@@ -534,13 +540,25 @@ static const struct envme_feat_row feat_rows[] = {
     {
         .name = "host-behavior-support", .spec = "Base 2.1, 5.1.25.1",
         .fid = ENVME_FID_HOST_BEHAVIOR, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .changeable = true,
         .data_len = sizeof(struct envme_feat_host_behavior),
         .set = feat_set_behavior, .get = feat_get_behavior,
     },
     {
+        .name = "endurance-group-event-configuration",
+        .spec = "Base 2.1, 5.1.25.1.16",
+        .fid = ENVME_FID_ENDGRP_EVENT, .scope = ENVME_FEAT_ENDGRP,
+        .there = envme_endgrp_there, .logged = true,
+        .saveable = true, .changeable = true,
+        .set = envme_endgrp_config_set, .get = envme_endgrp_config_get,
+        .show = envme_endgrp_config_show,
+        .restore = envme_endgrp_config_restore,
+    },
+    {
         .name = "namespace-admin-label", .spec = "Base 2.1, 5.1.25.1.22",
         .fid = ENVME_FID_NS_ADMIN_LABEL, .scope = ENVME_FEAT_NS,
+        .logged = true,
         .saveable = true, .changeable = true, .own = true,
         .data_len = sizeof(struct envme_feat_ns_label),
         .set = envme_feat_set_label, .get = envme_feat_get_label,
@@ -572,6 +590,7 @@ static const struct envme_feat_row feat_rows[] = {
     {
         .name = "host-identifier", .spec = "Base 2.1, 5.1.25.1.28",
         .fid = ENVME_FID_HOST_ID, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .changeable = true, .data_len = ENVME_HOST_ID_BYTES,
         .len = envme_feat_len_hostid,
         .set = envme_feat_set_hostid, .get = envme_feat_get_hostid,
@@ -579,6 +598,7 @@ static const struct envme_feat_row feat_rows[] = {
     {
         .name = "namespace-write-protect", .spec = "Base 2.1, 5.1.25.1.32",
         .fid = ENVME_FID_WRITE_PROTECT, .scope = ENVME_FEAT_NS,
+        .logged = true,
         .changeable = true, .reset = envme_feat_reset_protect,
         .set = envme_feat_set_protect, .get = envme_feat_get_protect,
     },
@@ -586,6 +606,7 @@ static const struct envme_feat_row feat_rows[] = {
         .name = "boot-partition-write-protect",
         .spec = "Base 2.1, 5.1.25.1.32",
         .fid = ENVME_FID_BP_WRITE_PROTECT, .scope = ENVME_FEAT_CTRL,
+        .logged = true,
         .changeable = true, .own = true, .there = envme_bootpart_there,
         .dflt = FIELD_SET(ENVME_FEAT_BPWP_BP0WPS, ENVME_BPWP_LOCKED) |
                 FIELD_SET(ENVME_FEAT_BPWP_BP1WPS, ENVME_BPWP_LOCKED),

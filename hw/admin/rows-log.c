@@ -30,6 +30,7 @@ static size_t log_fw_size(const struct envme_log_req *req)
 
 /* ---- 04h Changed Attached Namespace List ---------------------------------------- */
 
+/* And 1Ch Changed Allocated Namespace List. */
 static size_t log_changed_ns_size(const struct envme_log_req *req)
 {
     (void)req;
@@ -42,7 +43,7 @@ static struct envme_status log_changed_ns(const struct envme_log_req *req,
     struct envme_ns_list *log = buf;
     uint32_t list[1024] = { 0 };
 
-    envme_event_changed_list(req->cmd->ctrl, list, false);
+    envme_event_changed_list(req->cmd->ctrl, req->lid, list, false);
     for (unsigned i = 0; i < ENVME_ARRAY_SIZE(list); i++) {
         log->nsid[i] = le32(list[i]);
     }
@@ -53,7 +54,7 @@ static void log_changed_ns_read(const struct envme_log_req *req)
 {
     uint32_t list[1024];
 
-    envme_event_changed_list(req->cmd->ctrl, list, true);
+    envme_event_changed_list(req->cmd->ctrl, req->lid, list, true);
 }
 
 /* ---- the rows --------------------------------------------------------------------- */
@@ -72,7 +73,7 @@ static const struct envme_log_row log_rows[] = {
     },
     {
         .name = "smart-log", .spec = "Base 2.1, 5.1.12.1.3",
-        .lid = ENVME_LID_SMART, .scope = ENVME_LOG_CTRL,
+        .lid = ENVME_LID_SMART, .scope = ENVME_LOG_NS,
         .size = envme_health_size, .fill = envme_health_fill,
         .clears = 1 << ENVME_AEN_TYPE_SMART,
     },
@@ -102,6 +103,7 @@ static const struct envme_log_row log_rows[] = {
     {
         .name = "telemetry-log", .spec = "Base 2.1, 5.1.12.1.8",
         .lid = ENVME_LID_TELEMETRY_HOST, .scope = ENVME_LOG_CTRL,
+        .lid_support = ENVME_LIDS_TELE_MCDAS >> 16,
         .size = envme_telemetry_size, .fill = envme_telemetry_log,
     },
     {
@@ -113,11 +115,31 @@ static const struct envme_log_row log_rows[] = {
         .read_done = envme_telemetry_read,
     },
     {
+        .name = "endurance-log", .spec = "Base 2.1, 5.1.12.1.10",
+        .lid = ENVME_LID_ENDGRP, .scope = ENVME_LOG_SUBSYS,
+        .there = envme_endgrp_there, .size = envme_endgrp_log_size,
+        .fill = envme_endgrp_log, .read_done = envme_endgrp_log_read,
+    },
+    {
+        .name = "persistent-event-log", .spec = "Base 2.1, 5.1.12.1.14",
+        .lid = ENVME_LID_PERSISTENT_EVENT, .scope = ENVME_LOG_SUBSYS,
+        .lid_support = ENVME_LIDS_PEL_EC512 >> 16,
+        .fixed = envme_pel_log_fixed, .begin = envme_pel_log_begin,
+        .size = envme_pel_log_size, .fill = envme_pel_log,
+    },
+    {
         .name = "lba-status-log", .spec = "NVM 1.1, 4.1.4.5",
         .lid = ENVME_LID_LBA_STATUS, .scope = ENVME_LOG_CTRL,
         .size = envme_lbas_log_size, .fill = envme_lbas_log,
         .clears = 1 << ENVME_AEN_TYPE_NOTICE,
         .read_done = envme_lbas_log_read,
+    },
+    {
+        .name = "endurance-event-agg-log", .spec = "Base 2.1, 5.1.12.1.15",
+        .lid = ENVME_LID_ENDGRP_AGGREGATE, .scope = ENVME_LOG_SUBSYS,
+        .there = envme_endgrp_there, .size = envme_endgrp_aggregate_size,
+        .fill = envme_endgrp_aggregate,
+        .clears = 1 << ENVME_AEN_TYPE_NOTICE,
     },
     {
         .name = "lockdown-log", .spec = "Base 2.1, 5.1.12.1.20",
@@ -129,6 +151,13 @@ static const struct envme_log_row log_rows[] = {
         .lid = ENVME_LID_BOOT_PARTITION, .scope = ENVME_LOG_SUBSYS,
         .there = envme_bootpart_there,
         .size = envme_bootpart_log_size, .part = envme_bootpart_log,
+    },
+    {
+        .name = "changed-alloc-ns-list-log", .spec = "Base 2.1, 5.1.12.1",
+        .lid = ENVME_LID_CHANGED_ALLOC_NS, .scope = ENVME_LOG_CTRL,
+        .size = log_changed_ns_size, .fill = log_changed_ns,
+        .clears = 1 << ENVME_AEN_TYPE_NOTICE,
+        .read_done = log_changed_ns_read,
     },
     {
         .name = "sanitize-log", .spec = "Base 2.1, 5.1.12.1.33",

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hw/admin/shared.h"
+#include "hw/admin/pel.h"
 
 #include "hw/ctrl/cmem.h"
 #include "hw/ctrl/event.h"
@@ -25,6 +25,7 @@
 #define SAN_PMR_ZERO (4u << 20)     /* of our own memory, at once */
 #define SAN_RECORD_VERSION 1
 #define SAN_RECORD "sanitize"
+#define SAN_NO_PROGRESS 0xffffu /* SPROG: none is under way */
 
 enum { SAN_OVERWRITE, SAN_ERASE, SAN_FLUSH, SAN_PMR };
 
@@ -150,6 +151,12 @@ static void san_over(void *arg, int err)
     envme_life_background(ctrl, false);
 }
 
+static uint16_t san_sstat(const struct envme_sanitize_state *st, bool gde)
+{
+    return FIELD_SET(ENVME_SSTAT_SOS, st->sos) |
+           FIELD_SET(ENVME_SSTAT_OPC, st->opc) | (gde ? ENVME_SSTAT_GDE : 0);
+}
+
 /* What the log is going to say is written first. */
 static void san_finish(struct envme_shared *sh, bool ok)
 {
@@ -177,6 +184,7 @@ static void san_finish(struct envme_shared *sh, bool ok)
     }
     san->ending = true;
     san_put(sh, end);
+    envme_pel_sanitize_done(san->ctrl, SAN_NO_PROGRESS, san_sstat(end, ok));
     envme_life_background(san->ctrl, true);
     envme_keep_flush(san->ctrl, san_over, sh);
 }
@@ -450,6 +458,7 @@ static void san_start(struct envme_cmd *cmd)
     san_gate(sh);
     envme_selftest_sanitize(sh->subsys);
     san_put(sh, &san->st);
+    envme_pel_sanitize_start(cmd->ctrl, cdw10, san->st.pattern);
     san->draining = 1;
     for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
         struct envme_ctrl *c = envme_shared_ctrl(sh->subsys, i);
@@ -580,7 +589,7 @@ struct envme_status envme_sanitize_log(const struct envme_log_req *req,
     const struct envme_shared *sh = envme_shared(req->cmd->ctrl);
     const struct envme_sanitize *san = &sh->san;
     struct envme_log_sanitize *log = buf;
-    uint32_t progress = 0xffff;
+    uint32_t progress = SAN_NO_PROGRESS;
     bool gde = san->gde && san_writes(sh) == san->writes;
 
     if (san_is_running(san)) {
@@ -588,9 +597,7 @@ struct envme_status envme_sanitize_log(const struct envme_log_req *req,
         progress = ENVME_MIN(progress, 0xfffeu);
     }
     log->sprog = le16(progress);
-    log->sstat = le16(FIELD_SET(ENVME_SSTAT_SOS, san->st.sos) |
-                      FIELD_SET(ENVME_SSTAT_OPC, san->st.opc) |
-                      (gde ? ENVME_SSTAT_GDE : 0));
+    log->sstat = le16(san_sstat(&san->st, gde));
     log->scdw10 = le32(san->st.cdw10);
     /* No times are told. */
     log->eto = log->etbe = log->etce = le32(UINT32_MAX);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <stdlib.h>
 
+#include "hw/admin/pel.h"
 #include "hw/admin/shared.h"
 
 static void shared_free(void *arg)
@@ -8,6 +9,7 @@ static void shared_free(void *arg)
     struct envme_shared *sh = arg;
 
     free(sh->san.buf);
+    envme_pel_free(sh);
     g_free(sh);
 }
 
@@ -23,6 +25,7 @@ void envme_shared_init(struct envme_ctrl *ctrl)
     sh->subsys = s;
     s->shared = sh;
     s->shared_free = shared_free;
+    envme_pel_load(sh);
     envme_fw_load(sh, ctrl);
     envme_sanitize_load(sh, ctrl);
 }

@@ -28,6 +28,8 @@ struct envme_fw {
     unsigned active, next;      /* 1 .. 7; next 0: none */
     struct envme_fw_slot slot[ENVME_FW_SLOTS + 1];
     struct envme_fw_slot running;
+    uint8_t at_power_on;        /* ENVME_PEL_FA_*: what came of it then */
+    bool load_told;             /* that it failed */
     /* Activation without a reset. */
     struct {
         bool on, granted;
@@ -65,10 +67,23 @@ struct envme_sanitize {
     uint64_t at, done, total;   /* bytes */
 };
 
+/* ---- endgrp.c ------------------------------------------------------------ */
+
+struct envme_endgrp {
+    uint8_t enabled;            /* feature 18h */
+    uint8_t told, seen;         /* warnings: of those, told; all */
+    bool pending;               /* in log page 0Fh */
+    const struct envme_ctrl *leaving;
+    /* What controllers had counted that have left, by CNTLID. */
+    struct envme_health_totals left[ENVME_MAX_CTRLS];
+};
+
 struct envme_shared {
     struct envme_subsys *subsys;
     struct envme_fw fw;
     struct envme_sanitize san;
+    struct envme_endgrp endgrp;
+    struct envme_pel *pel;      /* pel.c */
     uint32_t locked_opc[8], locked_fid[8];      /* lockdown.c: a bit each */
 };
 

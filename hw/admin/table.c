@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The Admin opcodes, and the table of tables. */
 #include "hw/admin/admin.h"
+#include "hw/admin/endgrp.h"
+#include "hw/admin/pel.h"
 #include "hw/admin/shared.h"
 
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/feature.h"
 #include "hw/ctrl/logpage.h"
+#include "hw/ctrl/power.h"
 
 #define CDW_ALL 0xffffffffu
 
@@ -141,6 +144,12 @@ static const struct envme_row admin_rows[256] = {
         .cdw = { ENVME_LOCKDOWN_SCP | ENVME_LOCKDOWN_PRHBT |
                  ENVME_LOCKDOWN_IFC | ENVME_LOCKDOWN_OFI },
     },
+    [ENVME_ADM_KEEP_ALIVE] = {
+        .name = "keep-alive", .spec = "Base 2.1, 5.1.14",
+        .run = envme_admin_keep_alive, .there = envme_keepalive_there,
+        .effects = ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_NO_SGL | ENVME_GATE_IN_SANITIZE,
+    },
     [ENVME_ADM_DIRECTIVE_SEND] = {
         .name = "dir-send", .spec = "Base 2.1, 5.1.7",
         .run = envme_admin_directive_send, .len = envme_admin_directive_len,
@@ -154,7 +163,7 @@ static const struct envme_row admin_rows[256] = {
         .name = "dir-receive", .spec = "Base 2.1, 5.1.6",
         .run = envme_admin_directive_recv, .len = envme_admin_directive_len,
         .effects = ENVME_EFF_CSP_NS,
-        .gate = ENVME_GATE_NS_ACTIVE | ENVME_GATE_NO_SGL,
+        .gate = ENVME_GATE_NS_OR_ALL | ENVME_GATE_NO_SGL,
         .cap = ENVME_OACS_DIRS,
         .cdw = { CDW_ALL, CDW_ALL, CDW_ALL, CDW_ALL },
     },
@@ -248,7 +257,11 @@ static void admin_reset(struct envme_ctrl *ctrl)
     a->ts_set = false;
     /* Events are forgotten at a reset, conditions are not. */
     a->warned = 0;
+    envme_thermal_reset(ctrl);
+    envme_admin_power_reset(ctrl);
+    envme_directive_reset(ctrl);
     envme_sanitize_config_restore(ctrl, NULL, 0, NULL);
+    envme_endgrp_config_restore(ctrl, NULL, 0, NULL);
     admin_reset_caches(ctrl);
     envme_fw_reset(ctrl);
     envme_hmb_stop(ctrl);
@@ -261,9 +274,14 @@ static void admin_init(struct envme_ctrl *ctrl)
 
     ctrl->admin = a;
     a->made_at = a->sampled_at = a->ts_at = envme_now(ctrl);
+    envme_thermal_reset(ctrl);
+    envme_keepalive_init(ctrl);
     envme_admin_keep_init(ctrl);
     envme_lbas_init(ctrl);
     envme_shared_init(ctrl);
+    envme_directive_init(ctrl);
+    envme_pel_init(ctrl);
+    envme_endgrp_join(ctrl);
     envme_selftest_init(ctrl);
     envme_sanitize_join(ctrl);
     envme_telemetry_init(ctrl);
@@ -272,6 +290,12 @@ static void admin_init(struct envme_ctrl *ctrl)
 static void admin_start(struct envme_ctrl *ctrl)
 {
     envme_admin_keep_start(ctrl);
+    envme_power_start(ctrl);
+    /* What was saved is in force. */
+    envme_health_sample(ctrl);
+    envme_thermal_update(ctrl);
+    envme_pel_start(ctrl);
+    envme_fw_start(ctrl);
     envme_lbas_start(ctrl);
 }
 
@@ -296,8 +320,11 @@ static struct envme_status admin_gate(struct envme_cmd *cmd)
 
 static void admin_stop(struct envme_ctrl *ctrl)
 {
+    envme_pel_reset(ctrl);
     envme_lbas_stop(ctrl);
     envme_hmb_stop(ctrl);
+    envme_keepalive_stop(ctrl);
+    envme_power_stop(ctrl);
     envme_fw_stop(ctrl);
     envme_selftest_stop(ctrl);
 }
@@ -307,6 +334,8 @@ static void admin_leave(struct envme_ctrl *ctrl)
     envme_selftest_leave(ctrl);
     envme_lbas_stop(ctrl);
     envme_sanitize_leave(ctrl);
+    envme_endgrp_leave(ctrl);
+    envme_pel_leave(ctrl);
     envme_admin_keep_leave(ctrl);
 }
 
@@ -340,6 +369,9 @@ const struct envme_tables envme_tables = {
     .ctrl_init = admin_init,
     .ctrl_reset = admin_reset,
     .ctrl_start = admin_start,
+    .ctrl_fatal = envme_pel_fatal,
+    .feature_changed = envme_pel_feature,
+    .media_error = envme_pel_media_error,
     .ctrl_stop = admin_stop,
     .ctrl_shutdown = envme_admin_keep_shutdown,
     .ctrl_power = envme_admin_keep_power,

@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Telemetry, host-initiated (log page 07h) and controller-initiated (08h):
- * Base 2.1, 5.1.12.1.8, 5.1.12.1.9, 8.1.27. Three data areas of JSON text,
+ * Base 2.1, 5.1.12.1.8, 5.1.12.1.9, 8.1.27. Four data areas of JSON text,
  * filled up with NULs: the controller and its health; queues; errors,
- * namespaces and features. docs/telemetry.md.
+ * namespaces and features; power, temperatures and streams. The last one is
+ * shown to hosts that know of it (feature 16h, ETDAS). docs/telemetry.md.
  */
 #include <stdarg.h>
 #include <string.h>
 
-#include "hw/admin/shared.h"
+#include "hw/admin/pel.h"
 
 #include "hw/ctrl/errlog.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/feature.h"
 #include "hw/ctrl/keep.h"
+#include "hw/ctrl/power.h"
+#include "hw/ns/streams.h"
 
 #define TELE_BLOCK 512u
-#define TELE_AREAS 3
+#define TELE_AREAS 4
 #define TELE_AREA_MAX (256u << 10)      /* bytes; ENVME_LOG_MAX is for all */
 #define TELE_SCOPE_CTRL 1
-#define TELE_RECORD_VERSION 1
+#define TELE_RECORD_VERSION 2
 
 struct tele_snap {
     uint8_t *data;              /* NULL: none was made */
@@ -179,17 +182,53 @@ static void tele_namespaces(GString *s, struct envme_ctrl *ctrl)
     envme_hmb_telemetry(ctrl, s);
 }
 
+static void tele_power(GString *s, struct envme_ctrl *ctrl)
+{
+    const struct envme_thermal *t = &envme_admin(ctrl)->thermal;
+
+    tele_number(s, "power_state", envme_power_state(ctrl));
+    tele_number(s, "power_scale", envme_power_scale(ctrl));
+    tele_number(s, "throttle", t->level);
+    tele_number(s, "thresholds_exceeded", t->out);
+    g_string_append(s, "\"temperatures\":[\n");
+    for (unsigned i = 0; i <= ctrl->params.temp_sensors; i++) {
+        g_string_append_printf(s, "%u,\n", envme_thermal_sensor(ctrl, i));
+    }
+    g_string_append(s, "null],\n");
+}
+
+static void tele_stream(void *opaque, const struct envme_stream *st)
+{
+    GString *s = opaque;
+
+    if (s->len < TELE_AREA_MAX - 1024) {
+        g_string_append_printf(s, "{\"nsid\":%u,\"cntlid\":%u,\"id\":%u,"
+                               "\"writes\":%" G_GUINT64_FORMAT ",\"bytes\":%"
+                               G_GUINT64_FORMAT "},\n", st->nsid, st->cntlid,
+                               st->sid, (guint64)st->writes,
+                               (guint64)st->bytes);
+    }
+}
+
+static void tele_streams(GString *s, struct envme_ctrl *ctrl)
+{
+    g_string_append(s, "\"streams\":[\n");
+    envme_streams_foreach(ctrl->subsys->streams, tele_stream, s);
+    g_string_append(s, "null],\n");
+}
+
 /* ---- captures --------------------------------------------------------------------- */
 
+/* areas: those beyond have no data of their own. */
 static void tele_capture(struct envme_ctrl *ctrl, struct tele_snap *snap,
-                         const char *reason)
+                         unsigned areas, const char *reason)
 {
     static void (*const fill[])(GString *s, struct envme_ctrl *ctrl) = {
-        tele_controller, tele_queues, tele_errors, tele_namespaces,
+        tele_controller, tele_queues, tele_errors, tele_power,
     };
     GString *all = g_string_new(NULL);
 
-    for (unsigned area = 0; area < TELE_AREAS; area++) {
+    for (unsigned area = 0; area < areas; area++) {
         GString *s = g_string_new("{\n");
 
         tele_number(s, "area", area + 1);
@@ -197,7 +236,9 @@ static void tele_capture(struct envme_ctrl *ctrl, struct tele_snap *snap,
                     ctrl->ports.time.wall_ms(ctrl->ports.time.opaque));
         fill[area](s, ctrl);
         if (area == 2) {
-            fill[3](s, ctrl);
+            tele_namespaces(s, ctrl);
+        } else if (area == 3) {
+            tele_streams(s, ctrl);
         }
         tele_string(s, "reason", reason, strlen(reason));
         g_string_truncate(s, s->len - 2);       /* the comma */
@@ -208,6 +249,9 @@ static void tele_capture(struct envme_ctrl *ctrl, struct tele_snap *snap,
         g_string_append_len(all, s->str, s->len);
         g_string_free(s, TRUE);
         snap->last[area] = all->len / TELE_BLOCK;
+    }
+    for (unsigned area = areas; area < TELE_AREAS; area++) {
+        snap->last[area] = snap->last[areas - 1];
     }
     g_free(snap->data);
     snap->data = (uint8_t *)g_string_free(all, FALSE);
@@ -222,7 +266,7 @@ struct tele_record {            /* then the blocks */
     le32_t last[TELE_AREAS];
     char reason[128];
 };
-_Static_assert(sizeof(struct tele_record) == 148, "on disk");
+_Static_assert(sizeof(struct tele_record) == 152, "on disk");
 
 static void tele_put(struct envme_ctrl *ctrl)
 {
@@ -248,7 +292,6 @@ static void tele_put(struct envme_ctrl *ctrl)
     }
     envme_keep_name(name, ctrl, "telemetry");
     envme_state_put(ctrl->subsys->state, name, r, sizeof(*r) + len);
-    envme_state_commit_async(ctrl->subsys->state);
     g_free(r);
 }
 
@@ -270,9 +313,14 @@ static void tele_load(struct envme_telemetry *t, const uint8_t *buf,
     for (unsigned i = 0; i < TELE_AREAS; i++) {
         last[i] = le32_get(r.last[i]);
     }
-    if (last[0] > last[1] || last[1] > last[2] || !last[2] ||
-        last[2] >= ENVME_LOG_MAX / TELE_BLOCK ||
-        len != sizeof(r) + last[2] * TELE_BLOCK) {
+    for (unsigned i = 1; i < TELE_AREAS; i++) {
+        if (last[i - 1] > last[i]) {
+            return;
+        }
+    }
+    if (!last[TELE_AREAS - 1] ||
+        last[TELE_AREAS - 1] >= ENVME_LOG_MAX / TELE_BLOCK ||
+        len != sizeof(r) + last[TELE_AREAS - 1] * TELE_BLOCK) {
         return;                 /* no data, or none of ours */
     }
     t->available = r.available;
@@ -291,10 +339,20 @@ static bool tele_is_aligned(const struct envme_cmd *cmd)
            cmd->len % TELE_BLOCK == 0;
 }
 
+/* The areas that the host wants to be made (MCDA); 0: all. */
+static unsigned tele_mcda(const struct envme_log_req *req)
+{
+    return FIELD_GET(ENVME_LSP_TELEMETRY_MCDA, req->lsp);
+}
+
 static bool tele_lsp_ok(const struct envme_log_req *req)
 {
-    return !(req->lsp & ~(req->lid == ENVME_LID_TELEMETRY_HOST ?
-                          ENVME_LSP_TELEMETRY_CREATE : 0u));
+    if (req->lid != ENVME_LID_TELEMETRY_HOST) {
+        return !req->lsp;
+    }
+    return !(req->lsp & ~(ENVME_LSP_TELEMETRY_CREATE |
+                          ENVME_LSP_TELEMETRY_MCDA)) &&
+           tele_mcda(req) <= TELE_AREAS;
 }
 
 static const struct tele_snap *tele_snap(const struct envme_log_req *req)
@@ -302,6 +360,52 @@ static const struct tele_snap *tele_snap(const struct envme_log_req *req)
     struct envme_telemetry *t = tele_of(req->cmd->ctrl);
 
     return req->lid == ENVME_LID_TELEMETRY_HOST ? &t->host : &t->ctrl;
+}
+
+/* Bytes of the areas that this host may see. */
+static size_t tele_bytes(const struct envme_ctrl *ctrl,
+                         const struct tele_snap *snap)
+{
+    bool all = envme_feature_value(ctrl, ENVME_FID_HOST_BEHAVIOR, NULL) &
+               ENVME_HBS_ETDAS;
+
+    return snap->data ? snap->last[TELE_AREAS - (all ? 1 : 2)] * TELE_BLOCK
+                      : 0;
+}
+
+static void tele_header(const struct envme_ctrl *ctrl, uint8_t lid,
+                        struct envme_log_telemetry *log)
+{
+    const struct envme_telemetry *t = tele_of(ctrl);
+    const struct tele_snap *snap =
+        lid == ENVME_LID_TELEMETRY_HOST ? &t->host : &t->ctrl;
+
+    memset(log, 0, sizeof(*log));
+    log->lid = lid;
+    memcpy(log->ieee, ctrl->params.ieee, sizeof(log->ieee));
+    log->dalb1 = le16(snap->last[0]);
+    log->dalb2 = le16(snap->last[1]);
+    log->dalb3 = le16(snap->last[2]);
+    if (tele_bytes(ctrl, snap) > snap->last[2] * TELE_BLOCK) {
+        log->dalb4 = le32(snap->last[3]);
+    }
+    if (lid == ENVME_LID_TELEMETRY_HOST) {
+        log->ths = TELE_SCOPE_CTRL;
+        log->hostdgn = t->host_gen;
+    } else {
+        log->hostdgn = TELE_SCOPE_CTRL;
+    }
+    log->tcda = t->available;
+    log->tcdgn = t->ctrl_gen;
+    memcpy(log->rsnid, snap->reason, sizeof(log->rsnid));
+}
+
+static void tele_created(struct envme_ctrl *ctrl, uint8_t lid)
+{
+    struct envme_log_telemetry header;
+
+    tele_header(ctrl, lid, &header);
+    envme_pel_telemetry(ctrl, &header);
 }
 
 /* The first look at the command: here the data is made, if it asks for it. */
@@ -315,19 +419,19 @@ size_t envme_telemetry_size(const struct envme_log_req *req)
         !atomic_load(&ctrl->subsys->gate_sf)) {
         struct envme_telemetry *t = tele_of(ctrl);
 
-        tele_capture(ctrl, &t->host, "the host asked for it");
+        tele_capture(ctrl, &t->host, tele_mcda(req) ?: TELE_AREAS,
+                     "the host asked for it");
         t->host_gen++;
         tele_put(ctrl);
+        tele_created(ctrl, ENVME_LID_TELEMETRY_HOST);
     }
-    return sizeof(struct envme_log_telemetry) +
-           (snap->data ? snap->last[TELE_AREAS - 1] * TELE_BLOCK : 0);
+    return sizeof(struct envme_log_telemetry) + tele_bytes(ctrl, snap);
 }
 
 struct envme_status envme_telemetry_log(const struct envme_log_req *req,
                                         void *buf)
 {
     const struct envme_ctrl *ctrl = req->cmd->ctrl;
-    const struct envme_telemetry *t = tele_of(ctrl);
     const struct tele_snap *snap = tele_snap(req);
     struct envme_log_telemetry *log = buf;
     uint16_t gate = atomic_load(&ctrl->subsys->gate_sf);
@@ -345,22 +449,9 @@ struct envme_status envme_telemetry_log(const struct envme_log_req *req,
                               offsetof(struct envme_sqe, cdw10) + 2 :
                               offsetof(struct envme_sqe, cdw12));
     }
-    log->lid = req->lid;
-    memcpy(log->ieee, ctrl->params.ieee, sizeof(log->ieee));
-    log->dalb1 = le16(snap->last[0]);
-    log->dalb2 = le16(snap->last[1]);
-    log->dalb3 = le16(snap->last[2]);
-    if (req->lid == ENVME_LID_TELEMETRY_HOST) {
-        log->ths = TELE_SCOPE_CTRL;
-        log->hostdgn = t->host_gen;
-    } else {
-        log->hostdgn = TELE_SCOPE_CTRL;
-    }
-    log->tcda = t->available;
-    log->tcdgn = t->ctrl_gen;
-    memcpy(log->rsnid, snap->reason, sizeof(log->rsnid));
+    tele_header(ctrl, req->lid, log);
     if (snap->data) {
-        memcpy(log + 1, snap->data, snap->last[2] * TELE_BLOCK);
+        memcpy(log + 1, snap->data, tele_bytes(ctrl, snap));
     }
     return ENVME_ST(SUCCESS);
 }
@@ -373,6 +464,7 @@ void envme_telemetry_read(const struct envme_log_req *req)
     if (t->available) {
         t->available = false;
         tele_put(req->cmd->ctrl);
+        envme_state_commit_async(req->cmd->ctrl->subsys->state);
     }
 }
 
@@ -388,10 +480,11 @@ void envme_telemetry_report(struct envme_ctrl *ctrl, const char *fmt, ...)
     va_start(ap, fmt);
     g_vsnprintf(reason, sizeof(reason), fmt, ap);
     va_end(ap);
-    tele_capture(ctrl, &t->ctrl, reason);
+    tele_capture(ctrl, &t->ctrl, TELE_AREAS, reason);
     t->ctrl_gen++;
     t->available = true;
     tele_put(ctrl);
+    tele_created(ctrl, ENVME_LID_TELEMETRY_CTRL);
     envme_event_post(ctrl, ENVME_AEN_TYPE_NOTICE, ENVME_AEN_NOTICE_TELEMETRY,
                      ENVME_LID_TELEMETRY_CTRL, 10);
 }

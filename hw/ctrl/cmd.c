@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "envme/feat.h"
 #include "hw/ctrl/errlog.h"
+#include "hw/ctrl/feature.h"
 #include "hw/ctrl/lane.h"
 #include "hw/ctrl/pace.h"
 #include "hw/ctrl/pause.h"
+#include "hw/ctrl/power.h"
 #include "hw/ctrl/queue.h"
 #include "hw/ctrl/xfer.h"
 
@@ -158,7 +161,7 @@ static struct envme_status cmd_gates(struct envme_cmd *cmd)
 
     if (cmd->is_admin) {
         row = &cmd->ctrl->tables->admin[cmd->sqe.opc];
-        cmd->row = row->run ? row : NULL;
+        cmd->row = envme_row_there(row, cmd->ctrl) ? row : NULL;
         st = cmd->row ? ENVME_ST(SUCCESS) : ENVME_ST(INVALID_OPCODE);
         if (cmd->row && cmd->ctrl->tables->admin_gate) {
             struct envme_status gate = cmd->ctrl->tables->admin_gate(cmd);
@@ -469,6 +472,10 @@ void envme_cmd_start(struct envme_cmd *cmd)
     } else if (cmd->lane->mode == ENVME_LANE_DROP) {
         cmd_post(cmd);
         return;
+    } else if (atomic_load_explicit(&cmd->ctrl->power_watch,
+                                    memory_order_relaxed) &&
+               !cmd->is_admin && envme_power_hold(cmd)) {
+        return;
     } else {
         cmd_begin(cmd);
     }
@@ -487,24 +494,43 @@ void envme_cmd_start(struct envme_cmd *cmd)
 
 /* ---- out --------------------------------------------------------------- */
 
-static bool status_dnr(uint16_t code)
+static enum envme_retry status_retry(uint16_t code)
 {
     switch (code) {
-#define CMD_DNR_CASE_(name, sct, sc, dnr, text) \
-    case ENVME_SC_##name:                       \
-        return dnr;
-    ENVME_STATUS_LIST(CMD_DNR_CASE_)
-#undef CMD_DNR_CASE_
+#define CMD_RETRY_CASE_(name, sct, sc, retry, text) \
+    case ENVME_SC_##name:                           \
+        return ENVME_RETRY_##retry;
+    ENVME_STATUS_LIST(CMD_RETRY_CASE_)
+#undef CMD_RETRY_CASE_
     default:
-        return true;
+        return ENVME_RETRY_1;
     }
+}
+
+/* DNR, or how long the host is to wait before it tries again: Base 2.1,
+ * 4.2.3.1. What a handler has set stays. */
+static uint16_t status_retry_bits(const struct envme_ctrl *ctrl,
+                                  struct envme_status st)
+{
+    enum envme_retry retry = status_retry(envme_st_code(st));
+    unsigned crd = retry - ENVME_RETRY_1;
+
+    if (retry == ENVME_RETRY_0 || st.sf & ENVME_SF_CRD) {
+        return 0;
+    }
+    if (retry == ENVME_RETRY_1) {
+        return ENVME_SF_DNR;
+    }
+    return ctrl->params.crdt[crd - 1] &&
+           envme_feature_value(ctrl, ENVME_FID_HOST_BEHAVIOR, NULL) &
+           ENVME_HBS_ACRE ? FIELD_SET(ENVME_SF_CRD, crd) : 0;
 }
 
 static const char *status_text(uint16_t code)
 {
     switch (code) {
-#define CMD_TEXT_CASE_(name, sct, sc, dnr, text) \
-    case ENVME_SC_##name:                        \
+#define CMD_TEXT_CASE_(name, sct, sc, retry, text) \
+    case ENVME_SC_##name:                          \
         return text;
     ENVME_STATUS_LIST(CMD_TEXT_CASE_)
 #undef CMD_TEXT_CASE_
@@ -607,15 +633,18 @@ static void cmd_finish(struct envme_cmd *cmd)
         st = envme_cmd_fail(cmd, ENVME_ST(DATA_XFER_ERROR),
                             offsetof(struct envme_sqe, dptr));
     }
-    if (envme_st_err(st) && status_dnr(envme_st_code(st)) &&
-        !(st.sf & ENVME_SF_CRD)) {
-        st.sf |= ENVME_SF_DNR;
+    if (envme_st_err(st)) {
+        st.sf |= status_retry_bits(ctrl, st);
     }
     if (cmd->fault && ctrl->hooks.post) {
         st = ctrl->hooks.post(ctrl->hooks.opaque, cmd, st);
     }
     if (envme_st_err(st) && !drop) {
         st = cmd_log(cmd, st);
+        if (FIELD_GET(ENVME_SF_SCT, st.sf) == ENVME_SCT_MEDIA &&
+            ctrl->tables->media_error) {
+            ctrl->tables->media_error(cmd, st);
+        }
     }
     cmd->status = st;
     if (cmd->moved && cmd->lane->index) {
@@ -812,6 +841,11 @@ void envme_cmd_cancel(struct envme_cmd *cmd)
     }
     if (cmd->unwait) {
         cmd->unwait(cmd);
+        return;
+    }
+    if (cmd->state == ENVME_CMD_HELD) {
+        /* If it has not begun, it need not wait to hear of it. */
+        envme_kick(cmd->ctrl, cmd->lane->index);
         return;
     }
     if (!cmd->io_pending) {

@@ -13,6 +13,7 @@
 #include "hw/ctrl/life.h"
 #include "hw/ctrl/pace.h"
 #include "hw/ctrl/pause.h"
+#include "hw/ctrl/power.h"
 #include "hw/ctrl/regs.h"
 
 /* 29 C, what a drive has that does nothing. */
@@ -60,6 +61,11 @@ static void ctrl_set_ns(void *opaque, uint32_t nsid, struct envme_ns *ns,
 static void ctrl_ns_changed(void *opaque, uint32_t nsid)
 {
     envme_event_ns_changed(opaque, nsid);
+}
+
+static void ctrl_alloc_changed(void *opaque, uint32_t nsid)
+{
+    envme_event_alloc_changed(opaque, nsid);
 }
 
 static void ctrl_ns_lost(void *opaque, uint32_t nsid)
@@ -139,6 +145,7 @@ static const struct envme_iocs *ctrl_find_iocs(const void *arg, uint8_t csi)
 static const struct envme_subsys_ctrl_ops ctrl_subsys_ops = {
     .set_ns = ctrl_set_ns,
     .ns_changed = ctrl_ns_changed,
+    .alloc_changed = ctrl_alloc_changed,
     .ns_lost = ctrl_ns_lost,
     .ns_deleted = ctrl_ns_deleted,
     .drain = ctrl_drain,
@@ -278,7 +285,8 @@ struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
     subsys->find_iocs_arg = tables;
     ctrl->cntlid = cntlid;
     ctrl->fuses = ctrl_fuses(tables);
-    ctrl->temperature = CTRL_TEMPERATURE_K;
+    ctrl->temperature = params->temperature ? params->temperature
+                                            : CTRL_TEMPERATURE_K;
     ctrl->power_on_ms = ports->time.wall_ms(ports->time.opaque);
     ctrl->power_cycles = 1;
     ctrl->nsqa = ctrl->ncqa = params->max_ioqpairs - 1;
@@ -293,6 +301,7 @@ struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
     g_queue_init(&ctrl->pauses);
     g_queue_init(&ctrl->idle_waiters);
     envme_pace_init(ctrl);
+    envme_power_init(ctrl);
     envme_doorbell_init(ctrl);
     envme_regs_init(ctrl);
     envme_bootread_init(ctrl);
@@ -326,6 +335,7 @@ void envme_ctrl_free(struct envme_ctrl *ctrl)
     if (ctrl->tables->ctrl_fini) {
         ctrl->tables->ctrl_fini(ctrl);
     }
+    envme_power_fini(ctrl);
     envme_feature_fini(ctrl);
     envme_event_fini(ctrl);
     envme_errlog_fini(ctrl);

@@ -25,6 +25,7 @@
 #include "hw/core/coalesce.h"
 #include "hw/core/deadline.h"
 #include "hw/core/ports.h"
+#include "hw/core/pstate.h"
 #include "hw/core/rangelock.h"
 #include "hw/core/ring.h"
 #include "hw/core/sg.h"
@@ -69,6 +70,13 @@ struct envme_ctrl_params {
     bool fw_slot1_ro;           /* the first one cannot be written */
     uint8_t fwug;               /* FWUG: 4 KiB; 0, 255: a dword will do */
     bool sanitize_ndi;          /* SANICAP.NDI: sanitize always deallocates */
+    struct envme_pstates pstates;
+    uint8_t temp_sensors;       /* 0 .. 8, beside the composite temperature */
+    uint8_t temp_hyst;          /* TMPTHMH: K, 0 .. 7; 0: none */
+    uint16_t temperature;       /* K, at the start; 0: what is usual */
+    uint16_t kas;               /* keep alive: 100 ms; 0: not there */
+    uint16_t crdt[3];           /* Command Retry Delay Times, 100 ms */
+    uint16_t streams;           /* MSL; 0: no Streams directive */
     /* Of ports.cmb and ports.pmr, as the registers have them: BIR and what may
      * lie there. */
     uint32_t cmbloc, cmbsz, pmrcap;
@@ -271,6 +279,8 @@ struct envme_lane {
     enum envme_lane_mode mode;
     bool drain;                 /* PARK: acknowledge at inflight == 0 */
     bool running;               /* in a turn: its end raises interrupts */
+    bool busy;                  /* counts in ctrl->busy */
+    unsigned nio;               /* I/O commands of ncmds */
     bool acked;                 /* told lane 0 that it is parked / empty */
     bool acking;                /* is about to look whether it can */
     _Atomic(struct envme_db *) rung;    /* doorbells, last rung first */
@@ -290,6 +300,11 @@ struct envme_lane {
     atomic_bool wants;
     _Atomic unsigned granted;
     struct envme_lane_stats stats;
+    /* power.c, while the controller goes to sleep by itself: I/O has been
+     * seen, and is not known to be over; since when it is. */
+    bool io_seen;
+    atomic_bool io_busy;
+    _Atomic uint64_t idle_since;        /* ns */
 };
 
 /* ---- pause ----------------------------------------------------------- */
@@ -404,6 +419,7 @@ struct envme_feat_val {
 
 struct envme_event;             /* event.c */
 struct envme_errlog;            /* errlog.c */
+struct envme_power;             /* power.c */
 
 struct envme_ctrl {
     struct envme_ctrl_params params;
@@ -446,6 +462,7 @@ struct envme_ctrl {
     unsigned drops_left;        /* of a reset: not yet empty */
     _Atomic bool stopped;       /* CSTS.CFS or shut down: no fetch */
     _Atomic bool bme;           /* Bus Master Enable */
+    _Atomic uint8_t power_watch;        /* ENVME_POWER_*; see power.h */
     GQueue idle_waiters;        /* see envme_ctrl_reset() */
     unsigned flushes;           /* of a shutdown, under way */
     unsigned background;        /* requests of no command; see life.h */
@@ -491,6 +508,9 @@ struct envme_ctrl {
 
     unsigned aborts;            /* Abort commands in flight; lane 0 */
 
+    struct envme_power *power;  /* power.c, lane 0 */
+    atomic_bool power_wanted;   /* a lane has asked lane 0 to wake up */
+    _Atomic uint32_t power_scale;       /* envme_power_scale() */
     /* pace.c. The model is under its lock, a leaf. */
     struct envme_timing *timing;    /* NULL: commands take no time */
     GMutex timing_lock;
@@ -502,6 +522,9 @@ struct envme_ctrl {
     uint8_t critical_warning;   /* SMART byte 0, as injected or found */
     uint64_t power_on_ms, power_cycles, unsafe_shutdowns;
     _Atomic uint64_t media_errors;
+    /* lane.c: lanes with I/O commands in hand in 9:0, since when (us) above; 0
+     * when there is none. How long there were any before that. */
+    _Atomic uint64_t busy, busy_us;
     void *admin;                /* hw/admin's own state, freed by it */
 };
 

@@ -20,7 +20,8 @@ struct envme_event {
     GQueue waiting;             /* struct event_item */
     uint8_t masked;             /* types reported and not yet cleared */
     uint8_t masked_lid[EVENT_TYPES];
-    uint32_t *changed;          /* bit per NSID */
+    /* A bit per NSID: attached namespaces, allocated ones. */
+    uint32_t *changed, *alloc_changed;
 };
 
 /* Does the host want it? It may have changed its mind while it waited. */
@@ -36,6 +37,7 @@ void envme_event_init(struct envme_ctrl *ctrl)
     g_queue_init(&ctrl->event->aers);
     g_queue_init(&ctrl->event->waiting);
     ctrl->event->changed = g_new0(uint32_t, ctrl->subsys->nn / 32 + 1);
+    ctrl->event->alloc_changed = g_new0(uint32_t, ctrl->subsys->nn / 32 + 1);
 }
 
 void envme_event_reset(struct envme_ctrl *ctrl)
@@ -59,6 +61,7 @@ void envme_event_fini(struct envme_ctrl *ctrl)
 {
     envme_event_reset(ctrl);
     g_free(ctrl->event->changed);
+    g_free(ctrl->event->alloc_changed);
     g_free(ctrl->event);
 }
 
@@ -204,14 +207,25 @@ void envme_event_ns_changed(struct envme_ctrl *ctrl, uint32_t nsid)
                      ENVME_LID_CHANGED_NS, 8);
 }
 
-void envme_event_changed_list(struct envme_ctrl *ctrl, uint32_t list[1024],
-                              bool clear)
+void envme_event_alloc_changed(struct envme_ctrl *ctrl, uint32_t nsid)
 {
-    struct envme_event *e = ctrl->event;
+    if (ctrl->life != ENVME_LIFE_READY) {
+        return;
+    }
+    ctrl->event->alloc_changed[nsid / 32] |= 1u << nsid % 32;
+    envme_event_post(ctrl, ENVME_AEN_TYPE_NOTICE, ENVME_AEN_NOTICE_ALLOC_NS,
+                     ENVME_LID_CHANGED_ALLOC_NS, 19);
+}
+
+void envme_event_changed_list(struct envme_ctrl *ctrl, uint8_t lid,
+                              uint32_t list[1024], bool clear)
+{
+    uint32_t *changed = lid == ENVME_LID_CHANGED_NS
+                        ? ctrl->event->changed : ctrl->event->alloc_changed;
     unsigned n = 0;
 
     for (uint32_t nsid = 1; nsid <= ctrl->subsys->nn; nsid++) {
-        if (!(e->changed[nsid / 32] & 1u << nsid % 32)) {
+        if (!(changed[nsid / 32] & 1u << nsid % 32)) {
             continue;
         }
         if (n == 1024) {
@@ -224,6 +238,6 @@ void envme_event_changed_list(struct envme_ctrl *ctrl, uint32_t list[1024],
         list[n++] = nsid;
     }
     for (uint32_t i = 0; clear && i < ctrl->subsys->nn / 32 + 1; i++) {
-        e->changed[i] = 0;
+        changed[i] = 0;
     }
 }

@@ -39,9 +39,12 @@ void envme_event_clear(struct envme_ctrl *ctrl, uint8_t types, uint8_t lid);
 /* A namespace was attached, detached or changed: into the changed list, and
  * the event. */
 void envme_event_ns_changed(struct envme_ctrl *ctrl, uint32_t nsid);
-/* The changed namespace list: fills up to 1024 entries (FFFFFFFFh alone when
- * there were more), in ascending order; with clear, empties it. */
-void envme_event_changed_list(struct envme_ctrl *ctrl, uint32_t list[1024],
-                              bool clear);
+/* A namespace was created, deleted or changed, attached here or not. */
+void envme_event_alloc_changed(struct envme_ctrl *ctrl, uint32_t nsid);
+/* A changed namespace list, of log page 04h or 1Ch: fills up to 1024 entries
+ * (FFFFFFFFh alone when there were more), in ascending order; with clear,
+ * empties it. */
+void envme_event_changed_list(struct envme_ctrl *ctrl, uint8_t lid,
+                              uint32_t list[1024], bool clear);
 
 #endif

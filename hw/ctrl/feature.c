@@ -62,6 +62,12 @@ static void feature_name(char name[ENVME_KEEP_NAME],
     envme_keep_name(name, ctrl, what);
 }
 
+/* Bytes that are saved with a value. */
+static size_t feature_saved_len(const struct envme_feat_row *row)
+{
+    return row->keep ? row->keep_len : row->data_len;
+}
+
 static void feature_keep_data(struct envme_feat_val *v, const void *data,
                               size_t len)
 {
@@ -83,13 +89,13 @@ static void feature_save(struct envme_ctrl *ctrl, unsigned i, uint32_t nsid,
 
     v->saved = value;
     v->has_saved = true;
-    if (row->data_len) {
-        memcpy(r.data, data, row->data_len);
-        feature_keep_data(v, data, row->data_len);
+    if (feature_saved_len(row)) {
+        memcpy(r.data, data, feature_saved_len(row));
+        feature_keep_data(v, r.data, feature_saved_len(row));
     }
     feature_name(name, ctrl, row->fid, nsid);
     envme_state_put(ctrl->subsys->state, name, &r,
-                    FEATURE_RECORD_HEAD + row->data_len);
+                    FEATURE_RECORD_HEAD + feature_saved_len(row));
 }
 
 /* What another version has saved, in another form, counts as not saved. */
@@ -107,14 +113,14 @@ static void feature_load(struct envme_ctrl *ctrl, unsigned i, uint32_t nsid)
     }
     feature_name(name, ctrl, row->fid, nsid);
     len = envme_state_read(ctrl->subsys->state, name, &r, sizeof(r));
-    if (len != FEATURE_RECORD_HEAD + row->data_len ||
+    if (len != FEATURE_RECORD_HEAD + feature_saved_len(row) ||
         le32_get(r.version) != FEATURE_RECORD_VERSION) {
         return;
     }
     v->saved = le32_get(r.value);
     v->has_saved = true;
-    if (row->data_len) {
-        feature_keep_data(v, r.data, row->data_len);
+    if (feature_saved_len(row)) {
+        feature_keep_data(v, r.data, feature_saved_len(row));
     }
 }
 
@@ -125,7 +131,7 @@ static void feature_restore(struct envme_ctrl *ctrl, struct envme_ns *ns,
         const struct envme_feat_row *row = &ctrl->tables->feats->row[i];
         struct envme_feat_val *v = feature_slot(ctrl, i, ns);
 
-        if (row->restore && v->has_saved &&
+        if (row->restore && v->has_saved && envme_feat_there(row, ctrl) &&
             (row->scope == ENVME_FEAT_NS) == is_ns_scope) {
             row->restore(ctrl, ns, v->saved, v->saved_data);
         }
@@ -236,6 +242,13 @@ uint32_t envme_feature_value(const struct envme_ctrl *ctrl, uint8_t fid,
     int i = feature_find(ctrl, fid);
 
     return i < 0 ? 0 : feature_slot(ctrl, i, ns)->cur;
+}
+
+const void *envme_feature_saved(const struct envme_ctrl *ctrl, uint8_t fid)
+{
+    int i = feature_find(ctrl, fid);
+
+    return i < 0 ? NULL : feature_slot(ctrl, i, NULL)->saved_data;
 }
 
 void envme_feature_set_value(struct envme_ctrl *ctrl, uint8_t fid,
@@ -351,7 +364,7 @@ struct envme_status envme_feature_get(struct envme_cmd *cmd)
         break;
     case ENVME_FEAT_SEL_SAVED:
         cmd->dw0 = v->saved;
-        if (v->saved_data) {
+        if (v->saved_data && row->data_len) {
             memcpy(data, v->saved_data, row->data_len);
         }
         break;
@@ -385,6 +398,7 @@ static void feature_store(struct envme_cmd *cmd,
     struct envme_ctrl *ctrl = cmd->ctrl;
     unsigned i = row - ctrl->tables->feats->row;
     struct envme_feat_val *v = feature_slot(ctrl, i, ns);
+    uint8_t kept[FEATURE_MAX_DATA] = { 0 };
 
     if (row->own) {
         return;
@@ -392,6 +406,14 @@ static void feature_store(struct envme_cmd *cmd,
     v->cur = value;
     if (!feature_is_save(cmd)) {
         return;
+    }
+    if (row->keep) {
+        assert(row->keep_len <= sizeof(kept) && !row->data_len);
+        if (v->saved_data) {
+            memcpy(kept, v->saved_data, row->keep_len);
+        }
+        row->keep(cmd, kept, !v->has_saved);
+        data = kept;
     }
     if (row->save) {
         value = row->save(cmd, v->has_saved ? v->saved :
@@ -401,10 +423,23 @@ static void feature_store(struct envme_cmd *cmd,
                  data);
 }
 
+static void feature_tell(struct envme_cmd *cmd,
+                         const struct envme_feat_row *row, const void *data,
+                         bool is_changed)
+{
+    if (is_changed && cmd->ctrl->tables->feature_changed) {
+        cmd->ctrl->tables->feature_changed(cmd, row, data);
+    }
+}
+
 void envme_feature_set_done(struct envme_cmd *cmd, struct envme_ns *ns,
                             uint32_t value, const void *data)
 {
-    feature_store(cmd, feature_row(cmd), ns, value, data);
+    const struct envme_feat_row *row = feature_row(cmd);
+    bool is_changed = envme_feature_value(cmd->ctrl, row->fid, ns) != value;
+
+    feature_store(cmd, row, ns, value, data);
+    feature_tell(cmd, row, data, is_changed);
     if (feature_is_save(cmd)) {
         envme_cmd_keep_done(cmd, ENVME_ST(SUCCESS));
     } else {
@@ -415,8 +450,9 @@ void envme_feature_set_done(struct envme_cmd *cmd, struct envme_ns *ns,
 static struct envme_status feature_set_one(struct envme_cmd *cmd,
                                            const struct envme_feat_row *row,
                                            struct envme_ns *ns,
-                                           const void *data)
+                                           const void *data, bool *changed)
 {
+    uint32_t old = envme_feature_value(cmd->ctrl, row->fid, ns);
     uint32_t value = envme_cmd_cdw(cmd, 11);
     struct envme_status st = ENVME_ST(SUCCESS);
 
@@ -425,8 +461,21 @@ static struct envme_status feature_set_one(struct envme_cmd *cmd,
     }
     if (envme_st_ok(st)) {
         feature_store(cmd, row, ns, value, data);
+        /* Data, and values that the row keeps, are not compared. */
+        *changed |= old != value || row->data_len || row->own;
     }
     return st;
+}
+
+/* A row that keeps the value itself has kept it. */
+static void feature_own_over(struct envme_cmd *cmd, struct envme_status st)
+{
+    uint8_t data[FEATURE_MAX_DATA] = { 0 };
+
+    if (envme_st_ok(st)) {
+        envme_cmd_from_host(cmd, 0, data, cmd->len);
+        feature_tell(cmd, feature_row(cmd), data, true);
+    }
 }
 
 static struct envme_status feature_set(struct envme_cmd *cmd)
@@ -437,6 +486,8 @@ static struct envme_status feature_set(struct envme_cmd *cmd)
     uint8_t data[FEATURE_MAX_DATA] = { 0 };
     struct envme_status st = ENVME_ST(SUCCESS);
     unsigned loc = offsetof(struct envme_sqe, nsid);
+    uint32_t first = nsid, last = nsid;
+    bool changed = false;
 
     if (feature_is_save(cmd) && !row->saveable) {
         return envme_cmd_fail_bit(cmd, ENVME_ST(FID_NOT_SAVEABLE),
@@ -451,22 +502,25 @@ static struct envme_status feature_set(struct envme_cmd *cmd)
         if (nsid && nsid != UINT32_MAX) {
             return envme_cmd_fail(cmd, ENVME_ST(FEAT_NOT_NS), loc);
         }
-        return feature_set_one(cmd, row, NULL, data);
+        st = feature_set_one(cmd, row, NULL, data, &changed);
+        first = 1;
+        last = 0;
+    } else if (nsid == UINT32_MAX) {
+        first = 1;
+        last = ctrl->subsys->nn;
+    } else if (!envme_ctrl_ns(ctrl, nsid)) {
+        return envme_cmd_fail(cmd, nsid - 1 < ctrl->subsys->nn ?
+                              ENVME_ST(INVALID_FIELD)
+                              : ENVME_ST(INVALID_NS), loc);
     }
-    if (nsid != UINT32_MAX) {
-        struct envme_ns *ns = envme_ctrl_ns(ctrl, nsid);
-
-        if (!ns) {
-            return envme_cmd_fail(cmd, nsid - 1 < ctrl->subsys->nn ?
-                                  ENVME_ST(INVALID_FIELD)
-                                  : ENVME_ST(INVALID_NS), loc);
+    for (uint32_t i = first; i <= last && envme_st_ok(st); i++) {
+        if (ctrl->ns[i]) {
+            st = feature_set_one(cmd, row, ctrl->ns[i], data, &changed);
         }
-        return feature_set_one(cmd, row, ns, data);
     }
-    for (nsid = 1; nsid <= ctrl->subsys->nn && envme_st_ok(st); nsid++) {
-        if (ctrl->ns[nsid]) {
-            st = feature_set_one(cmd, row, ctrl->ns[nsid], data);
-        }
+    feature_tell(cmd, row, data, envme_st_ok(st) && changed);
+    if (row->own && envme_st_pending(st)) {
+        cmd->over = feature_own_over;
     }
     return st;
 }

@@ -11,6 +11,7 @@
 /* Host Behavior Support (16h) as a value: what of its data there is. */
 #define ENVME_HBS_ACRE      0x00000001u
 #define ENVME_HBS_LBAFEE    0x00000002u
+#define ENVME_HBS_ETDAS     0x00000004u
 #define ENVME_HBS_CDFE      0xffff0000u
 
 void envme_feature_init(struct envme_ctrl *ctrl);
@@ -36,6 +37,8 @@ struct envme_status envme_feature_len(struct envme_cmd *cmd, uint64_t *len);
 /* The current value; ns NULL for controller scope. 0 if there is no such. */
 uint32_t envme_feature_value(const struct envme_ctrl *ctrl, uint8_t fid,
                              const struct envme_ns *ns);
+/* What a row's keep function has saved, or NULL. Controller scope. */
+const void *envme_feature_saved(const struct envme_ctrl *ctrl, uint8_t fid);
 void envme_feature_set_value(struct envme_ctrl *ctrl, uint8_t fid,
                              const struct envme_ns *ns, uint32_t value);
 /* Data of the current value, data_len bytes: what was set with it since the

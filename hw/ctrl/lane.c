@@ -7,6 +7,7 @@
 #include "hw/ctrl/doorbell.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/pace.h"
+#include "hw/ctrl/power.h"
 #include "hw/ctrl/queue.h"
 #include "hw/ctrl/xfer.h"
 
@@ -158,11 +159,95 @@ static void lane_ack(struct envme_lane *lane)
     }
 }
 
+/* ---- busy time ---------------------------------------------------------- */
+
+/*
+ * The clock is looked at when a lane gets or loses its only I/O command, and
+ * not within a turn: a command's own time of arrival is known already. The
+ * lanes' times are united in one word, which no two of them need at once but
+ * when they do.
+ */
+#define BUSY_LANES 0x3ffu
+#define BUSY_SINCE(us) ((us) << 10)
+
+static void lane_busy(struct envme_lane *lane, uint64_t now)
+{
+    struct envme_ctrl *ctrl = lane->ctrl;
+    uint64_t old = atomic_load(&ctrl->busy);
+
+    lane->busy = true;
+    while (!atomic_compare_exchange_weak(&ctrl->busy, &old, old ? old + 1 :
+                                         BUSY_SINCE(now / 1000) + 1)) {
+    }
+}
+
+static void lane_idle(struct envme_lane *lane)
+{
+    struct envme_ctrl *ctrl = lane->ctrl;
+    uint64_t old = atomic_load(&ctrl->busy), us = 0, now;
+
+    lane->busy = false;
+    do {
+        if ((old & BUSY_LANES) == 1) {
+            now = envme_now(ctrl) / 1000;
+            us = now > old >> 10 ? now - (old >> 10) : 0;
+        } else {
+            us = 0;
+        }
+    } while (!atomic_compare_exchange_weak(&ctrl->busy, &old,
+                                           (old & BUSY_LANES) == 1 ? 0
+                                                                   : old - 1));
+    if (us) {
+        atomic_fetch_add(&ctrl->busy_us, us);
+    }
+}
+
+static void lane_io_in(struct envme_cmd *cmd, uint64_t now)
+{
+    struct envme_lane *lane = cmd->lane;
+
+    if (!cmd->is_admin && !lane->nio++ && !lane->busy) {
+        lane_busy(lane, now);
+    }
+}
+
+static void lane_io_out(struct envme_cmd *cmd)
+{
+    struct envme_lane *lane = cmd->lane;
+
+    if (!cmd->is_admin && !--lane->nio && !lane->running) {
+        lane_idle(lane);
+    }
+}
+
+void envme_lane_delayed(struct envme_cmd *cmd, bool begin)
+{
+    if (begin) {
+        lane_io_in(cmd, envme_now(cmd->ctrl));
+    } else {
+        lane_io_out(cmd);
+    }
+}
+
+uint64_t envme_lanes_busy_us(const struct envme_ctrl *ctrl)
+{
+    uint64_t busy = atomic_load(&ctrl->busy);
+    uint64_t now = envme_now(ctrl) / 1000;
+
+    return atomic_load(&ctrl->busy_us) +
+           (busy && now > busy >> 10 ? now - (busy >> 10) : 0);
+}
+
+/* ---- in flight ----------------------------------------------------------- */
+
 void envme_lane_enter(struct envme_cmd *cmd)
 {
+    struct envme_lane *lane = cmd->lane;
+
     assert(cmd->state != ENVME_CMD_RUNNING);
     cmd->state = ENVME_CMD_RUNNING;
-    cmd->lane->ncmds++;
+    lane->ncmds++;
+    lane_io_in(cmd, cmd->t_start);
 }
 
 void envme_lane_leave(struct envme_cmd *cmd, enum envme_cmd_state state)
@@ -170,6 +255,7 @@ void envme_lane_leave(struct envme_cmd *cmd, enum envme_cmd_state state)
     assert(cmd->state == ENVME_CMD_RUNNING && cmd->lane->ncmds > 0);
     cmd->state = state;
     cmd->lane->ncmds--;
+    lane_io_out(cmd);
     lane_ack(cmd->lane);
 }
 
@@ -265,6 +351,9 @@ void envme_lane_start(void *arg)
     lane->mode = ENVME_LANE_RUN;
     lane->drain = false;
     lane->starved = false;
+    lane->io_seen = false;
+    atomic_store(&lane->io_busy, false);
+    atomic_store(&lane->idle_since, envme_now(lane->ctrl));
     envme_kick(lane->ctrl, lane->index);
 }
 
@@ -480,8 +569,14 @@ void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
         envme_event_pump(ctrl);
     }
     lane->running = false;
+    if (lane->busy && !lane->nio) {
+        lane_idle(lane);
+    }
     atomic_fetch_sub(&ctrl->nmapped, 1);
     envme_lane_flush_irqs(lane);
+    if (lane->io_seen) {
+        envme_power_turn(lane);
+    }
     if (!budget) {
         envme_kick(ctrl, index);
     }

@@ -24,6 +24,12 @@ void envme_lane_put_cmd(struct envme_cmd *cmd);
 void envme_lane_enter(struct envme_cmd *cmd);
 void envme_lane_leave(struct envme_cmd *cmd, enum envme_cmd_state state);
 
+/* The command, which does not count any more, is held up for a time, or is so no
+ * longer: the controller is busy with it meanwhile. */
+void envme_lane_delayed(struct envme_cmd *cmd, bool begin);
+/* How long any I/O command was in hand, us. Any thread. */
+uint64_t envme_lanes_busy_us(const struct envme_ctrl *ctrl);
+
 /* Puts a command aside until the lane runs (again): resume(cmd) then. */
 void envme_lane_hold(struct envme_lane *lane, struct envme_cmd *cmd,
                      void (*resume)(struct envme_cmd *cmd));

@@ -7,6 +7,7 @@
 #include "envme/feat.h"
 #include "hw/ctrl/bootread.h"
 #include "hw/ctrl/cmem.h"
+#include "hw/ctrl/errlog.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/feature.h"
 #include "hw/ctrl/keep.h"
@@ -43,6 +44,15 @@ void envme_ctrl_fatal(struct envme_ctrl *ctrl, const char *why)
         return;
     }
     ctrl->csts |= ENVME_CSTS_CFS;
+    if (ctrl->life == ENVME_LIFE_READY) {
+        /* It gets through where the admin queues are still there. */
+        envme_errlog_add_async(ctrl, ENVME_ST(INTERNAL), UINT16_MAX);
+        envme_event_post(ctrl, ENVME_AEN_TYPE_ERROR,
+                         ENVME_AEN_ERROR_PERSISTENT, ENVME_LID_ERROR, -1);
+    }
+    if (ctrl->tables->ctrl_fatal) {
+        ctrl->tables->ctrl_fatal(ctrl);
+    }
     snprintf(text, sizeof(text), "fatal (CSTS.CFS): %s", why);
     life_note(ctrl, text);
 }

@@ -18,16 +18,6 @@ static uint64_t logpage_numd(const struct envme_cmd *cmd)
             FIELD_GET(ENVME_GETLOG_NUMDL, envme_cmd_cdw(cmd, 10))) + 1;
 }
 
-struct envme_status envme_logpage_len(struct envme_cmd *cmd, uint64_t *len)
-{
-    *len = logpage_numd(cmd) * 4;
-    if (*len > envme_ctrl_mdts_bytes(cmd->ctrl)) {
-        return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
-                              offsetof(struct envme_sqe, cdw10) + 2);
-    }
-    return ENVME_ST(SUCCESS);
-}
-
 const struct envme_log_row *envme_logpage_row(const struct envme_ctrl *ctrl,
                                               uint8_t lid)
 {
@@ -39,6 +29,23 @@ const struct envme_log_row *envme_logpage_row(const struct envme_ctrl *ctrl,
         }
     }
     return NULL;
+}
+
+struct envme_status envme_logpage_len(struct envme_cmd *cmd, uint64_t *len)
+{
+    const struct envme_log_row *row =
+        envme_logpage_row(cmd->ctrl, FIELD_GET(ENVME_GETLOG_LID,
+                                               envme_cmd_cdw(cmd, 10)));
+
+    if (row && row->fixed && row->fixed(cmd, len)) {
+        return ENVME_ST(SUCCESS);
+    }
+    *len = logpage_numd(cmd) * 4;
+    if (*len > envme_ctrl_mdts_bytes(cmd->ctrl)) {
+        return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
+                              offsetof(struct envme_sqe, cdw10) + 2);
+    }
+    return ENVME_ST(SUCCESS);
 }
 
 static struct envme_status logpage_ns(struct envme_cmd *cmd,
@@ -123,6 +130,7 @@ struct envme_status envme_logpage_get(struct envme_cmd *cmd)
     };
     const struct envme_log_row *row = envme_logpage_row(cmd->ctrl, req.lid);
     struct envme_status st;
+    uint64_t len;
     size_t size, n;
 
     if (!row) {
@@ -133,12 +141,19 @@ struct envme_status envme_logpage_get(struct envme_cmd *cmd)
     if (envme_st_err(st)) {
         return st;
     }
-    size = row->size(&req);
-    assert(size <= ENVME_LOG_MAX || row->part);
     if (cdw14 & ENVME_GETLOG_OT) {
         return envme_cmd_fail_bit(cmd, ENVME_ST(INVALID_FIELD),
                                   offsetof(struct envme_sqe, cdw14) + 2, 7);
     }
+    st = row->begin ? row->begin(&req) : st;
+    if (envme_st_err(st)) {
+        return st;
+    }
+    if (row->fixed && row->fixed(cmd, &len)) {
+        lpo = 0;
+    }
+    size = row->size(&req);
+    assert(size <= ENVME_LOG_MAX || row->part);
     if (lpo > size || lpo & 3) {
         return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
                               offsetof(struct envme_sqe, cdw12));

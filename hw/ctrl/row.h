@@ -79,6 +79,8 @@ struct envme_row {                  /* one opcode */
     const char *name;               /* as nvme-cli spells it */
     const char *spec;               /* "Base 2.1, 5.1.12" */
     envme_run_fn *run;              /* NULL: not there */
+    /* Admin: does this controller have it? NULL: all do. */
+    bool (*there)(const struct envme_ctrl *ctrl);
     envme_enter_fn *enter;          /* NULL: takes nothing */
     envme_len_fn *len;              /* NULL: moves no data */
     envme_len_fn *mdlen;            /* bytes through the metadata pointer */
@@ -105,13 +107,16 @@ struct envme_cns_row {
 };
 
 /* Features: Base 2.1, 5.1.25. */
-enum envme_feat_scope { ENVME_FEAT_CTRL, ENVME_FEAT_NS, ENVME_FEAT_SUBSYS };
+enum envme_feat_scope {
+    ENVME_FEAT_CTRL, ENVME_FEAT_NS, ENVME_FEAT_SUBSYS, ENVME_FEAT_ENDGRP,
+};
 
 struct envme_feat_row {
     const char *name, *spec;
     uint8_t fid;
     enum envme_feat_scope scope;
     bool saveable, changeable;
+    bool logged;                    /* changes are Persistent Events */
     uint32_t dflt;                  /* default of the DW11 value */
     uint16_t data_len;              /* bytes of the data buffer, 0: none */
     /* Is it there? NULL: always. */
@@ -150,6 +155,11 @@ struct envme_feat_row {
      * the value.
      */
     uint32_t (*save)(struct envme_cmd *cmd, uint32_t saved, uint32_t value);
+    /* Where a value says less than is to be saved: changes what was saved
+     * before (keep_len bytes; zeroes and fresh: nothing was) to what is saved
+     * now. That is what restore gets as its data; data_len is 0 then. */
+    uint16_t keep_len;
+    void (*keep)(struct envme_cmd *cmd, void *buf, bool fresh);
     void (*restore)(struct envme_ctrl *ctrl, struct envme_ns *ns,
                     uint32_t value, const void *data);
 };
@@ -172,6 +182,12 @@ struct envme_log_row {
     uint8_t lid_support;            /* LID Supported and Effects flags */
     /* Is it there? NULL: always. */
     bool (*there)(const struct envme_ctrl *ctrl);
+    /* Where LSP makes it a fixed number of bytes from the start of the page,
+     * whatever NUMD and LPO say: true, and how many. May be NULL. */
+    bool (*fixed)(const struct envme_cmd *cmd, uint64_t *len);
+    /* Refuses the command, or does what LSP asks for, before size() and
+     * fill(). May be NULL. */
+    struct envme_status (*begin)(const struct envme_log_req *req);
     /* Size in bytes now; bounded by ENVME_LOG_MAX unless there is part. */
     size_t (*size)(const struct envme_log_req *req);
     /* Fills size() zeroed bytes. */
@@ -187,6 +203,12 @@ struct envme_log_row {
 };
 
 #define ENVME_LOG_MAX (1u << 20)
+
+static inline bool envme_row_there(const struct envme_row *row,
+                                   const struct envme_ctrl *ctrl)
+{
+    return row->run && (!row->there || row->there(ctrl));
+}
 
 static inline bool envme_feat_there(const struct envme_feat_row *row,
                                     const struct envme_ctrl *ctrl)
@@ -239,6 +261,8 @@ struct envme_tables {
     /* A reset begins: commands that wait for a time are to end now. */
     void (*ctrl_stop)(struct envme_ctrl *ctrl);
     void (*ctrl_shutdown)(struct envme_ctrl *ctrl);
+    /* CSTS.CFS is set. */
+    void (*ctrl_fatal)(struct envme_ctrl *ctrl);
     void (*ctrl_leave)(struct envme_ctrl *ctrl);
     /* What SMART warns of may have changed. May be NULL. */
     void (*ctrl_health)(struct envme_ctrl *ctrl);
@@ -249,6 +273,14 @@ struct envme_tables {
     const struct envme_row *admin;      /* [256] by opcode */
     /* A status other than success refuses an admin command. May be NULL. */
     struct envme_status (*admin_gate)(struct envme_cmd *cmd);
+    /* A Set Features command has changed something and is going to end with
+     * success; data as in envme_feat_row.set. May be NULL. */
+    void (*feature_changed)(struct envme_cmd *cmd,
+                            const struct envme_feat_row *row,
+                            const void *data);
+    /* A command fails with a status of the media errors; its thread. May be
+     * NULL. */
+    void (*media_error)(struct envme_cmd *cmd, struct envme_status st);
     const struct envme_cns_row *cns;    /* [256] by CNS */
     const struct envme_feat_table *feats;
     const struct envme_log_table *logs;

@@ -27,6 +27,7 @@ static void erase_over(struct envme_ns_erase *e, int err)
     void (*erased)(void *arg) = e->ns->erased;
     void *erased_arg = e->ns->erased_arg;
 
+    e->ns->erase_left = err ? envme_ns_erase_left(e->ns) : 0;
     e->ns->erase = NULL;
     e->ns->erased = NULL;
     g_free(e);

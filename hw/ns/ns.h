@@ -160,6 +160,8 @@ struct envme_ns {
     bool leaving, gone;         /* being deleted; deleted, but not made */
     GSList *leave_waiters;      /* subsys.c */
     struct envme_ns_erase *erase;   /* erase.c: under way */
+    uint8_t erase_left;         /* percent that it had left when it ended */
+    uint8_t format_left;        /* that a format had; 255: it never began */
     void (*erased)(void *arg);  /* subsys.c: when that is over; once */
     void *erased_arg;
     uint8_t wps;                /* Namespace Write Protection Config. Lane 0 */

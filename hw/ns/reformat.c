@@ -10,7 +10,7 @@
 struct reformat {
     struct envme_ns *ns;
     struct envme_subsys *s;
-    void (*done)(void *arg, int err);   /* NULL: nobody waits */
+    envme_ns_format_fn *done;   /* NULL: nobody waits */
     void *arg;
     bool changed;               /* a host sees another format */
 };
@@ -18,7 +18,7 @@ struct reformat {
 static void reformat_over(struct reformat *f, int err)
 {
     struct envme_ns *ns = f->ns;
-    void (*done)(void *arg, int err) = f->done;
+    envme_ns_format_fn *done = f->done;
     void *arg = f->arg;
 
     ns->formatting = ENVME_NS_FORMAT_NONE;
@@ -28,7 +28,7 @@ static void reformat_over(struct reformat *f, int err)
     }
     g_free(f);
     if (done) {
-        done(arg, err);
+        done(arg, ns, err);
     }
     envme_ns_unhold(ns);        /* last: may free it */
 }
@@ -45,6 +45,8 @@ static void reformat_end(struct reformat *f, int err)
 {
     struct envme_ns *ns = f->ns;
 
+    ns->format_left = ns->formatting == ENVME_NS_FORMAT_ERASING
+                      ? ns->erase_left : UINT8_MAX;
     ns->formatting = err ? ENVME_NS_FORMAT_NONE : ENVME_NS_FORMAT_ERASED;
     if (!ns->leaving) {
         envme_roster_put(ns);
@@ -115,7 +117,7 @@ static struct reformat *reformat_new(struct envme_ns *ns)
 }
 
 void envme_ns_format(struct envme_ns *ns, const struct envme_ns_format *to,
-                     void (*done)(void *arg, int err), void *arg)
+                     envme_ns_format_fn *done, void *arg)
 {
     struct reformat *f = reformat_new(ns);
 

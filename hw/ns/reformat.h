@@ -16,10 +16,13 @@
 
 #include "hw/ns/ns.h"
 
+typedef void envme_ns_format_fn(void *arg, struct envme_ns *ns, int err);
+
 /* The namespace can have that format, is in its subsystem, and gate_sf is 0.
- * done(arg, 0 or a negative errno) may come before this returns. */
+ * done(arg, ns, 0 or a negative errno) may come before this returns;
+ * ns->format_left says how far it came. */
 void envme_ns_format(struct envme_ns *ns, const struct envme_ns_format *to,
-                     void (*done)(void *arg, int err), void *arg);
+                     envme_ns_format_fn *done, void *arg);
 
 /* The power went while it was formatted, to ns->format: refuses I/O. */
 void envme_ns_format_resume(struct envme_ns *ns);

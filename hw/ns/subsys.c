@@ -73,6 +73,7 @@ void envme_subsys_free(struct envme_subsys *s)
     g_ptr_array_free(s->unlisted, TRUE);
     g_ptr_array_free(s->media, TRUE);
     envme_pool_free(s->pool);
+    envme_streams_free(s->streams);
     envme_bootpart_free(s->bp);
     g_free(s->ns);
     g_free(s);
@@ -219,6 +220,17 @@ void envme_subsys_attach_all(struct envme_subsys *s, uint16_t cntlid)
 
 /* ---- namespaces ------------------------------------------------------ */
 
+static void subsys_alloc_changed(const struct envme_subsys *s, uint32_t nsid)
+{
+    for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
+        const struct envme_subsys_slot *c = &s->ctrl[i];
+
+        if (c->ops && c->ops->alloc_changed) {
+            c->ops->alloc_changed(c->ctrl, nsid);
+        }
+    }
+}
+
 /* One that is made gets the lowest that is nobody's. */
 static bool subsys_pick_nsid(const struct envme_subsys *s,
                              struct envme_ns *ns, char **err)
@@ -296,6 +308,7 @@ void envme_subsys_make_uuid(const struct envme_subsys *s, const void *id,
 void envme_subsys_list(struct envme_subsys *s, struct envme_ns *ns)
 {
     s->ns[ns->nsid] = ns;
+    subsys_alloc_changed(s, ns->nsid);
     subsys_give_uuid(s, ns);
     g_ptr_array_remove(s->unlisted, ns);
     envme_ns_load_bad(ns);
@@ -306,6 +319,7 @@ void envme_subsys_list(struct envme_subsys *s, struct envme_ns *ns)
 static void subsys_add_made(struct envme_subsys *s, struct envme_ns *ns)
 {
     s->ns[ns->nsid] = ns;
+    subsys_alloc_changed(s, ns->nsid);
     g_ptr_array_remove(s->unlisted, ns);
     ns->chosen = true;          /* nobody has it until a host attaches it */
     envme_roster_put(ns);
@@ -415,9 +429,11 @@ static void subsys_start_leaving(struct envme_subsys *s, struct envme_ns *ns,
         envme_ns_forget_hostdata(ns);
         envme_roster_forget(ns);
     }
+    envme_streams_forget_ns(s->streams, ns->nsid, ENVME_STREAMS_DELETE);
     if (ns->nsid && s->ns[ns->nsid] == ns) {
         s->ns[ns->nsid] = NULL;
         g_ptr_array_add(s->unlisted, ns);
+        subsys_alloc_changed(s, ns->nsid);
     }
     if (ns->erase) {
         w->left++;
@@ -577,6 +593,7 @@ void envme_subsys_drain_ns(struct envme_subsys *s, struct envme_ns *ns,
 
 void envme_subsys_ns_changed(struct envme_subsys *s, struct envme_ns *ns)
 {
+    subsys_alloc_changed(s, ns->nsid);
     for (unsigned i = 0; i < ENVME_MAX_CTRLS; i++) {
         if (s->ctrl[i].ops && subsys_bit(ns, i)) {
             s->ctrl[i].ops->ns_changed(s->ctrl[i].ctrl, ns->nsid);

@@ -14,6 +14,7 @@
 #include "hw/ns/bootpart.h"
 #include "hw/ns/ns.h"
 #include "hw/ns/state.h"
+#include "hw/ns/streams.h"
 
 #define ENVME_MAX_CTRLS 256     /* CNTLID 0 .. 255 */
 
@@ -28,6 +29,9 @@ struct envme_subsys_ctrl_ops {
                    void (*done)(void *arg), void *arg);
     /* Something about an attached namespace changed (size, format). */
     void (*ns_changed)(void *ctrl, uint32_t nsid);
+    /* Something about a namespace of the subsystem changed, or it was created
+     * or deleted. May be NULL. */
+    void (*alloc_changed)(void *ctrl, uint32_t nsid);
     /* Blocks of an attached namespace cannot be read any more. */
     void (*ns_lost)(void *ctrl, uint32_t nsid);
     /* A namespace is deleted: what is known of it goes. May be NULL. */
@@ -59,6 +63,9 @@ struct envme_subsys {
     /* What is kept over power cycles. NULL: nothing is. The composition root
      * sets it before the first controller is made, and closes it. */
     struct envme_state *state;
+    /* The Streams directive; NULL: there is none. The first controller that
+     * has it makes it. */
+    struct envme_streams *streams;
     /* Boot partitions, once a controller has some. */
     struct envme_bootpart *bp;
     /* What the admin commands share between its controllers: hw/admin makes

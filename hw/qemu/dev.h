@@ -112,6 +112,10 @@ struct envme_ctrl_props {
     uint8_t fw_slots, fwug;
     bool fw_slot1_ro;
     bool sanitize_ndi;
+    char *power_states;
+    uint8_t temperature_sensors, temperature_hysteresis;
+    uint16_t temperature[9];            /* K; 0: not given. See thermal.c */
+    uint16_t kas, crdt[3], streams;
     uint64_t cmb_size;
     uint32_t cmb_size_mb;
     uint32_t cmbloc, cmbsz, pmrcap;     /* bits of the registers */
@@ -212,6 +216,11 @@ void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p);
 /* The IOThreads in the order of lanes; *n of them, g_free(). */
 bool envme_props_iothreads(const EnvmeState *s, IOThread ***list, unsigned *n,
                            Error **errp);
+
+/* thermal.c */
+void envme_qthermal_class_init(ObjectClass *oc);
+/* The sensors' temperatures that were given; the controller is there. */
+bool envme_qthermal_start(EnvmeState *s, Error **errp);
 
 /* props-timing.c: the model that they ask for; false and errp as above. */
 bool envme_timing_props(const struct envme_timing_props *props,

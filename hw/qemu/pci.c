@@ -365,7 +365,8 @@ static void pci_realize(PCIDevice *dev, Error **errp)
     pci_set_ids(s, &p);
     if (!pci_init_caps(s, errp) || !pci_init_bar(s, &p, errp) ||
         !envme_qcmem_init(s, errp) || !pci_init_ports(s, errp) ||
-        !pci_init_subsys(s, errp) || !pci_init_ctrl(s, &p, errp)) {
+        !pci_init_subsys(s, errp) || !pci_init_ctrl(s, &p, errp) ||
+        !envme_qthermal_start(s, errp)) {
         pci_teardown(s);
         return;
     }

@@ -72,6 +72,16 @@ static const Property props[] = {
     DEFINE_PROP_UINT32("hmmin", EnvmeState, props.hmmin, 0),
     DEFINE_PROP_STRING("uuids", EnvmeState, props.uuids),
     DEFINE_PROP_BOOL("sanitize-ndi", EnvmeState, props.sanitize_ndi, false),
+    DEFINE_PROP_STRING("power-states", EnvmeState, props.power_states),
+    DEFINE_PROP_UINT8("temperature-sensors", EnvmeState,
+                      props.temperature_sensors, 2),
+    DEFINE_PROP_UINT8("temperature-hysteresis", EnvmeState,
+                      props.temperature_hysteresis, 7),
+    DEFINE_PROP_UINT16("kas", EnvmeState, props.kas, 0),
+    DEFINE_PROP_UINT16("crdt1", EnvmeState, props.crdt[0], 0),
+    DEFINE_PROP_UINT16("crdt2", EnvmeState, props.crdt[1], 0),
+    DEFINE_PROP_UINT16("crdt3", EnvmeState, props.crdt[2], 0),
+    DEFINE_PROP_UINT16("streams", EnvmeState, props.streams, 16),
     DEFINE_PROP_BOOL("atomic.dn", EnvmeState, props.atomic_dn, false),
     DEFINE_PROP_UINT16("atomic.awun", EnvmeState, props.atomic_awun, 0),
     DEFINE_PROP_UINT16("atomic.awupf", EnvmeState, props.atomic_awupf, 0),
@@ -303,6 +313,17 @@ static bool props_check_ids(const struct envme_ctrl_props *p, Error **errp)
     return true;
 }
 
+static bool props_check_power(const struct envme_ctrl_props *p, Error **errp)
+{
+    struct envme_pstates t;
+    g_autofree char *wrong = envme_pstates_parse(p->power_states, &t);
+
+    if (wrong) {
+        error_setg(errp, "%s", wrong);
+    }
+    return !wrong;
+}
+
 bool envme_props_check(const EnvmeState *s, Error **errp)
 {
     const struct envme_ctrl_props *p = &s->props;
@@ -317,6 +338,9 @@ bool envme_props_check(const EnvmeState *s, Error **errp)
         { "fw-slots", p->fw_slots, 1, 7 },
         { "bp-size", p->bp_size, 0, ENVME_BOOTPART_MAX },
         { "elpe", p->elpe, 0, 255 },
+        { "temperature-sensors", p->temperature_sensors, 0, 8 },
+        { "temperature-hysteresis", p->temperature_hysteresis, 0, 7 },
+        { "streams", p->streams, 0, ENVME_STREAMS_MAX },
         { "aer_max_queued", p->aer_max_queued, 1, 65536 },
         { "channels", p->timing.channels, 0, ENVME_TIMING_CHANNELS },
     };
@@ -336,6 +360,9 @@ bool envme_props_check(const EnvmeState *s, Error **errp)
                             errp) ||
         !props_check_ids(p, errp) ||
         !envme_timing_props(&p->timing, &timing, errp)) {
+        return false;
+    }
+    if (!props_check_power(p, errp)) {
         return false;
     }
     if (p->cmb_size && p->cmb_size_mb) {
@@ -432,6 +459,11 @@ void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p)
         .fw_slot1_ro = pr->fw_slot1_ro,
         .fwug = pr->fwug,
         .sanitize_ndi = pr->sanitize_ndi,
+        .temp_sensors = pr->temperature_sensors,
+        .temp_hyst = pr->temperature_hysteresis,
+        .temperature = pr->temperature[0],
+        .kas = pr->kas, .streams = pr->streams,
+        .crdt = { pr->crdt[0], pr->crdt[1], pr->crdt[2] },
         .cmbloc = pr->cmbloc, .cmbsz = pr->cmbsz, .pmrcap = pr->pmrcap,
         .cmb_legacy = pr->legacy_cmb,
         .bp_units = pr->bp_size,
@@ -443,6 +475,8 @@ void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p)
     envme_timing_props(&pr->timing, &p->timing, NULL);
     /* 52-54-00, a locally administered one; Intel's when it is imitated. */
     memcpy(p->ieee, pr->use_intel_id ? "\xb3\x02\x00" : "\x00\x54\x52", 3);
+    /* It has been checked. */
+    g_free(envme_pstates_parse(pr->power_states, &p->pstates));
     g_strlcpy(p->serial, pr->serial, sizeof(p->serial));
     g_strlcpy(p->model, pr->model ?: PROPS_MODEL, sizeof(p->model));
     g_strlcpy(p->firmware, pr->firmware ?: PROPS_FIRMWARE,
@@ -465,6 +499,7 @@ void envme_props_finalize(EnvmeState *s)
 void envme_props_class_init(ObjectClass *oc)
 {
     device_class_set_props(DEVICE_CLASS(oc), props);
+    envme_qthermal_class_init(oc);
     object_class_property_add(oc, "iothreads", "list of IOThread ids, a:b:c",
                               props_get_iothreads, props_set_iothreads, NULL,
                               NULL);

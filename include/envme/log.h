@@ -61,6 +61,7 @@ enum {
 
 /* LSP field of Get Log Page, by page */
 #define ENVME_LSP_TELEMETRY_CREATE  0x01u
+#define ENVME_LSP_TELEMETRY_MCDA    0x0eu /* last area to create; 0: all */
 #define ENVME_LSP_ANA_RGO           0x01u   /* groups only */
 #define ENVME_LSP_PEL_ACTION        0x03u
 #define ENVME_LSP_PEL_GEN           0x04u   /* generation number in LSI */
@@ -140,6 +141,7 @@ _Static_assert(sizeof(struct envme_log_supported) == 1024, "");
 #define ENVME_LIDS_LSUPP        0x00000001u
 #define ENVME_LIDS_IOS          0x00000002u /* index offset */
 #define ENVME_LIDS_LIDSP        0xffff0000u /* by LID: */
+#define ENVME_LIDS_TELE_MCDAS   0x00010000u /* MCDA is honoured */
 #define ENVME_LIDS_PEL_EC512    0x00010000u /* establish and read 512 bytes */
 #define ENVME_LIDS_PEL_GNS      0x00020000u
 

@@ -123,11 +123,33 @@ struct envme_pel_power_on_ctrl {
 } __attribute__((packed));
 _Static_assert(sizeof(struct envme_pel_power_on_ctrl) == 36, "");
 
+#define ENVME_PEL_OIP_FORMAT    0x01u       /* when it was reset */
+
+enum {                                      /* FA */
+    ENVME_PEL_FA_NONE           = 0,
+    ENVME_PEL_FA_DONE           = 1,
+    ENVME_PEL_FA_FAILED         = 2,
+};
+
 struct envme_pel_hw_error {                 /* then additional information */
     le16_t  nheec;
     uint8_t rsvd2[2];
 };
 _Static_assert(sizeof(struct envme_pel_hw_error) == 4, "");
+
+enum {                                      /* NHEEC */
+    ENVME_PEL_HW_PCIE_CORRECTABLE = 0x01,
+    ENVME_PEL_HW_PCIE_NON_FATAL = 0x02,
+    ENVME_PEL_HW_PCIE_FATAL     = 0x03,
+    ENVME_PEL_HW_LINK_STATUS    = 0x04,
+    ENVME_PEL_HW_LINK_INACTIVE  = 0x05,
+    ENVME_PEL_HW_CRITICAL       = 0x06,     /* SMART's critical warning */
+    ENVME_PEL_HW_ENDGRP         = 0x07,     /* warning, ENDGID */
+    ENVME_PEL_HW_POWER_LOSS     = 0x08,     /* SMART's upl, then a byte */
+    ENVME_PEL_HW_FATAL          = 0x09,     /* CSTS.CFS */
+    ENVME_PEL_HW_MEDIA          = 0x0a,     /* the completion */
+    ENVME_PEL_HW_READY_TIMEOUT  = 0x0b,
+};
 
 struct envme_pel_change_ns {
     le32_t  nsmgmt_cdw10;
@@ -141,7 +163,7 @@ struct envme_pel_change_ns {
     uint8_t rsvd35;
     le32_t  anagrpid;
     le16_t  nvmsetid;
-    uint8_t rsvd42[2];
+    le16_t  endgid;
     le32_t  nsid;
 };
 _Static_assert(sizeof(struct envme_pel_change_ns) == 48, "");
@@ -163,6 +185,9 @@ struct envme_pel_format_done {
     le32_t  sf;
 };
 _Static_assert(sizeof(struct envme_pel_format_done) == 12, "");
+
+#define ENVME_PEL_FNS_ERROR     0x01u
+#define ENVME_PEL_FNS_INCOMPLETE 0x02u      /* and data was modified */
 
 struct envme_pel_sanitize_start {
     le32_t  sanicap;
@@ -198,5 +223,16 @@ struct envme_pel_thermal {
     uint8_t th;
 };
 _Static_assert(sizeof(struct envme_pel_thermal) == 2, "");
+
+enum {                                      /* TH */
+    ENVME_PEL_TH_WCTEMP         = 0x01,
+    ENVME_PEL_TH_CCTEMP         = 0x02,
+    ENVME_PEL_TH_TMT1           = 0x03,
+    ENVME_PEL_TH_TMT2           = 0x04,
+    ENVME_PEL_TH_VENDOR_TM      = 0x05,
+    ENVME_PEL_TH_NORMAL         = 0x88,     /* neither over nor under */
+    ENVME_PEL_TH_TM_STOPPED     = 0x89,
+    ENVME_PEL_TH_UNDER          = 0xb0,
+};
 
 #endif

@@ -3,10 +3,12 @@
  * Status field of a completion queue entry: Base 2.1, 4.2.3 (figures 97 to
  * 105), and the command set specifications' own values.
  *
- * One row per status code: name, SCT, SC, DNR, text. DNR says whether the same
- * command, sent again, would fail again; cmd_done() sets it from this table
- * and nobody else does. A status is a struct, so that an errno or a boolean
- * cannot be taken for one. Pure functions, any thread.
+ * One row per status code: name, SCT, SC, retry, text. Retry: 1 is DNR, the
+ * same command, sent again, would fail again; 0, it might not; R1 to R3, it
+ * may well not, and after Command Retry Delay Time 1 to 3 rather than at once,
+ * for a host that knows of these (feature 16h, ACRE). cmd_done() sets DNR and
+ * CRD from this table and nobody else does. A status is a struct, so that an
+ * errno or a boolean cannot be taken for one. Pure functions, any thread.
  */
 #ifndef ENVME_STATUS_H
 #define ENVME_STATUS_H
@@ -31,6 +33,15 @@
 
 struct envme_status {
     uint16_t sf;
+};
+
+/* The retry column, as a number. */
+enum envme_retry {
+    ENVME_RETRY_0,
+    ENVME_RETRY_1,              /* DNR */
+    ENVME_RETRY_R1,
+    ENVME_RETRY_R2,
+    ENVME_RETRY_R3,
 };
 
 #define ENVME_STATUS_LIST(X)                                                  \
@@ -63,21 +74,21 @@ struct envme_status {
     X(KEEP_ALIVE_INVALID,   0, 0x1a, 1, "Keep Alive Timeout Invalid")         \
     X(ABORT_PREEMPTED,      0, 0x1b, 1, "Aborted due to Preempt and Abort")   \
     X(SANITIZE_FAILED,      0, 0x1c, 0, "Sanitize Failed")                    \
-    X(SANITIZE_IN_PROGRESS, 0, 0x1d, 0, "Sanitize In Progress")               \
+    X(SANITIZE_IN_PROGRESS, 0, 0x1d, R3, "Sanitize In Progress")              \
     X(SGL_GRANULARITY,      0, 0x1e, 1, "SGL Data Block Granularity Invalid") \
     X(CMD_NOT_IN_CMB,       0, 0x1f, 1, "Command Not Supported in CMB Queue") \
     X(NS_WRITE_PROTECTED,   0, 0x20, 1, "Namespace is Write Protected")       \
-    X(CMD_INTERRUPTED,      0, 0x21, 0, "Command Interrupted")                \
+    X(CMD_INTERRUPTED,      0, 0x21, R1, "Command Interrupted")               \
     X(TRANSIENT_TRANSPORT,  0, 0x22, 0, "Transient Transport Error")          \
     X(LOCKDOWN_PROHIBITED,  0, 0x23, 1, "Prohibited by Lockdown")             \
-    X(ADMIN_MEDIA_NOT_READY, 0, 0x24, 0, "Admin Command Media Not Ready")     \
+    X(ADMIN_MEDIA_NOT_READY, 0, 0x24, R2, "Admin Command Media Not Ready")    \
     X(FDP_DISABLED,         0, 0x29, 1, "FDP Disabled")                       \
     X(INVALID_PID_LIST,     0, 0x2a, 1, "Invalid Placement Handle List")      \
     X(LBA_RANGE,            0, 0x80, 1, "LBA Out of Range")                   \
     X(CAP_EXCEEDED,         0, 0x81, 0, "Capacity Exceeded")                  \
-    X(NS_NOT_READY,         0, 0x82, 0, "Namespace Not Ready")                \
+    X(NS_NOT_READY,         0, 0x82, R2, "Namespace Not Ready")               \
     X(RESV_CONFLICT,        0, 0x83, 1, "Reservation Conflict")               \
-    X(FORMAT_IN_PROGRESS,   0, 0x84, 0, "Format In Progress")                 \
+    X(FORMAT_IN_PROGRESS,   0, 0x84, R3, "Format In Progress")                \
     X(INVALID_VALUE_SIZE,   0, 0x85, 1, "Invalid Value Size")                 \
     X(INVALID_KEY_SIZE,     0, 0x86, 1, "Invalid Key Size")                   \
     X(KEY_NOT_EXIST,        0, 0x87, 1, "KV Key Does Not Exist")              \
@@ -163,10 +174,12 @@ struct envme_status {
 
 /* The SCT and SC of each status, for switch labels and tests. */
 enum {
-#define ENVME_STATUS_SC_(name, sct, sc, dnr, text) \
+#define ENVME_STATUS_SC_(name, sct, sc, retry, text) \
     ENVME_SC_##name = (sct) << 8 | (sc),
     ENVME_STATUS_LIST(ENVME_STATUS_SC_)
 #undef ENVME_STATUS_SC_
+    /* The same code, of another command: a directive's. */
+    ENVME_SC_STREAM_ALLOC_FAILED = ENVME_SC_ZONE_INVALID_FORMAT,
 };
 
 #define ENVME_ST(name)  ((struct envme_status){ ENVME_SC_##name })

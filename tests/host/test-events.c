@@ -5,6 +5,8 @@
  */
 #include "th.h"
 
+#include "envme/id-ns.h"
+
 static uint32_t aer_dw0(struct th *h, uint16_t cid)
 {
     struct envme_cqe c = th_wait(h, 0, cid);
@@ -224,6 +226,76 @@ static void test_attach_detach(void)
     th_free(h);
 }
 
+static unsigned alloc_changed(struct th *h, uint32_t *list, bool rae)
+{
+    le32_t raw[1024];
+    unsigned i;
+
+    memset(raw, 0xee, sizeof(raw));
+    th_assert_sc(th_get_log(h, ENVME_LID_CHANGED_ALLOC_NS, UINT32_MAX, 0, raw,
+                            4096, rae), SUCCESS);
+    for (i = 0; i < 1024 && le32_get(raw[i]); i++) {
+        list[i] = le32_get(raw[i]);
+    }
+    return i;
+}
+
+/* Namespaces that come, go and change, attached or not; attaching is no such
+ * change. */
+static void test_allocated(void)
+{
+    struct th *h = th_new(.multi = true,
+                          .ns = { { .size = MIB },
+                                  { .size = MIB, .detached = true } });
+    struct envme_sqe s = th_sqe(ENVME_ADM_NS_MGMT, 2);
+    struct envme_ns_mgmt_create c = { .nsze = le64(10), .ncap = le64(10) };
+    uint32_t list[1024];
+    uint16_t a;
+
+    th_enable(h);
+    g_assert_cmpuint(alloc_changed(h, list, false), ==, 0);
+    want(h, ENVME_FEAT_AEC_ANSAN);
+    a = th_aer(h);
+    attach(h, 1, true);
+    attach(h, 1, false);
+    attach(h, 0, false);
+    th_reap(h, 0);
+    g_assert_false(th_done(h, 0, a, NULL));
+    s.cdw10 = le32(ENVME_NSMGMT_DELETE);
+    th_assert_sc(th_admin(h, &s), SUCCESS);
+    g_assert_cmphex(aer_dw0(h, a), ==, ENVME_LID_CHANGED_ALLOC_NS << 16 |
+                    ENVME_AEN_NOTICE_ALLOC_NS << 8 | ENVME_AEN_TYPE_NOTICE);
+    g_assert_cmpuint(alloc_changed(h, list, true), ==, 1);
+    g_assert_cmpuint(list[0], ==, 2);
+    g_assert_cmpuint(changed(h, list), ==, 2);  /* has a list of its own */
+    a = th_aer(h);
+    s = th_sqe(ENVME_ADM_NS_MGMT, 0);
+    th_assert_sc(th_cmd_data(h, 0, &s, &c, sizeof(c), TH_PRP), SUCCESS);
+    g_assert_false(th_done(h, 0, a, NULL));
+    g_assert_cmpuint(alloc_changed(h, list, false), ==, 1);
+    g_assert_cmphex(aer_dw0(h, a) >> 8, ==, ENVME_LID_CHANGED_ALLOC_NS << 8 |
+                    ENVME_AEN_NOTICE_ALLOC_NS);
+    g_assert_cmpuint(alloc_changed(h, list, false), ==, 0);
+    a = th_aer(h);
+    attach(h, 0, true);
+    th_be_resize(h->be[0], 2 * MIB);
+    aer_dw0(h, a);
+    g_assert_cmpuint(alloc_changed(h, list, false), ==, 1);
+    g_assert_cmpuint(list[0], ==, 1);
+    /* Not wanted, not told, but in the list. */
+    want(h, ENVME_FEAT_AEC_NSAN);
+    changed(h, list);
+    a = th_aer(h);
+    s = th_sqe(ENVME_ADM_NS_MGMT, 2);
+    s.cdw10 = le32(ENVME_NSMGMT_DELETE);
+    th_assert_sc(th_admin(h, &s), SUCCESS);
+    th_run(h);
+    th_reap(h, 0);
+    g_assert_false(th_done(h, 0, a, NULL));
+    g_assert_cmpuint(alloc_changed(h, list, false), ==, 1);
+    th_free(h);
+}
+
 static void test_resize(void)
 {
     struct th *h = th_new();
@@ -416,6 +488,7 @@ int main(int argc, char **argv)
     g_test_add_func("/events/flood", test_flood);
     g_test_add_func("/events/regression-7.4.12-attach-detach",
                     test_attach_detach);
+    g_test_add_func("/events/allocated", test_allocated);
     g_test_add_func("/events/resize", test_resize);
     g_test_add_func("/events/churn", test_churn);
     g_test_add_func("/events/detach-busy", test_detach_busy);

@@ -408,6 +408,56 @@ static void test_kept(void)
     g_rmdir(dir);
 }
 
+/* The next start offers fewer slots: the image is not there to be loaded, and
+ * that is told once. */
+static void check_lost(const char *path, bool is_active)
+{
+    struct th *h = th_new(.tweak = any_dword, .state = path);
+    g_autofree uint8_t *im = image("lost", 1024, 1024);
+    struct envme_log_error e;
+    uint16_t aer;
+
+    th_enable(h);
+    th_assert_sc(download(h, im, 0, 1024), SUCCESS);
+    th_assert_sc(commit(h, 7, ENVME_FWCOMMIT_REPLACE_ACTIVATE), SUCCESS);
+    if (is_active) {
+        th_disable(h);
+        th_enable(h);
+        check_fr(h, "lost");
+    }
+    th_free(h);
+    h = th_new(.state = path);
+    th_enable(h);
+    check_fr(h, "1.0");
+    check_slot(h, 1, "1.0");
+    aer = th_aer(h);
+    g_assert_cmphex(le32_get(th_wait(h, 0, aer).dw0), ==,
+                    ENVME_AEN_TYPE_ERROR | ENVME_AEN_ERROR_FW_LOAD << 8 |
+                    ENVME_LID_ERROR << 16);
+    th_assert_sc(th_get_log(h, ENVME_LID_ERROR, 0, 0, &e, sizeof(e), false),
+                 SUCCESS);
+    g_assert_cmphex(le16_get(e.sts) >> 1, ==, ENVME_SC_FW_IMAGE_INVALID);
+    g_assert_cmphex(le16_get(e.cid), ==, 0xffff);
+    th_disable(h);
+    th_enable(h);
+    aer = th_aer(h);
+    th_run(h);
+    th_reap(h, 0);
+    g_assert_false(th_done(h, 0, aer, NULL));
+    th_free(h);
+    g_unlink(path);
+}
+
+static void test_lost(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("envme-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "state", NULL);
+
+    check_lost(path, false);
+    check_lost(path, true);
+    g_rmdir(dir);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -422,5 +472,6 @@ int main(int argc, char **argv)
     g_test_add_func("/firmware/now-and-reset", test_now_and_reset);
     g_test_add_func("/firmware/two-controllers", test_two);
     g_test_add_func("/firmware/kept", test_kept);
+    g_test_add_func("/firmware/lost", test_lost);
     return g_test_run();
 }

@@ -309,6 +309,117 @@ static void test_times(void)
     th_free(h);
 }
 
+/* Per namespace: of what is attached, and the same for all. */
+static void test_per_namespace(void)
+{
+    struct th *h = th_new(.ns = { { .size = MIB },
+                                  { .size = MIB, .detached = true } });
+    g_autofree struct envme_id_ctrl *id = g_malloc(4096);
+    struct envme_log_smart a, b;
+
+    th_enable(h);
+    th_queues(h, 1, 8);
+    th_assert_sc(th_write(h), SUCCESS);
+    th_assert_sc(th_identify(h, ENVME_CNS_CTRL, 0, id), SUCCESS);
+    g_assert_cmphex(id->lpa & ENVME_LPA_SMARTS, !=, 0);
+    smart(h, &a);
+    th_assert_sc(th_get_log(h, ENVME_LID_SMART, 0, 0, &b, 512, true), SUCCESS);
+    g_assert_cmpmem(&a, 512, &b, 512);
+    th_assert_sc(th_get_log(h, ENVME_LID_SMART, 1, 0, &b, 512, true), SUCCESS);
+    g_assert_cmpmem(&a, 512, &b, 512);
+    th_assert_sc(th_get_log(h, ENVME_LID_SMART, 2, 0, &b, 512, true),
+                 INVALID_FIELD);
+    th_assert_sc(th_get_log(h, ENVME_LID_SMART, 0x10000, 0, &b, 512, true),
+                 INVALID_NS);
+    th_free(h);
+}
+
+static uint64_t busy(struct th *h)
+{
+    struct envme_log_smart log;
+
+    smart(h, &log);
+    return counter(log.cbt);
+}
+
+/* One read that takes a time; several at once are not more. */
+static void busy_for(struct th *h, unsigned n, uint64_t ns)
+{
+    uint16_t cid[4], qid[4];
+
+    atomic_store(&h->be[0]->hold, true);
+    for (unsigned i = 0; i < n; i++) {
+        struct envme_sqe s = th_sqe_rw(ENVME_NVM_FLUSH, 1, 0, 1);
+
+        qid[i] = 1 + i % 2;
+        cid[i] = th_submit(h, qid[i], &s);
+    }
+    th_run(h);
+    th_advance(h, ns);
+    atomic_store(&h->be[0]->hold, false);
+    th_be_release_all(h->be[0], 0);
+    for (unsigned i = 0; i < n; i++) {
+        th_assert_sc(th_wait(h, qid[i], cid[i]), SUCCESS);
+    }
+}
+
+static void check_busy(unsigned lanes)
+{
+    struct th *h = th_new(.lanes = lanes, .ns = { { .size = MIB,
+                                                    .write_cache = true } });
+    struct envme_sqe s = th_sqe_rw(ENVME_NVM_FLUSH, 1, 0, 1);
+    uint16_t a, b;
+
+    th_enable(h);
+    th_queues(h, 2, 8);
+    th_advance(h, 10 * MINUTE);
+    g_assert_cmpuint(busy(h), ==, 0);
+    busy_for(h, 1, 3 * MINUTE);
+    g_assert_cmpuint(busy(h), ==, 3);
+    th_advance(h, 10 * MINUTE);
+    busy_for(h, 4, 2 * MINUTE);
+    g_assert_cmpuint(busy(h), ==, 5);
+    /* Overlapping, on two lanes; and while it lasts. */
+    atomic_store(&h->be[0]->hold, true);
+    a = th_submit(h, 1, &s);
+    th_run(h);
+    th_advance(h, 2 * MINUTE);
+    b = th_submit(h, 2, &s);
+    th_run(h);
+    th_advance(h, 2 * MINUTE);
+    g_assert_cmpuint(busy(h), ==, 9);
+    th_be_release(h->be[0], 0, 0);
+    th_wait(h, 1, a);
+    th_advance(h, 2 * MINUTE);
+    atomic_store(&h->be[0]->hold, false);
+    th_be_release_all(h->be[0], 0);
+    th_wait(h, 2, b);
+    g_assert_cmpuint(busy(h), ==, 11);
+    /* Admin commands don't make it busy: one that waits. */
+    th_aer(h);
+    th_advance(h, 5 * MINUTE);
+    g_assert_cmpuint(busy(h), ==, 11);
+    /* Nor does a reset leave it busy. */
+    atomic_store(&h->be[0]->hold, true);
+    a = th_submit(h, 1, &s);
+    th_run(h);
+    th_reset_start(h, ENVME_RESET_FUNCTION);
+    atomic_store(&h->be[0]->hold, false);
+    th_be_release_all(h->be[0], 0);
+    th_reset_finish(h);
+    th_advance(h, 5 * MINUTE);
+    th_enable(h);
+    g_assert_cmpuint(busy(h), ==, 11);
+    th_free(h);
+}
+
+static void test_busy(void)
+{
+    check_busy(0);
+    check_busy(1);
+    check_busy(2);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -318,5 +429,7 @@ int main(int argc, char **argv)
     g_test_add_func("/health/aec", test_aec);
     g_test_add_func("/health/counters", test_counters);
     g_test_add_func("/health/times", test_times);
+    g_test_add_func("/health/per-namespace", test_per_namespace);
+    g_test_add_func("/health/busy", test_busy);
     return g_test_run();
 }

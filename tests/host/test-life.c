@@ -285,14 +285,19 @@ static void test_bad_admin_base(void)
 static void test_cfs_keeps_bits(void)
 {
     struct th *h = th_new();
-    uint16_t cid;
+    uint16_t aer, cid;
     struct envme_cqe cqe;
     struct envme_sqe s = th_sqe(ENVME_ADM_IDENTIFY, 0);
 
     th_enable(h);
+    aer = th_aer(h);
     envme_ctrl_fatal(h->ctrl, "the test wants it");
     g_assert_cmphex(th_r32(h, ENVME_REG_CSTS), ==,
                     ENVME_CSTS_RDY | ENVME_CSTS_CFS);
+    /* The admin queues are still there: the host is told. */
+    g_assert_cmphex(le32_get(th_wait(h, 0, aer).dw0), ==,
+                    ENVME_AEN_TYPE_ERROR | ENVME_AEN_ERROR_PERSISTENT << 8 |
+                    ENVME_LID_ERROR << 16);
     /* Nothing is fetched any more. */
     cid = th_submit(h, 0, &s);
     g_assert_false(th_try_wait(h, 0, cid, &cqe));

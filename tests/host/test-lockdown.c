@@ -173,7 +173,7 @@ static void test_directives(void)
     memset(buf, 0xee, 8192);
     th_assert_sc(directive(h, in, 1, 1, 0, buf, 8192), SUCCESS);
     for (unsigned i = 0; i < 8192; i++) {
-        g_assert_cmphex(buf[i], ==, i == 0 || i == 32 || i == 64);
+        g_assert_cmphex(buf[i], ==, i == 0 || i == 32);
     }
     memset(buf, 0xee, 8192);
     th_assert_sc(directive(h, in, 1, 1, 0, buf, 64), SUCCESS);

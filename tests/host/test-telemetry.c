@@ -120,6 +120,27 @@ static void test_host(void)
     th_free(h);
 }
 
+/* regression: nvme-cli names the areas that it wants (MCDA). */
+static void test_areas(void)
+{
+    struct th *h = th_new();
+
+    th_enable(h);
+    for (unsigned n = 0; n <= 4; n++) {
+        struct log *log = read_all(h, ENVME_LID_TELEMETRY_HOST, 1 | n << 1,
+                                   true);
+
+        g_assert_cmpuint(le16_get(log->h.dalb1), >, 0);
+        g_assert_cmpint(le16_get(log->h.dalb2) > le16_get(log->h.dalb1), ==,
+                        n != 1);
+        g_assert_cmpint(le16_get(log->h.dalb3) > le16_get(log->h.dalb2), ==,
+                        n != 1 && n != 2);
+        area(log, n >= 1 && n <= 3 ? n : 3);
+        g_free(log);
+    }
+    th_free(h);
+}
+
 static void test_bad(void)
 {
     struct th *h = th_new();
@@ -129,7 +150,7 @@ static void test_bad(void)
     th_enable(h);
     th_assert_sc(get(h, lid, 1, true, 0, log, 256), INVALID_FIELD);
     th_assert_sc(get(h, lid, 1, true, 4, log, 512), INVALID_FIELD);
-    th_assert_sc(get(h, lid, 2, true, 0, log, 512), INVALID_FIELD);
+    th_assert_sc(get(h, lid, 1 | 5 << 1, true, 0, log, 512), INVALID_FIELD);
     th_assert_sc(get(h, lid + 1, 1, true, 0, log, 512), INVALID_FIELD);
     th_assert_sc(get(h, lid, 0, true, 1024, log, 512), INVALID_FIELD);
     /* Nothing of that has made a capture. */
@@ -229,6 +250,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/telemetry/host", test_host);
+    g_test_add_func("/telemetry/areas", test_areas);
     g_test_add_func("/telemetry/bad", test_bad);
     g_test_add_func("/telemetry/controller", test_ctrl);
     g_test_add_func("/telemetry/sanitize", test_sanitize);

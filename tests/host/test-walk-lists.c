@@ -138,7 +138,8 @@ static void test_features(void)
         /* One scope, the one that the capability has. */
         ns = v & ENVME_FIDEFF_FSP_NS;
         g_assert_cmpint(ns + !!(v & ENVME_FIDEFF_FSP_CTRL) +
-                        !!(v & ENVME_FIDEFF_FSP_SUBSYS), ==, 1);
+                        !!(v & ENVME_FIDEFF_FSP_SUBSYS) +
+                        !!(v & ENVME_FIDEFF_FSP_ENDGRP), ==, 1);
         th_get_feature(l->w.h, i, 0, ENVME_FEAT_SEL_CAPS, &v);
         g_assert_cmpint(!!(v & ENVME_FEAT_CAP_NS), ==, ns);
     }

@@ -6,6 +6,7 @@
  */
 #include "walk.h"
 
+#include "envme/pel.h"
 #include "hw/ctrl/logpage.h"
 
 #define AT(field) offsetof(struct envme_sqe, field)
@@ -47,12 +48,25 @@ static uint16_t log_read(struct walk *w, const struct form *f, uint64_t off,
     return cqe_sc(&c);
 }
 
+/* Does LSP make it another number of bytes than NUMD says? */
+static bool log_is_fixed(const struct envme_log_row *row, const struct form *f)
+{
+    const struct envme_cmd cmd = { .sqe = log_sqe(f, 0, 512) };
+    uint64_t len;
+
+    return row->fixed && row->fixed(&cmd, &len);
+}
+
 /* A way of asking that brings the first block; false: there is none. */
 static bool log_find(struct walk *w, const struct envme_log_row *row,
                      struct form *f)
 {
     static const uint32_t nsid[] = { UINT32_MAX, 0, WALK_NS };
 
+    if (row->lid == ENVME_LID_PERSISTENT_EVENT) {
+        *f = (struct form){ .lid = row->lid, .lsp = ENVME_PEL_ESTABLISH_512 };
+        log_read(w, f, 0, 512, WALK_ANYWHERE);
+    }
     for (unsigned lsp = 0; lsp < 128; lsp++) {
         for (unsigned i = 0; i < 2 * G_N_ELEMENTS(nsid); i++) {
             *f = (struct form){ .lid = row->lid, .lsp = lsp, .rae = true,
@@ -191,7 +205,9 @@ static void log_others(struct walk *w, const struct envme_log_row *row,
     }
     f = good;
     for (f.lsp = 127; f.lsp; f.lsp--) {
-        log_read(w, &f, 0, gran, WALK_ANYWHERE);
+        if (!log_is_fixed(row, &f)) {
+            log_read(w, &f, 0, gran, WALK_ANYWHERE);
+        }
     }
     for (f.lsp = 0, f.lsi = 1; f.lsi; f.lsi <<= 1) {
         log_read(w, &f, 0, gran, WALK_ANYWHERE);
@@ -321,7 +337,8 @@ static struct envme_cqe feat_get(struct walk *w, unsigned fid, unsigned sel,
     struct envme_sqe s = th_sqe(ENVME_ADM_GET_FEATURES, nsid);
 
     s.cdw10 = le32(fid | FIELD_SET(ENVME_FEAT_SEL, sel));
-    s.cdw11 = le32(cdw11);
+    /* It is about a group: there is one. */
+    s.cdw11 = le32(cdw11 | (fid == ENVME_FID_ENDGRP_EVENT));
     return walk_read(w, s, 4 * fid, feat_len(row, &s, sel), loc);
 }
 

@@ -34,6 +34,7 @@ struct envme_cqe th_rw_(struct th *h, uint8_t opc, const struct th_rw *rw)
     s.cdw12 = le32(le32_get(s.cdw12) | rw->cdw12);
     s.cdw2 = le32(rw->cdw2);
     s.cdw3 = le32(rw->cdw3);
+    s.cdw13 = le32(rw->cdw13);
     s.cdw14 = le32(rw->cdw14);
     s.cdw15 = le32(rw->cdw15);
     if (rw->md) {
@@ -91,7 +92,7 @@ const char *th_sc_name(uint16_t sc)
     static __thread char other[32];
 
     switch (sc) {
-#define SC_NAME(name, sct, sc_, dnr, text) \
+#define SC_NAME(name, sct, sc_, retry, text) \
     case (sct) << 8 | (sc_): \
         return #name;
     ENVME_STATUS_LIST(SC_NAME)

@@ -453,7 +453,7 @@ struct th_rw {
     void *data;                 /* may be NULL */
     void *md;                   /* separate metadata */
     uint32_t cdw12;             /* or-ed in */
-    uint32_t cdw2, cdw3, cdw14, cdw15;
+    uint32_t cdw2, cdw3, cdw13, cdw14, cdw15;
     unsigned shape;
     uint32_t block;             /* bytes; 0: the namespace's */
 };

@@ -47,6 +47,13 @@ static inline void walk_all_on(struct envme_ctrl_params *p)
     p->wrr = true;
     p->hmpre = 64;
     p->hmmin = 16;
+    /* Without latencies: nothing waits for a time. */
+    g_assert_null(envme_pstates_parse("8W:4W/0/0/50:9mW/0/0/idle",
+                                      &p->pstates));
+    p->kas = UINT16_MAX;        /* 100 ms: nobody is late */
+    p->temp_sensors = 8;
+    p->temp_hyst = 7;
+    p->streams = 16;
     p->nuuids = 1;
     memset(p->uuid[0], 0x11, sizeof(p->uuid[0]));
 }
@@ -91,9 +98,9 @@ static inline bool walk_dnr(uint16_t code)
         break;
     }
     switch (code) {
-#define WALK_DNR(name, sct, sc, dnr, text) \
+#define WALK_DNR(name, sct, sc, retry, text) \
     case (sct) << 8 | (sc): \
-        return dnr;
+        return ENVME_RETRY_##retry == ENVME_RETRY_1;
     ENVME_STATUS_LIST(WALK_DNR)
 #undef WALK_DNR
     default:

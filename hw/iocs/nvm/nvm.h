@@ -70,6 +70,10 @@ void envme_nvm_write_range(const struct envme_cmd *cmd, uint64_t *slba,
 /* slba and nlb of cmd against the namespace and its command set. */
 struct envme_status envme_nvm_check_range(struct envme_cmd *cmd,
                                           bool is_write);
+/* Does the host name a directive? Is it one that is enabled? */
+struct envme_status envme_nvm_check_directive(struct envme_cmd *cmd);
+/* The write belongs to a stream: it is counted there. */
+void envme_nvm_stream(struct envme_cmd *cmd);
 /* WRITE and WRITE_ZEROES: must it be on stable storage when it is done? */
 unsigned envme_nvm_write_flags(const struct envme_cmd *cmd);
 

@@ -58,7 +58,12 @@ struct envme_status envme_nvm_read_len(struct envme_cmd *cmd, uint64_t *len)
 
 struct envme_status envme_nvm_write_len(struct envme_cmd *cmd, uint64_t *len)
 {
-    return rw_len(cmd, true, true, len);
+    struct envme_status st = rw_len(cmd, true, true, len);
+
+    if (!envme_st_err(st) && envme_cmd_cdw(cmd, 12) & ENVME_RW_DTYPE) {
+        st = envme_nvm_check_directive(cmd);
+    }
+    return st;
 }
 
 struct envme_status envme_nvm_compare_len(struct envme_cmd *cmd, uint64_t *len)
@@ -260,6 +265,9 @@ struct envme_status envme_nvm_write(struct envme_cmd *cmd)
 
     rw_count(&stats->writes, &stats->written_bytes,
              envme_ns_blocks_to_bytes(cmd->ns, envme_nvm_nlb(cmd)));
+    if (envme_cmd_cdw(cmd, 12) & ENVME_RW_DTYPE) {
+        envme_nvm_stream(cmd);
+    }
     if (cmd->ns->pi.type) {
         return envme_nvm_pi_write(cmd);
     }

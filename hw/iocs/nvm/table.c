@@ -31,7 +31,8 @@ static const struct envme_row nvm_rows[256] = {
                 ENVME_GATE_FUSED_2,
         .access = ENVME_ACCESS_WRITE,
         .time = ENVME_TIME_WRITE, .work = envme_nvm_work,
-        .cdw = { CDW_ALL, CDW_ALL, CDW12_RW, CDW13_DSM | ENVME_RW_DSPEC,
+        .cdw = { CDW_ALL, CDW_ALL, CDW12_RW | ENVME_RW_DTYPE,
+                 CDW13_DSM | ENVME_RW_DSPEC,
                  CDW_ALL, CDW_ALL },
     },
     [ENVME_NVM_READ] = {
