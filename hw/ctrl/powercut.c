@@ -16,8 +16,7 @@ struct power {
 
 struct power_medium {
     struct power *p;
-    struct envme_ns *ns;        /* that came with it; held; or NULL */
-    struct envme_backend *be;
+    struct envme_ns *ns;        /* that came with it; held */
     unsigned index;
 };
 
@@ -100,19 +99,6 @@ static GArray *power_all_zones(const struct power *p,
     return zones;
 }
 
-static struct envme_ns *power_find_ns(const struct power *p,
-                                      const struct envme_backend *be)
-{
-    const struct envme_subsys *s = p->ctrl->subsys;
-
-    for (uint32_t i = 1; i <= s->nn; i++) {
-        if (s->ns[i] && s->ns[i]->be == be) {
-            return s->ns[i];
-        }
-    }
-    return NULL;
-}
-
 /* ---- media ------------------------------------------------------------------------- */
 
 static GArray *power_choose(void *arg, const struct envme_vwc_view *view)
@@ -120,9 +106,9 @@ static GArray *power_choose(void *arg, const struct envme_vwc_view *view)
     struct power_medium *m = arg;
     struct power *p = m->p;
     struct envme_power_image img = {
-        .be = m->be, .view = view, .nsid = m->ns ? m->ns->nsid : 0,
+        .be = m->ns->be, .view = view, .nsid = m->ns->nsid,
     };
-    GArray *zones = power_all_zones(p, m->be), *pieces;
+    GArray *zones = power_all_zones(p, m->ns->be), *pieces;
     struct envme_crash_opts opts = p->opts.crash;
     uint64_t seed = p->opts.seed + m->index;
     struct envme_geometry geo = { 0 };
@@ -130,7 +116,7 @@ static GArray *power_choose(void *arg, const struct envme_vwc_view *view)
     uint8_t *kept;
 
     /* Nothing finer than this can be written. */
-    m->be->ops->geometry(m->be, &geo);
+    m->ns->be->ops->geometry(m->ns->be, &geo);
     if (opts.tear_size) {
         opts.tear_size = ENVME_MAX(opts.tear_size, geo.align);
     }
@@ -188,9 +174,7 @@ static void power_medium_cut(void *arg, int err)
     struct power *p = m->p;
 
     p->res.err = p->res.err ? p->res.err : err;
-    if (m->ns) {
-        envme_ns_unhold(m->ns);
-    }
+    envme_ns_unhold(m->ns);
     g_free(m);
     power_medium_over(p);
 }
@@ -202,21 +186,17 @@ static void power_media(struct power *p)
     power_each_ctrl(p, power_ctrl_on);
     p->left = 1;
     for (unsigned i = 0; i < media->len; i++) {
+        struct envme_ns *ns = media->pdata[i];
         struct power_medium *m;
 
-        if (!envme_vwc_is(media->pdata[i])) {
+        if (!envme_vwc_is(ns->be)) {
             continue;
         }
         m = g_new(struct power_medium, 1);
-        *m = (struct power_medium){
-            .p = p, .be = media->pdata[i], .index = i,
-            .ns = power_find_ns(p, media->pdata[i]),
-        };
-        if (m->ns) {
-            envme_ns_hold(m->ns);
-        }
+        *m = (struct power_medium){ .p = p, .ns = ns, .index = i };
+        envme_ns_hold(ns);
         p->left++;
-        envme_vwc_cut(m->be, power_choose, power_medium_cut, m);
+        envme_vwc_cut(ns->be, power_choose, power_medium_cut, m);
     }
     power_medium_over(p);
 }

@@ -40,9 +40,9 @@ static bool status_check(struct envme_schema_ctx *ctx, struct envme_faults *f,
 static bool status_dnr(const struct act_status *a)
 {
     switch (a->code) {
-#define ACT_DNR_(name, sct, sc, dnr, text) \
-    case (sct) << 8 | (sc):                \
-        return dnr;
+#define ACT_DNR_(name, sct, sc, retry, text) \
+    case (sct) << 8 | (sc):                  \
+        return ENVME_RETRY_##retry == ENVME_RETRY_1;
     ENVME_STATUS_LIST(ACT_DNR_)
 #undef ACT_DNR_
     default:
