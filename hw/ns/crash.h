@@ -82,7 +82,8 @@ struct envme_crash_piece {
     uint64_t offset, bytes;     /* on the medium */
 };
 
-/* What a choice leaves: pieces that do not overlap, by offset. g_array_unref. */
+/* What a choice leaves: pieces that do not overlap, by offset.
+ * g_array_unref. */
 GArray *envme_crash_outcome(const struct envme_crash *c, const uint8_t *kept);
 
 #endif

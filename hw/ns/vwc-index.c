@@ -103,7 +103,8 @@ static void found_add(GPtrArray *to, const GPtrArray *from, uint64_t offset,
     }
 }
 
-GPtrArray *envme_vwc_find(struct envme_vwc_index *v, uint64_t offset, uint64_t bytes)
+GPtrArray *envme_vwc_find(struct envme_vwc_index *v, uint64_t offset,
+                          uint64_t bytes)
 {
     GPtrArray *found = g_ptr_array_new();
     uint64_t chunk = offset / VWC_CHUNK;

@@ -19,7 +19,6 @@ enum vwc_kind {
 /* A write of several requests that has not ended. */
 struct vwc_group {
     uint64_t id;
-    bool more;
 };
 
 struct vwc {
@@ -59,7 +58,7 @@ static struct vwc *vwc_of(struct envme_backend *be)
     return (void *)((char *)be - offsetof(struct vwc, be));
 }
 
-/* ---- into the cache --------------------------------------------------------------- */
+/* ---- into the cache ------------------------------------------------------ */
 
 static bool bio_is_write(const struct envme_bio *bio)
 {
@@ -127,7 +126,7 @@ static uint64_t vwc_group(struct vwc *v, const struct envme_bio *bio)
     id = ++v->groups;
     if (bio->flags & ENVME_BIO_MORE) {
         g = g_new(struct vwc_group, 1);
-        *g = (struct vwc_group){ id, true };
+        *g = (struct vwc_group){ id };
         g_hash_table_replace(v->open, unit, g);
     } else if (g) {
         g_hash_table_remove(v->open, unit);
@@ -148,7 +147,7 @@ static uint64_t bio_weight(const struct envme_bio *bio)
     return ENVME_VWC_WEIGHT + (bio->op == ENVME_BIO_WRITE ? bio->bytes : 0);
 }
 
-/* ---- requests ------------------------------------------------------------------------ */
+/* ---- requests ------------------------------------------------------------ */
 
 static struct vwc_req *req_new(struct vwc *v, struct envme_bio *bio,
                                enum vwc_kind kind)
@@ -238,7 +237,7 @@ static int req_inner(struct vwc_req *q, void (*done)(struct envme_bio *, int))
     return ret;
 }
 
-/* ---- reading ---------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------- */
 
 /* Copies a part of a request in the cache into the reader's vector. */
 static void read_overlay_one(const struct envme_bio *bio,
@@ -320,7 +319,7 @@ static int vwc_pass(struct vwc *v, struct envme_bio *bio, uint64_t bytes)
     return req_submitted(q);
 }
 
-/* ---- writing out --------------------------------------------------------------------------- */
+/* ---- writing out --------------------------------------------------------- */
 
 static void out_run(struct vwc_req *q);
 static void out_begin(struct vwc_req *q);
@@ -438,7 +437,8 @@ static GPtrArray *out_room(struct vwc *v, uint64_t weight)
     GPtrArray *recs = g_ptr_array_new();
     uint64_t left = v->index.bytes;
 
-    for (GList *l = v->index.recs.head; l && left + weight > v->size; l = l->next) {
+    for (GList *l = v->index.recs.head; l && left + weight > v->size;
+         l = l->next) {
         g_ptr_array_add(recs, l->data);
         left -= envme_vwc_weight(l->data);
     }
@@ -508,7 +508,7 @@ static int vwc_out(struct vwc *v, struct envme_bio *bio, enum vwc_kind kind)
     return req_submitted(q);
 }
 
-/* ---- power loss --------------------------------------------------------------------------------- */
+/* ---- power loss ---------------------------------------------------------- */
 
 /* What is kept takes the place of all there is. Under the lock. */
 static void cut_replace(struct vwc *v, GPtrArray *old, const GArray *pieces)
@@ -603,7 +603,7 @@ void envme_vwc_cut(struct envme_backend *be,
     out_ask(q);
 }
 
-/* ---- the backend ------------------------------------------------------------------------------------ */
+/* ---- the backend --------------------------------------------------------- */
 
 static void vwc_geometry(struct envme_backend *be, struct envme_geometry *geo)
 {
