@@ -22,7 +22,7 @@ uint64_t envme_vwc_weight(const struct envme_vwc_item *r)
 }
 
 bool envme_vwc_overlaps(const struct envme_vwc_item *r, uint64_t offset,
-                         uint64_t bytes)
+                        uint64_t bytes)
 {
     return r->offset < offset + bytes && offset < r->offset + r->bytes;
 }
@@ -141,7 +141,7 @@ void envme_vwc_count(GPtrArray *recs)
 }
 
 GPtrArray *envme_vwc_closure(struct envme_vwc_index *v, uint64_t offset,
-                                uint64_t bytes)
+                             uint64_t bytes)
 {
     GPtrArray *set = envme_vwc_find(v, offset, bytes);
     GHashTable *seen = g_hash_table_new(NULL, NULL);
