@@ -27,9 +27,22 @@ static void behave(struct th *h, bool acre, bool etdas)
     g_assert_cmpmem(&r, sizeof(r), &b, sizeof(b));
 }
 
-static struct envme_status fail_with(void *opaque, struct envme_cmd *cmd)
+static void mark(void *opaque, struct envme_cmd *cmd)
 {
-    return cmd->is_admin ? ENVME_ST(SUCCESS) : *(struct envme_status *)opaque;
+    cmd->fault = cmd->is_admin ? NULL : opaque;
+}
+
+static bool fail_with(void *opaque, struct envme_cmd *cmd,
+                      struct envme_status *st)
+{
+    (void)cmd;
+    *st = *(struct envme_status *)opaque;
+    return false;
+}
+
+static void gone(void *opaque, struct envme_cmd *cmd)
+{
+    g_assert_true(cmd->fault == opaque);
 }
 
 static uint16_t sf_of(struct th *h)
@@ -63,8 +76,10 @@ static void test_retry_delay(void)
     g_assert_cmpuint(le16_get(id->crdt1), ==, 10);
     g_assert_cmpuint(le16_get(id->crdt2), ==, 0);
     g_assert_cmpuint(le16_get(id->crdt3), ==, 30);
-    h->ctrl->hooks.opaque = &st;
-    h->ctrl->hooks.pre = fail_with;
+    h->ctrl->hooks = (struct envme_hooks){
+        .opaque = &st, .fetched = mark, .pre = fail_with, .gone = gone,
+    };
+    h->ctrl->watch = ENVME_WATCH_CMD;
     for (unsigned acre = 0; acre < 2; acre++) {
         behave(h, acre, false);
         for (unsigned i = 0; i < G_N_ELEMENTS(t); i++) {
@@ -79,11 +94,11 @@ static void test_retry_delay(void)
         }
     }
     /* A reset: the host has to say so again. */
-    h->ctrl->hooks.pre = NULL;
+    h->ctrl->watch = 0;
     th_disable(h);
     th_enable(h);
     th_queues(h, 1, 16);
-    h->ctrl->hooks.pre = fail_with;
+    h->ctrl->watch = ENVME_WATCH_CMD;
     st = ENVME_ST(FORMAT_IN_PROGRESS);
     g_assert_cmpuint(FIELD_GET(ENVME_SF_CRD, sf_of(h)), ==, 0);
     th_free(h);
