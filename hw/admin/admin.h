@@ -312,6 +312,7 @@ void envme_admin_keep_init(struct envme_ctrl *ctrl);
 void envme_admin_keep_start(struct envme_ctrl *ctrl);
 void envme_admin_keep_shutdown(struct envme_ctrl *ctrl);
 void envme_admin_keep_leave(struct envme_ctrl *ctrl);
+void envme_admin_keep_power(struct envme_ctrl *ctrl, bool was_shut_down);
 /* Puts what has changed; is_last: the power goes. */
 void envme_admin_keep_sample(struct envme_ctrl *ctrl, bool is_last);
 

@@ -391,6 +391,7 @@ const struct envme_tables envme_tables = {
     .media_error = envme_pel_media_error,
     .ctrl_stop = admin_stop,
     .ctrl_shutdown = envme_admin_keep_shutdown,
+    .ctrl_power = envme_admin_keep_power,
     .ctrl_leave = admin_leave,
     .ctrl_health = envme_health_check,
     .ns_lost = envme_lbas_lost,

@@ -8,7 +8,7 @@
 
 static const struct fault_action_row *const rules_tables[] = {
     fault_actions_cmd, fault_actions_data, fault_actions_reg,
-    fault_actions_ctrl,
+    fault_actions_ctrl, fault_actions_power,
 };
 
 const struct fault_action_row *fault_action_next(
@@ -400,6 +400,35 @@ static struct fault_rule *rules_read(struct envme_schema_ctx *ctx,
         return NULL;
     }
     return r;
+}
+
+bool envme_faults_do(struct envme_faults *f, GVariant *actions, char **err)
+{
+    struct fault_rule *r = g_new0(struct fault_rule, 1);
+    GVariant *inner = envme_schema_unwrap(actions);
+    struct envme_schema_ctx ctx;
+    bool ok;
+
+    g_atomic_ref_count_init(&r->ref);
+    r->on = FAULT_ON_TIME;
+    envme_schema_begin(&ctx, f->ctrl);
+    envme_schema_push(&ctx, "do");
+    ok = rules_read_do(&ctx, inner, &r->actions);
+    if (ok) {
+        g_string_truncate(ctx.path, 0);
+        ok = rules_check_actions(&ctx, f, r);
+    }
+    for (unsigned i = 0; ok && i < r->actions->len; i++) {
+        const struct fault_action *a = &g_array_index(r->actions,
+                                                      struct fault_action, i);
+
+        a->row->lane0(a->args, f);
+    }
+    *err = ctx.err;
+    envme_schema_end(&ctx);
+    g_variant_unref(inner);
+    fault_rule_unref(r);
+    return ok;
 }
 
 /* ---- a set -------------------------------------------------------------------------------- */

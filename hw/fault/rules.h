@@ -114,6 +114,7 @@ extern const struct fault_action_row fault_actions_cmd[];
 extern const struct fault_action_row fault_actions_data[];
 extern const struct fault_action_row fault_actions_reg[];
 extern const struct fault_action_row fault_actions_ctrl[];
+extern const struct fault_action_row fault_actions_power[];
 /* Goes round all of them: NULL starts, NULL ends. */
 const struct fault_action_row *fault_action_next(
     const struct fault_action_row *row);
@@ -248,6 +249,9 @@ struct fault_override {
     bool until_reset;
 };
 
+/* For what outlives them; see `dead`. */
+struct envme_faults *fault_faults_ref(struct envme_faults *f);
+void fault_faults_unref(struct envme_faults *f);
 /* Lane 0. */
 void fault_override_add(struct envme_faults *f,
                         const struct fault_override *o);

@@ -197,7 +197,13 @@ static uint64_t set_next_time(const struct fault_rule *r)
     return at;
 }
 
-static void set_unref(struct envme_faults *f)
+struct envme_faults *fault_faults_ref(struct envme_faults *f)
+{
+    g_atomic_ref_count_inc(&f->ref);
+    return f;
+}
+
+void fault_faults_unref(struct envme_faults *f)
 {
     if (!g_atomic_ref_count_dec(&f->ref)) {
         return;
@@ -231,7 +237,7 @@ static void set_look(void *opaque)
 
     set_run_todo(f);
     set_rearm(f);
-    set_unref(f);
+    fault_faults_unref(f);
 }
 
 /* Lane 0 is to do what there is to do, and to look at the time again. */
@@ -990,5 +996,5 @@ void envme_faults_free(struct envme_faults *f)
     g_array_free(f->overrides, TRUE);
     fault_inject_free(f);
     f->dead = true;
-    set_unref(f);
+    fault_faults_unref(f);
 }

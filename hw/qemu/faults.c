@@ -18,6 +18,8 @@
 #include "qobject/qlist.h"
 #include "qobject/qnum.h"
 #include "qobject/qstring.h"
+#include "qemu/error-report.h"
+#include "system/runstate.h"
 
 #include "hw/fault/fault.h"
 #include "hw/qemu/dev.h"
@@ -346,12 +348,65 @@ static void faults_event(void *opaque, GVariant *ev)
     aio_bh_schedule_oneshot(qemu_get_aio_context(), faults_write_events, s);
 }
 
+/* ---- power --------------------------------------------------------------------------- */
+
+/* Not here and now: we may be deep inside the controller. */
+static void faults_machine(void *opaque, const char *what)
+{
+    (void)opaque;
+    if (g_str_equal(what, "machine-reset")) {
+        qemu_system_reset_request(SHUTDOWN_CAUSE_GUEST_RESET);
+        return;
+    }
+    qemu_system_vmstop_request_prepare();
+    qemu_system_vmstop_request(RUN_STATE_PAUSED);
+    if (g_str_equal(what, "quit")) {
+        qemu_system_shutdown_request(SHUTDOWN_CAUSE_HOST_QMP_QUIT);
+    }
+}
+
+static void faults_image(void *opaque, const char *dir,
+                         const struct envme_power_image *img)
+{
+    Error *err = NULL;
+
+    (void)opaque;
+    if (!envme_crash_image(dir, img, &err)) {
+        error_reportf_err(err, "envme: crash state %u of namespace %u: ",
+                          img->index, img->nsid);
+    }
+}
+
+static void faults_do(Object *o, Visitor *v, const char *name, void *opaque,
+                      Error **errp)
+{
+    EnvmeState *s = ENVME_DEV(o);
+    g_autoptr(GVariant) tree = NULL;
+    g_autofree char *err = NULL;
+    QObject *obj = NULL;
+
+    (void)opaque;
+    if (!s->faults.f) {
+        error_setg(errp, "faults-do can be set when the device is there");
+        return;
+    }
+    if (!visit_type_any(v, name, &obj, errp)) {
+        return;
+    }
+    tree = g_variant_ref_sink(faults_to_variant(obj));
+    qobject_unref(obj);
+    if (!envme_faults_do(s->faults.f, tree, &err)) {
+        error_setg(errp, "faults-do: %s", err);
+    }
+}
+
 /* ---- life ----------------------------------------------------------------------------- */
 
 bool envme_qfaults_init(EnvmeState *s, Error **errp)
 {
-    static const struct envme_fault_world world = {
-        .parse = faults_parse, .print = faults_print,
+    const struct envme_fault_world world = {
+        .opaque = s, .parse = faults_parse, .print = faults_print,
+        .machine = faults_machine, .image = faults_image,
     };
 
     s->faults.f = envme_faults_new(s->ctrl, &world);
@@ -398,6 +453,10 @@ void envme_qfaults_class_init(ObjectClass *oc)
                                   faults_set_disarm);
     object_class_property_set_description(oc, "faults-disarm",
                                           "Name of a rule: it is disarmed");
+    object_class_property_add(oc, "faults-do", "any", NULL, faults_do, NULL,
+                              NULL);
+    object_class_property_set_description(oc, "faults-do", "Written: actions "
+                                          "that are done now");
     object_class_property_add(oc, "faults-report", "any", faults_get_report,
                               NULL, NULL, NULL);
     object_class_property_set_description(oc, "faults-report",

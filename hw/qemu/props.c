@@ -30,6 +30,8 @@
 static const Property props[] = {
     DEFINE_BLOCK_PROPERTIES(EnvmeState, medium.conf),
     DEFINE_BLOCK_ERROR_PROPERTIES(EnvmeState, medium.conf),
+    DEFINE_PROP_BOOL("vwc-model", EnvmeState, medium.vwc_model, false),
+    DEFINE_PROP_SIZE("vwc-size", EnvmeState, medium.vwc_size, 0),
     DEFINE_PROP_LINK("memdev", EnvmeState, medium.memdev, TYPE_MEMORY_BACKEND,
                      HostMemoryBackend *),
     DEFINE_PROP_LINK("subsys", EnvmeState, subsys_dev, TYPE_ENVME_SUBSYS,
