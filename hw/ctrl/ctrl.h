@@ -482,7 +482,8 @@ struct envme_ctrl {
      * the controller becomes ready and constant until it is disabled. */
     enum envme_life life;
     enum envme_reset reset_kind;
-    bool starting;              /* CC.EN came while DISABLING */
+    bool starting;              /* CC.EN came while it could not start */
+    unsigned no_power;          /* power cuts that are not over yet */
     uint32_t page_size;         /* bytes */
     uint8_t css, ams;
     unsigned io_lanes;          /* lanes that I/O queues are dealt to */

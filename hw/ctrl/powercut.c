@@ -155,6 +155,12 @@ static void power_ctrl_on(struct power *p, struct envme_ctrl *ctrl)
     }
 }
 
+static void power_ctrl_back(struct power *p, struct envme_ctrl *ctrl)
+{
+    (void)p;
+    envme_life_power(ctrl, true);
+}
+
 static void power_medium_over(struct power *p)
 {
     struct envme_ctrl *ctrl = p->ctrl;
@@ -163,6 +169,7 @@ static void power_medium_over(struct power *p)
         return;
     }
     p->done(p->arg, &p->res);
+    power_each_ctrl(p, power_ctrl_back);
     g_ptr_array_unref(p->shut);
     g_free(p);
     envme_life_background(ctrl, false);
@@ -223,6 +230,7 @@ static void power_note_shut(struct power *p, struct envme_ctrl *ctrl)
 static void power_ctrl_off(struct power *p, struct envme_ctrl *ctrl)
 {
     p->left++;
+    envme_life_power(ctrl, false);
     envme_ctrl_reset(ctrl, ENVME_RESET_FUNCTION, power_ctrl_down, p);
 }
 

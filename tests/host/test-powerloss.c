@@ -174,6 +174,34 @@ static void test_flush(void)
     rig_done(&r);
 }
 
+/* regression: a host that was quick had a controller again before its media
+ * had lost what they had to lose. */
+static void test_too_early(void)
+{
+    struct rig r;
+
+    rig_init(&r, OPTS({ 0 }));
+    put(&r, 0, 4, 1, false);
+    atomic_store(&r.h->be[0]->hold, true);
+    tf_rules(r.f, "{'name': 'cut', 'on': 'time', 'when': {'from': 1000}, "
+             "'do': {'power': 'none'}}");
+    th_close(r.h, NULL);
+    th_advance(r.h, 2000);
+    th_run(r.h);
+    g_assert_cmpuint(th_be_held(r.h->be[0]), >, 0);
+    th_forget(r.h);
+    g_assert_false(th_enable_as(r.h, TH_CC_DEFAULT, 16, 16));
+    g_assert_cmphex(th_r32(r.h, ENVME_REG_CSTS), ==, 0);
+    atomic_store(&r.h->be[0]->hold, false);
+    th_be_release_all(r.h->be[0], 0);
+    th_run(r.h);
+    g_assert_cmphex(th_r32(r.h, ENVME_REG_CSTS), ==, ENVME_CSTS_RDY);
+    th_disable(r.h);
+    rig_up(&r, 2);
+    g_assert_cmpuint(get(&r, 0), ==, 1);
+    rig_done(&r);
+}
+
 /* With the cache off nothing is lost. */
 static void test_cache_off(void)
 {
@@ -525,6 +553,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/powerloss/flush", test_flush);
+    g_test_add_func("/powerloss/too-early", test_too_early);
     g_test_add_func("/powerloss/cache-off", test_cache_off);
     g_test_add_func("/powerloss/reset", test_reset);
     g_test_add_func("/powerloss/flush-lies", test_flush_lies);
