@@ -230,7 +230,7 @@ CASES = [
     Case("ns-manage", "ns-manage.sh", one_raw),
     Case("pi", "pi.sh", protected, vars={"GUEST_PI": " ".join(
         "%d:%d:%d:%d:%d" % (n, *p[:4]) for n, p in enumerate(PROTECTED, 1))}),
-    Case("nvme-cli", "nvme-cli.sh", one_raw, files=firmware),
+    Case("nvme-cli", "nvme-cli.sh", one_raw, files=firmware, timeout=240),
     Case("basic-new", "basic.sh", one_qcow2_iothread, smp=4, stock=True,
          accel=ONE_THREAD),
     Case("basic-4096-i440fx", "basic.sh", one_4k, machine="pc"),
