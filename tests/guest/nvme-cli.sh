@@ -128,7 +128,8 @@ t "device-self-test: no error" sh -c "nvme self-test-log $dev | grep -q 'Operati
 t "device-self-test, extended" nvme device-self-test $dev -s 2 -n 0xffffffff
 t "device-self-test, abort" nvme device-self-test $dev -s 0xf -n 0xffffffff
 t "device-self-test: aborted" sh -c "nvme self-test-log $dev | grep -q 'Operation Result *: 0x1$'"
-sane() { nvme sanitize-log $dev | grep -qi "SSTAT.*: *0x[0-9a-f]*[14]$\|(SSTAT) *: *0x[0-9a-f]*[14]$"; }
+# SOS, of bits 2:0, is 1 or 4; bit 3 is the first of the passes done.
+sane() { nvme sanitize-log $dev | grep -qi "SSTAT.*: *0x[0-9a-f]*[149c]$\|(SSTAT) *: *0x[0-9a-f]*[149c]$"; }
 verify "data before sanitize" $ns
 for act in "block erase:2" "overwrite:3 -p 0x5a5a5a5a -n 1" "crypto erase:4"; do
     t "sanitize, ${act%%:*}" nvme sanitize $dev -a ${act#*:}
