@@ -312,6 +312,7 @@ void envme_admin_keep_init(struct envme_ctrl *ctrl);
 void envme_admin_keep_start(struct envme_ctrl *ctrl);
 void envme_admin_keep_shutdown(struct envme_ctrl *ctrl);
 void envme_admin_keep_leave(struct envme_ctrl *ctrl);
+void envme_admin_keep_power(struct envme_ctrl *ctrl, bool was_shut_down);
 /* Puts what has changed; is_last: the power goes. */
 void envme_admin_keep_sample(struct envme_ctrl *ctrl, bool is_last);
 
@@ -402,6 +403,14 @@ void envme_host_id_reset(struct envme_ctrl *ctrl);
 
 /* A sanitize operation has gone well: labels are gone. */
 void envme_nsdata_sanitized(struct envme_subsys *s);
+
+/* ---- inject.c: only with params.fault_injection --------------------------- */
+
+ENVME_ADMIN_FEATURE(inject);
+envme_run_fn envme_admin_fault_send, envme_admin_fault_receive;
+envme_len_fn envme_admin_fault_len;
+uint16_t envme_feat_len_inject(const struct envme_cmd *cmd);
+bool envme_inject_there(const struct envme_ctrl *ctrl);
 
 /* ---- selftest.c --------------------------------------------------------- */
 

@@ -174,6 +174,17 @@ void envme_admin_keep_shutdown(struct envme_ctrl *ctrl)
     keep_put(ctrl);
 }
 
+void envme_admin_keep_power(struct envme_ctrl *ctrl, bool was_shut_down)
+{
+    struct envme_admin *a = ctrl->admin;
+
+    ctrl->power_cycles++;
+    ctrl->unsafe_shutdowns += !a->keep.clean && !was_shut_down;
+    a->keep.clean = true;       /* until it is enabled again */
+    keep_put(ctrl);
+    envme_state_commit_async(ctrl->subsys->state);
+}
+
 void envme_admin_keep_leave(struct envme_ctrl *ctrl)
 {
     envme_admin_keep_sample(ctrl, true);

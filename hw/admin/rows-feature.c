@@ -5,6 +5,8 @@
  */
 #include <string.h>
 
+#include "envme/ocp.h"
+#include "hw/admin/admin.h"
 #include "hw/admin/endgrp.h"
 #include "hw/admin/pel.h"
 
@@ -615,6 +617,14 @@ static const struct envme_feat_row feat_rows[] = {
         .dflt = FIELD_SET(ENVME_FEAT_BPWP_BP0WPS, ENVME_BPWP_LOCKED) |
                 FIELD_SET(ENVME_FEAT_BPWP_BP1WPS, ENVME_BPWP_LOCKED),
         .set = envme_feat_set_bpwp, .get = envme_feat_get_bpwp,
+    },
+    {
+        .name = "error-injection", .spec = "OCP Datacenter SSD 2.0, 4.9.1",
+        .fid = ENVME_FID_OCP_ERROR, .scope = ENVME_FEAT_CTRL,
+        .changeable = true, .own = true, .there = envme_inject_there,
+        .data_len = ENVME_OCP_ERRORS * sizeof(struct envme_ocp_error),
+        .len = envme_feat_len_inject,
+        .set = envme_feat_set_inject, .get = envme_feat_get_inject,
     },
 };
 

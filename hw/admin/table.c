@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The Admin opcodes, and the table of tables. */
+#include "envme/ocp.h"
 #include "hw/admin/admin.h"
 #include "hw/admin/endgrp.h"
 #include "hw/admin/pel.h"
@@ -227,6 +228,22 @@ static const struct envme_row admin_rows[256] = {
         .gate = ENVME_GATE_PARK | ENVME_GATE_NO_SGL,
         .cap = ENVME_OACS_DBCS,
     },
+    [ENVME_ADM_FAULT_SEND] = {
+        .name = "fault-send", .spec = "docs/faults.md",
+        .run = envme_admin_fault_send, .there = envme_inject_there,
+        .len = envme_admin_fault_len,
+        .effects = ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_NO_SGL | ENVME_GATE_IN_SANITIZE,
+        .cdw = { ENVME_FAULT_NDT, 0, ENVME_FAULT_OP },
+    },
+    [ENVME_ADM_FAULT_RECEIVE] = {
+        .name = "fault-receive", .spec = "docs/faults.md",
+        .run = envme_admin_fault_receive, .there = envme_inject_there,
+        .len = envme_admin_fault_len,
+        .effects = ENVME_EFF_CSP_CTRL,
+        .gate = ENVME_GATE_NO_SGL | ENVME_GATE_IN_SANITIZE,
+        .cdw = { ENVME_FAULT_NDT, 0, ENVME_FAULT_OP, ENVME_FAULT_OFFSET },
+    },
 };
 
 /* ---- hw/admin's own state ------------------------------------------------ */
@@ -374,6 +391,7 @@ const struct envme_tables envme_tables = {
     .media_error = envme_pel_media_error,
     .ctrl_stop = admin_stop,
     .ctrl_shutdown = envme_admin_keep_shutdown,
+    .ctrl_power = envme_admin_keep_power,
     .ctrl_leave = admin_leave,
     .ctrl_health = envme_health_check,
     .ns_lost = envme_lbas_lost,

@@ -89,6 +89,7 @@ struct envme_ctrl_params {
     uint32_t hmpre, hmmin;      /* host memory buffer: 4 KiB; 0: none */
     uint8_t uuid[127][16];      /* UUID list, the first nuuids of them */
     uint8_t nuuids;
+    bool fault_injection;       /* the guest may inject faults: see inject */
 };
 
 /* ---- doorbells ------------------------------------------------------- */
@@ -405,6 +406,32 @@ struct envme_hooks {
                                  unsigned *vector);
 };
 
+/*
+ * What the Error Injection feature and the vendor specific commands of
+ * hw/admin/inject.c call. Whoever sets the hooks sets this too, before the
+ * controller is enabled, where params.fault_injection says so. Lane 0.
+ */
+struct envme_ocp_error;
+
+struct envme_inject {
+    void *opaque;
+    /* Replaces all entries. false: *bad is one that there is no fault for, and
+     * nothing has changed. */
+    bool (*set_errors)(void *opaque, const struct envme_ocp_error *e,
+                       unsigned n, unsigned *bad);
+    /* As they are now; returns how many. Room for ENVME_OCP_ERRORS. */
+    unsigned (*get_errors)(void *opaque, struct envme_ocp_error *e);
+    /* Text that ends with a NUL. false: error() says what is wrong. */
+    bool (*load)(void *opaque, const char *text);
+    bool (*arm)(void *opaque, const char *rule, bool on);
+    void (*activate)(void *opaque, bool on);
+    /* JSON; g_free. rules() is what was loaded. */
+    char *(*report)(void *opaque);
+    char *(*rules)(void *opaque);
+    /* A sentence, or "". */
+    const char *(*error)(void *opaque);
+};
+
 /* ---- features -------------------------------------------------------- */
 
 struct envme_feat_val {
@@ -428,6 +455,7 @@ struct envme_ctrl {
     struct envme_subsys *subsys;
     uint16_t cntlid;
     struct envme_hooks hooks;
+    struct envme_inject inject; /* opaque NULL: none */
     _Atomic unsigned watch;     /* ENVME_WATCH_.. */
     bool fuses;                 /* some command may be fused */
 
@@ -454,7 +482,8 @@ struct envme_ctrl {
      * the controller becomes ready and constant until it is disabled. */
     enum envme_life life;
     enum envme_reset reset_kind;
-    bool starting;              /* CC.EN came while DISABLING */
+    bool starting;              /* CC.EN came while it could not start */
+    unsigned no_power;          /* power cuts that are not over yet */
     uint32_t page_size;         /* bytes */
     uint8_t css, ams;
     unsigned io_lanes;          /* lanes that I/O queues are dealt to */

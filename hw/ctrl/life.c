@@ -218,11 +218,26 @@ static void life_disabled(struct envme_ctrl *ctrl)
     atomic_store(&ctrl->stopped, false);
     envme_cmem_settle(ctrl);
     envme_pause_flush(ctrl);
-    if (ctrl->starting) {
+    if (ctrl->starting && !ctrl->no_power) {
         ctrl->starting = false;
         life_enable(ctrl);
     }
     life_tell_waiters(ctrl);
+}
+
+void envme_life_power(struct envme_ctrl *ctrl, bool on)
+{
+    if (!on) {
+        ctrl->no_power++;
+        return;
+    }
+    /* It may have joined in the middle of one. */
+    ctrl->no_power -= ctrl->no_power > 0;
+    if (!ctrl->no_power && ctrl->starting &&
+        ctrl->life == ENVME_LIFE_DISABLED) {
+        ctrl->starting = false;
+        life_enable(ctrl);
+    }
 }
 
 void envme_life_check(struct envme_ctrl *ctrl)
@@ -422,7 +437,7 @@ void envme_life_cc(struct envme_ctrl *ctrl, uint32_t cc)
 
     ctrl->cc = cc;
     if (cc & ENVME_CC_EN && !(old & ENVME_CC_EN)) {
-        if (ctrl->life == ENVME_LIFE_DISABLED) {
+        if (ctrl->life == ENVME_LIFE_DISABLED && !ctrl->no_power) {
             life_enable(ctrl);
         } else {
             ctrl->starting = true;

@@ -14,6 +14,9 @@
 void envme_life_cc(struct envme_ctrl *ctrl, uint32_t cc);
 /* NSSR was written with its key. */
 void envme_life_nssr(struct envme_ctrl *ctrl);
+/* A power cut: CC.EN has no effect before the power is on again, when what the
+ * media have lost is gone. */
+void envme_life_power(struct envme_ctrl *ctrl, bool on);
 /* A reset goes on if nothing holds it up any more. */
 void envme_life_check(struct envme_ctrl *ctrl);
 /* A request to a backend that no command stands for begins or ends: the

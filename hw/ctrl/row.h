@@ -268,6 +268,8 @@ struct envme_tables {
     void (*ctrl_health)(struct envme_ctrl *ctrl);
     /* Blocks of an attached namespace cannot be read any more. */
     void (*ns_lost)(struct envme_ctrl *ctrl, uint32_t nsid);
+    /* Power was lost and is back. May be NULL. */
+    void (*ctrl_power)(struct envme_ctrl *ctrl, bool was_shut_down);
     const struct envme_row *admin;      /* [256] by opcode */
     /* A status other than success refuses an admin command. May be NULL. */
     struct envme_status (*admin_gate)(struct envme_cmd *cmd);

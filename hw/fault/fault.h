@@ -18,7 +18,7 @@
 
 #include <glib.h>
 
-#include "hw/ctrl/ctrl.h"
+#include "hw/ctrl/powercut.h"
 
 struct envme_faults;
 
@@ -32,6 +32,16 @@ struct envme_fault_world {
     void (*link)(void *opaque, bool up);
     /* A PCIe error is signalled; kind as in the manual. false: cannot. */
     bool (*aer)(void *opaque, const char *kind);
+    /* JSON: a tree (floating) or NULL and a sentence (g_free); and text
+     * (g_free). Both, or the guest has no way to faults. */
+    GVariant *(*parse)(void *opaque, const char *text, char **err);
+    char *(*print)(void *opaque, GVariant *tree);
+    /* What becomes of the machine after a power loss: "machine-reset",
+     * "stop", "quit". */
+    void (*machine)(void *opaque, const char *what);
+    /* An image of a crash state in that directory. */
+    void (*image)(void *opaque, const char *dir,
+                  const struct envme_power_image *img);
 };
 
 struct envme_faults *envme_faults_new(struct envme_ctrl *ctrl,
@@ -50,6 +60,16 @@ GVariant *envme_faults_tree(struct envme_faults *f);
  * with all counts at 0. */
 void envme_faults_activate(struct envme_faults *f, bool on);
 bool envme_faults_active(const struct envme_faults *f);
+
+/* One rule; its counts begin at 0. false: there is none of that name. */
+bool envme_faults_arm(struct envme_faults *f, const char *rule, bool on);
+
+/*
+ * Does something now, once, whatever the rules are: an object as in a rule's
+ * "do", of actions that need no command, register or interrupt. As
+ * envme_faults_load() on an error.
+ */
+bool envme_faults_do(struct envme_faults *f, GVariant *actions, char **err);
 
 /* What has come of them: a full reference. */
 GVariant *envme_faults_report(struct envme_faults *f);

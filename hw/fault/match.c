@@ -8,11 +8,13 @@
 
 /* ---- names ------------------------------------------------------------------- */
 
-static bool match_row_name(const struct envme_row *rows, unsigned flag,
+static bool match_row_name(const struct envme_ctrl *ctrl,
+                           const struct envme_row *rows, unsigned flag,
                            const char *name, uint64_t *value)
 {
     for (unsigned i = 0; i < 256; i++) {
-        if (rows[i].run && rows[i].name && strcmp(rows[i].name, name) == 0) {
+        if (envme_row_there(&rows[i], ctrl) && rows[i].name &&
+            strcmp(rows[i].name, name) == 0) {
             *value = i | flag;
             return true;
         }
@@ -32,12 +34,14 @@ bool fault_name_opcode(void *arg, const char *name, uint64_t *value)
         const struct envme_iocs *iocs = t->iocs[i];
 
         for (; iocs; iocs = iocs->base) {
-            if (match_row_name(iocs->rows, FAULT_OPC_IO, name, value)) {
+            if (match_row_name(ctrl, iocs->rows, FAULT_OPC_IO, name,
+                               value)) {
                 return true;
             }
         }
     }
-    return !io && match_row_name(t->admin, FAULT_OPC_ADMIN, name, value);
+    return !io && match_row_name(ctrl, t->admin, FAULT_OPC_ADMIN, name,
+                                 value);
 }
 
 static bool match_name_fid(void *arg, const char *name, uint64_t *value)

@@ -8,7 +8,7 @@
 
 static const struct fault_action_row *const rules_tables[] = {
     fault_actions_cmd, fault_actions_data, fault_actions_reg,
-    fault_actions_ctrl,
+    fault_actions_ctrl, fault_actions_power,
 };
 
 const struct fault_action_row *fault_action_next(
@@ -275,6 +275,8 @@ static const struct envme_schema_name rules_on[] = {
 static const struct envme_schema_row rule_rows[] = {
     { "name", ENVME_SCHEMA_STRING, AT(name),
       .help = "of its own; seeds the rule's random numbers, too" },
+    { "description", ENVME_SCHEMA_STRING, AT(description),
+      .help = "for people; the report repeats it" },
     { "on", ENVME_SCHEMA_UINT, AT(on), .max = FAULT_NON - 1,
       .names = rules_on, .help = "what it looks at; command, if not given" },
     { "match", ENVME_SCHEMA_CUSTOM, AT(match), .read = rules_read_match,
@@ -400,9 +402,39 @@ static struct fault_rule *rules_read(struct envme_schema_ctx *ctx,
     return r;
 }
 
+bool envme_faults_do(struct envme_faults *f, GVariant *actions, char **err)
+{
+    struct fault_rule *r = g_new0(struct fault_rule, 1);
+    GVariant *inner = envme_schema_unwrap(actions);
+    struct envme_schema_ctx ctx;
+    bool ok;
+
+    g_atomic_ref_count_init(&r->ref);
+    r->on = FAULT_ON_TIME;
+    envme_schema_begin(&ctx, f->ctrl);
+    envme_schema_push(&ctx, "do");
+    ok = rules_read_do(&ctx, inner, &r->actions);
+    if (ok) {
+        g_string_truncate(ctx.path, 0);
+        ok = rules_check_actions(&ctx, f, r);
+    }
+    for (unsigned i = 0; ok && i < r->actions->len; i++) {
+        const struct fault_action *a = &g_array_index(r->actions,
+                                                      struct fault_action, i);
+
+        a->row->lane0(a->args, f);
+    }
+    *err = ctx.err;
+    envme_schema_end(&ctx);
+    g_variant_unref(inner);
+    fault_rule_unref(r);
+    return ok;
+}
+
 /* ---- a set -------------------------------------------------------------------------------- */
 
 struct rules_file {
+    char *description;
     uint64_t version, seed;
     bool active, has_active;
     GVariant *rules;
@@ -421,6 +453,9 @@ static bool rules_read_list(struct envme_schema_ctx *ctx, GVariant *v,
 static const struct envme_schema_row file_rows[] = {
     { "version", ENVME_SCHEMA_UINT, offsetof(struct rules_file, version),
       .min = 1, .max = 1, .help = "1, and may be left out" },
+    { "description", ENVME_SCHEMA_STRING,
+      offsetof(struct rules_file, description),
+      .help = "for people: what is tested, and what a good driver does" },
     { "seed", ENVME_SCHEMA_UINT, offsetof(struct rules_file, seed),
       .help = "of all random numbers" },
     { "active", ENVME_SCHEMA_BOOL, offsetof(struct rules_file, active),
@@ -500,6 +535,7 @@ struct fault_set *fault_set_parse(struct envme_faults *f, GVariant *tree,
     set->active = file.active;
     *err = ctx.err;
     envme_schema_end(&ctx);
+    envme_schema_free(&file_schema, &file);
     g_variant_unref(top);
     if (!ok) {
         fault_set_free(set);

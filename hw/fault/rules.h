@@ -114,6 +114,7 @@ extern const struct fault_action_row fault_actions_cmd[];
 extern const struct fault_action_row fault_actions_data[];
 extern const struct fault_action_row fault_actions_reg[];
 extern const struct fault_action_row fault_actions_ctrl[];
+extern const struct fault_action_row fault_actions_power[];
 /* Goes round all of them: NULL starts, NULL ends. */
 const struct fault_action_row *fault_action_next(
     const struct fault_action_row *row);
@@ -150,6 +151,8 @@ struct fault_rule {
     bool until_reset;
     uint64_t period;            /* TIME: ns; 0: once */
     bool armed;                 /* at the start */
+    bool injected;              /* by feature C0h */
+    char *description;          /* or NULL */
     GArray *actions;            /* struct fault_action */
     struct fault_expect expect;
     bool has_expect;
@@ -233,6 +236,7 @@ struct envme_faults {
     GQueue todo;                /* under the lock: struct fault_todo */
     struct envme_deadline due;  /* lane 0: expectations and TIME rules */
     GArray *overrides;          /* under the lock: struct fault_override */
+    struct fault_inject *inject;    /* lane 0; or NULL */
     void (*event)(void *opaque, GVariant *ev);
     void *event_opaque;
 };
@@ -245,10 +249,23 @@ struct fault_override {
     bool until_reset;
 };
 
+/* For what outlives them; see `dead`. */
+struct envme_faults *fault_faults_ref(struct envme_faults *f);
+void fault_faults_unref(struct envme_faults *f);
 /* Lane 0. */
 void fault_override_add(struct envme_faults *f,
                         const struct fault_override *o);
 /* Arms or disarms the rule of that name. Lane 0. */
-void fault_arm(struct envme_faults *f, const char *name, bool on);
+bool fault_arm(struct envme_faults *f, const char *name, bool on);
+/* The rules of this set take the place of the injected ones; frees it. Lane 0. */
+void fault_splice(struct envme_faults *f, struct fault_set *set);
+/* How often the rule of that name has fired. */
+uint64_t fault_hits(struct envme_faults *f, const char *name);
+
+/* inject.c. Lane 0. */
+void fault_inject_new(struct envme_faults *f);
+void fault_inject_free(struct envme_faults *f);
+/* Other rules are loaded: nothing is injected any more. */
+void fault_inject_forget(struct envme_faults *f);
 
 #endif

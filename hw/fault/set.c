@@ -197,7 +197,13 @@ static uint64_t set_next_time(const struct fault_rule *r)
     return at;
 }
 
-static void set_unref(struct envme_faults *f)
+struct envme_faults *fault_faults_ref(struct envme_faults *f)
+{
+    g_atomic_ref_count_inc(&f->ref);
+    return f;
+}
+
+void fault_faults_unref(struct envme_faults *f)
 {
     if (!g_atomic_ref_count_dec(&f->ref)) {
         return;
@@ -231,7 +237,7 @@ static void set_look(void *opaque)
 
     set_run_todo(f);
     set_rearm(f);
-    set_unref(f);
+    fault_faults_unref(f);
 }
 
 /* Lane 0 is to do what there is to do, and to look at the time again. */
@@ -730,6 +736,7 @@ bool envme_faults_load(struct envme_faults *f, GVariant *tree, char **err)
     set_begin(f, set->active);
     g_mutex_unlock(&f->lock);
     fault_set_free(old);
+    fault_inject_forget(f);
     if (f->tree) {
         g_variant_unref(f->tree);
     }
@@ -760,21 +767,79 @@ bool envme_faults_active(const struct envme_faults *f)
     return f->active;
 }
 
-void fault_arm(struct envme_faults *f, const char *name, bool on)
+bool fault_arm(struct envme_faults *f, const char *name, bool on)
 {
     uint64_t now = envme_now(f->ctrl);
+    bool found = false;
 
     g_mutex_lock(&f->lock);
     for (unsigned i = 0; f->set && i < f->set->rules->len; i++) {
         struct fault_rule *r = g_ptr_array_index(f->set->rules, i);
 
-        if (strcmp(r->name, name) == 0 && r->is_armed != on) {
-            set_arm(f, r, on, now);
+        if (strcmp(r->name, name) == 0) {
+            found = true;
+            if (r->is_armed != on) {
+                set_arm(f, r, on, now);
+            }
         }
     }
     set_update_watch(f);
     g_mutex_unlock(&f->lock);
     set_kick(f);
+    return found;
+}
+
+bool envme_faults_arm(struct envme_faults *f, const char *rule, bool on)
+{
+    return fault_arm(f, rule, on);
+}
+
+void fault_splice(struct envme_faults *f, struct fault_set *set)
+{
+    uint64_t now = envme_now(f->ctrl);
+    struct fault_set *old;
+    unsigned kept = 0;
+
+    g_mutex_lock(&f->lock);
+    old = f->set;
+    for (unsigned i = 0; old && i < old->rules->len; i++) {
+        struct fault_rule *r = g_ptr_array_index(old->rules, i);
+
+        if (!r->injected) {
+            g_ptr_array_insert(set->rules, kept++, fault_rule_ref(r));
+        }
+    }
+    set->seed = old ? old->seed : set->seed;
+    f->set = set;
+    if (!old) {
+        f->active = true;
+        f->active_at = now;
+    }
+    for (unsigned i = kept; i < set->rules->len; i++) {
+        struct fault_rule *r = g_ptr_array_index(set->rules, i);
+
+        r->injected = true;
+        set_arm(f, r, true, now);
+        r->is_armed = r->armed && !r->after;
+    }
+    set_update_watch(f);
+    g_mutex_unlock(&f->lock);
+    fault_set_free(old);
+    set_kick(f);
+}
+
+uint64_t fault_hits(struct envme_faults *f, const char *name)
+{
+    uint64_t hits = 0;
+
+    g_mutex_lock(&f->lock);
+    for (unsigned i = 0; f->set && i < f->set->rules->len; i++) {
+        const struct fault_rule *r = g_ptr_array_index(f->set->rules, i);
+
+        hits += strcmp(r->name, name) == 0 ? r->trigger.hits : 0;
+    }
+    g_mutex_unlock(&f->lock);
+    return hits;
 }
 
 void fault_override_add(struct envme_faults *f,
@@ -833,6 +898,9 @@ static GVariant *set_report_rule(const struct fault_rule *r)
 
     g_variant_dict_init(&d, NULL);
     g_variant_dict_insert(&d, "name", "s", r->name);
+    if (r->description) {
+        g_variant_dict_insert(&d, "description", "s", r->description);
+    }
     g_variant_dict_insert(&d, "armed", "b", r->is_armed);
     g_variant_dict_insert(&d, "matches", "x", (gint64)r->trigger.matches);
     g_variant_dict_insert(&d, "hits", "x", (gint64)r->trigger.hits);
@@ -904,6 +972,7 @@ struct envme_faults *envme_faults_new(struct envme_ctrl *ctrl,
         .reg_write = set_reg_write, .doorbell = set_doorbell,
         .state = set_state, .signal = set_signal,
     };
+    fault_inject_new(f);
     return f;
 }
 
@@ -925,6 +994,7 @@ void envme_faults_free(struct envme_faults *f)
         g_variant_unref(f->tree);
     }
     g_array_free(f->overrides, TRUE);
+    fault_inject_free(f);
     f->dead = true;
-    set_unref(f);
+    fault_faults_unref(f);
 }

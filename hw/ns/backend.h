@@ -32,6 +32,14 @@ enum {
     ENVME_BIO_FUA       = 1 << 0,
     /* WRITE_ZEROES: may deallocate, as long as zeroes are read back. */
     ENVME_BIO_MAY_UNMAP = 1 << 1,
+    /*
+     * WRITE, WRITE_ZEROES: a part of a write of several requests; MORE: others
+     * follow; CONT: it is not the first. They have the same submitter (unit,
+     * or else opaque) and come one after the other. What keeps writes together
+     * (vwc.h) looks at it.
+     */
+    ENVME_BIO_MORE      = 1 << 2,
+    ENVME_BIO_CONT      = 1 << 3,
 };
 
 /*
@@ -56,6 +64,7 @@ struct envme_bio {
     uint64_t same;
     void (*done)(struct envme_bio *bio, int err);
     void *opaque;               /* the submitter's */
+    void *unit;                 /* who submits; NULL: opaque says so */
     void *priv;                 /* the backend's, while it is pending */
 };
 

@@ -158,6 +158,7 @@ static struct slice_req *slice_split(const struct slice *s,
         c->bio = (struct envme_bio){
             .op = bio->op, .flags = bio->flags, .offset = from, .bytes = len,
             .done = slice_child_done, .opaque = c,
+            .unit = bio->unit ? bio->unit : bio->opaque,
         };
         c->req = r;
         c->be = s->part[i].p.be;

@@ -86,6 +86,7 @@ typedef CharFrontend envme_chardev;
 #else
 typedef CharBackend envme_chardev;
 #endif
+
 /* Does everybody who asks for it know that these bytes of a memory region have
  * been written? RCU section. */
 static inline bool envme_compat_is_told(MemoryRegion *mr, uint64_t off,

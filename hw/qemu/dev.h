@@ -17,6 +17,7 @@
 #include "system/hostmem.h"
 
 #include "hw/ctrl/ctrl.h"
+#include "hw/ctrl/powercut.h"
 #include "hw/qemu/cmem.h"
 #include "hw/qemu/dma.h"
 #include "hw/qemu/exec.h"
@@ -52,6 +53,9 @@ struct EnvmeBus {
 struct envme_medium {
     BlockConf conf;             /* properties */
     HostMemoryBackend *memdev;  /* property */
+    bool vwc_model;             /* property: a volatile write cache ... */
+    uint64_t vwc_size;          /* ... of so many bytes; 0: VWC_SIZE */
+    struct envme_backend *low;  /* without it */
     struct envme_backend *be;
     struct envme_ns *ns;
     struct envme_subsys *subsys;
@@ -72,6 +76,8 @@ static inline bool envme_medium_given(const struct envme_medium *m)
  */
 bool envme_medium_open(struct envme_medium *m, struct envme_ns_params *params,
                        struct envme_subsys *subsys, Error **errp);
+/* Whose top backend that is, or NULL. */
+struct envme_medium *envme_medium_of(const struct envme_backend *be);
 /* Takes it out of its subsystem, then calls fn(opaque); once. */
 void envme_medium_remove(struct envme_medium *m, void (*fn)(void *opaque),
                          void *opaque);
@@ -106,6 +112,7 @@ struct envme_ctrl_props {
     uint8_t fw_slots, fwug;
     bool fw_slot1_ro;
     bool sanitize_ndi;
+    bool fault_injection;
     char *power_states;
     uint8_t temperature_sensors, temperature_hysteresis;
     uint16_t temperature[9];            /* K; 0: not given. See thermal.c */
@@ -141,6 +148,7 @@ struct envme_faults;
 struct envme_qfaults {
     QObject *rules;             /* property, as it was given; or NULL */
     envme_chardev events;       /* property */
+    GAsyncQueue *queue;         /* GVariants for it; NULL: nobody listens */
     struct envme_faults *f;     /* while there is a controller */
 };
 
@@ -238,6 +246,11 @@ bool envme_qfaults_init(EnvmeState *s, Error **errp);
 void envme_qfaults_stop(EnvmeState *s);
 void envme_qfaults_finalize(EnvmeState *s);
 void envme_qfaults_class_init(ObjectClass *oc);
+
+/* crash.c: how a medium could have been left, as an image over it in that
+ * directory; nothing of it is changed. BQL. */
+bool envme_crash_image(const char *dir, const struct envme_power_image *img,
+                       Error **errp);
 
 void envme_pci_register(void);
 void envme_bus_register(void);

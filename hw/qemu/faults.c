@@ -18,6 +18,8 @@
 #include "qobject/qlist.h"
 #include "qobject/qnum.h"
 #include "qobject/qstring.h"
+#include "qemu/error-report.h"
+#include "system/runstate.h"
 
 #include "hw/fault/fault.h"
 #include "hw/qemu/dev.h"
@@ -134,6 +136,34 @@ static QObject *faults_from_variant(GVariant *v)
     return QOBJECT(qnum_from_int(g_variant_get_int64(v)));
 }
 
+/* For rules that come from the guest. */
+static GVariant *faults_parse(void *opaque, const char *text, char **err)
+{
+    Error *local = NULL;
+    QObject *obj = qobject_from_json(text, &local);
+    GVariant *tree;
+
+    (void)opaque;
+    if (!obj) {
+        *err = g_strdup(local ? error_get_pretty(local) : "nothing is there");
+        error_free(local);
+        return NULL;
+    }
+    tree = faults_to_variant(obj);
+    qobject_unref(obj);
+    return tree;
+}
+
+static char *faults_print(void *opaque, GVariant *tree)
+{
+    QObject *obj = faults_from_variant(tree);
+    char *text = g_string_free(qobject_to_json(obj), false);
+
+    (void)opaque;
+    qobject_unref(obj);
+    return text;
+}
+
 /* ---- rules ------------------------------------------------------------------------ */
 
 static bool faults_load(EnvmeState *s, Error **errp)
@@ -207,8 +237,11 @@ static void faults_get(Object *o, Visitor *v, const char *name, void *opaque,
                        Error **errp)
 {
     EnvmeState *s = ENVME_DEV(o);
-    QObject *obj = s->faults.rules ? qobject_ref(s->faults.rules)
-                                   : QOBJECT(qdict_new());
+    g_autoptr(GVariant) tree = s->faults.f ? envme_faults_tree(s->faults.f)
+                                           : NULL;
+    QObject *obj = tree ? faults_from_variant(tree)
+                   : s->faults.rules ? qobject_ref(s->faults.rules)
+                                     : QOBJECT(qdict_new());
 
     (void)opaque;
     visit_type_any(v, name, &obj, errp);
@@ -253,19 +286,33 @@ static void faults_set_active(Object *o, bool on, Error **errp)
     envme_faults_activate(s->faults.f, on);
 }
 
+static void faults_arm(Object *o, const char *rule, bool on, Error **errp)
+{
+    EnvmeState *s = ENVME_DEV(o);
+
+    if (!s->faults.f) {
+        error_setg(errp, "rules can be armed when the device is there; put "
+                   "\"armed\" into a rule to begin otherwise");
+    } else if (!envme_faults_arm(s->faults.f, rule, on)) {
+        error_setg(errp, "there is no rule '%s'", rule);
+    }
+}
+
+static void faults_set_arm(Object *o, const char *rule, Error **errp)
+{
+    faults_arm(o, rule, true, errp);
+}
+
+static void faults_set_disarm(Object *o, const char *rule, Error **errp)
+{
+    faults_arm(o, rule, false, errp);
+}
+
 /* ---- events ------------------------------------------------------------------------- */
 
-struct faults_event {
-    EnvmeState *s;
-    GVariant *ev;
-};
-
-/* Main loop. */
-static void faults_write_event(void *opaque)
+static void faults_write_event(EnvmeState *s, GVariant *ev)
 {
-    struct faults_event *e = opaque;
-    EnvmeState *s = e->s;
-    QObject *obj = faults_from_variant(e->ev);
+    QObject *obj = faults_from_variant(ev);
     GString *line = qobject_to_json(obj);
 
     g_string_append_c(line, '\n');
@@ -275,27 +322,99 @@ static void faults_write_event(void *opaque)
     }
     g_string_free(line, true);
     qobject_unref(obj);
-    g_variant_unref(e->ev);
-    g_free(e);
+}
+
+/* Main loop. Bottom halves run in any order; the queue has the right one, and
+ * the first of them takes all. */
+static void faults_write_events(void *opaque)
+{
+    EnvmeState *s = opaque;
+    GVariant *ev;
+
+    while ((ev = g_async_queue_try_pop(s->faults.queue))) {
+        faults_write_event(s, ev);
+        g_variant_unref(ev);
+    }
     object_unref(OBJECT(s));
 }
 
-/* Any lane. */
+/* Any lane; one after the other. */
 static void faults_event(void *opaque, GVariant *ev)
 {
-    struct faults_event *e = g_new(struct faults_event, 1);
+    EnvmeState *s = opaque;
 
-    *e = (struct faults_event){ opaque, ev };
-    object_ref(OBJECT(e->s));
-    aio_bh_schedule_oneshot(qemu_get_aio_context(), faults_write_event, e);
+    g_async_queue_push(s->faults.queue, ev);
+    object_ref(OBJECT(s));
+    aio_bh_schedule_oneshot(qemu_get_aio_context(), faults_write_events, s);
+}
+
+/* ---- power --------------------------------------------------------------------------- */
+
+/* Not here and now: we may be deep inside the controller. */
+static void faults_machine(void *opaque, const char *what)
+{
+    (void)opaque;
+    if (g_str_equal(what, "machine-reset")) {
+        qemu_system_reset_request(SHUTDOWN_CAUSE_GUEST_RESET);
+        return;
+    }
+    qemu_system_vmstop_request_prepare();
+    qemu_system_vmstop_request(RUN_STATE_PAUSED);
+    if (g_str_equal(what, "quit")) {
+        qemu_system_shutdown_request(SHUTDOWN_CAUSE_HOST_QMP_QUIT);
+    }
+}
+
+static void faults_image(void *opaque, const char *dir,
+                         const struct envme_power_image *img)
+{
+    Error *err = NULL;
+
+    (void)opaque;
+    if (!envme_crash_image(dir, img, &err)) {
+        error_reportf_err(err, "envme: crash state %u of namespace %u: ",
+                          img->index, img->nsid);
+    }
+}
+
+static void faults_do(Object *o, Visitor *v, const char *name, void *opaque,
+                      Error **errp)
+{
+    EnvmeState *s = ENVME_DEV(o);
+    g_autoptr(GVariant) tree = NULL;
+    g_autofree char *err = NULL;
+    QObject *obj = NULL;
+
+    (void)opaque;
+    if (!s->faults.f) {
+        error_setg(errp, "faults-do can be set when the device is there");
+        return;
+    }
+    if (!visit_type_any(v, name, &obj, errp)) {
+        return;
+    }
+    tree = g_variant_ref_sink(faults_to_variant(obj));
+    qobject_unref(obj);
+    if (!envme_faults_do(s->faults.f, tree, &err)) {
+        error_setg(errp, "faults-do: %s", err);
+    }
 }
 
 /* ---- life ----------------------------------------------------------------------------- */
 
 bool envme_qfaults_init(EnvmeState *s, Error **errp)
 {
-    s->faults.f = envme_faults_new(s->ctrl, NULL);
+    const struct envme_fault_world world = {
+        .opaque = s, .parse = faults_parse, .print = faults_print,
+        .machine = faults_machine, .image = faults_image,
+    };
+
+    s->faults.f = envme_faults_new(s->ctrl, &world);
     if (qemu_chr_fe_backend_connected(&s->faults.events)) {
+        if (!s->faults.queue) {
+            s->faults.queue = g_async_queue_new_full((GDestroyNotify)
+                                                     g_variant_unref);
+        }
         envme_faults_listen(s->faults.f, faults_event, s);
     }
     return faults_load(s, errp);
@@ -312,6 +431,9 @@ void envme_qfaults_stop(EnvmeState *s)
 void envme_qfaults_finalize(EnvmeState *s)
 {
     qobject_unref(s->faults.rules);
+    if (s->faults.queue) {
+        g_async_queue_unref(s->faults.queue);
+    }
 }
 
 void envme_qfaults_class_init(ObjectClass *oc)
@@ -324,6 +446,17 @@ void envme_qfaults_class_init(ObjectClass *oc)
                                    faults_set_active);
     object_class_property_set_description(oc, "faults-active",
                                           "Do the rules match?");
+    object_class_property_add_str(oc, "faults-arm", NULL, faults_set_arm);
+    object_class_property_set_description(oc, "faults-arm", "Name of a rule: "
+                                          "it is armed, and counts from 0");
+    object_class_property_add_str(oc, "faults-disarm", NULL,
+                                  faults_set_disarm);
+    object_class_property_set_description(oc, "faults-disarm",
+                                          "Name of a rule: it is disarmed");
+    object_class_property_add(oc, "faults-do", "any", NULL, faults_do, NULL,
+                              NULL);
+    object_class_property_set_description(oc, "faults-do", "Written: actions "
+                                          "that are done now");
     object_class_property_add(oc, "faults-report", "any", faults_get_report,
                               NULL, NULL, NULL);
     object_class_property_set_description(oc, "faults-report",

@@ -5,9 +5,11 @@
 #include "block/aio-wait.h"
 #include "qapi/error.h"
 #include "qemu/main-loop.h"
+#include "qemu/units.h"
 #include "system/block-backend.h"
 
 #include "hw/admin/admin.h"
+#include "hw/ns/vwc.h"
 #include "hw/qemu/blk.h"
 #include "hw/qemu/dev.h"
 
@@ -19,6 +21,11 @@ static void medium_changed(struct envme_backend *be, void *opaque)
     if (!m->removing) {
         envme_subsys_ns_resized(m->subsys, m->ns);
     }
+}
+
+struct envme_medium *envme_medium_of(const struct envme_backend *be)
+{
+    return be->changed == medium_changed ? be->changed_opaque : NULL;
 }
 
 /* QEMU would take 512 for the physical size where the backend tells nothing,
@@ -55,12 +62,13 @@ static bool medium_open_drive(struct envme_medium *m,
                                        true, errp)) {
         return false;
     }
-    m->be = envme_blk_new(conf, errp);
+    m->low = envme_blk_new(conf, errp);
     p->write_cache = blk_enable_write_cache(conf->blk);
-    return m->be;
+    return m->low;
 }
 
-static bool medium_open_memdev(struct envme_medium *m, Error **errp)
+static bool medium_open_memdev(struct envme_medium *m,
+                               struct envme_ns_params *p, Error **errp)
 {
     BlockConf *conf = &m->conf;
 
@@ -76,14 +84,55 @@ static bool medium_open_memdev(struct envme_medium *m, Error **errp)
     }
     conf->logical_block_size = conf->logical_block_size ?: 512;
     conf->physical_block_size = conf->physical_block_size ?: 4096;
-    m->be = envme_memdev_new(m->memdev, errp);
-    return m->be;
+    m->low = envme_memdev_new(m->memdev, errp);
+    p->write_cache = m->vwc_model;
+    return m->low;
+}
+
+/* ---- the volatile write cache ------------------------------------------------ */
+
+#define VWC_SIZE (64u * MiB)
+
+static void *vwc_here(void *opaque)
+{
+    (void)opaque;
+    return qemu_get_current_aio_context();
+}
+
+static void vwc_go(void *opaque, void *where, void (*fn)(void *), void *arg)
+{
+    (void)opaque;
+    aio_bh_schedule_oneshot(where, fn, arg);
+}
+
+static bool medium_check_vwc(const struct envme_medium *m, Error **errp)
+{
+    if (m->vwc_size && !m->vwc_model) {
+        error_setg(errp, "vwc-size=%" PRIu64 " is for vwc-model=on",
+                   m->vwc_size);
+        return false;
+    }
+    if (m->vwc_size && m->vwc_size < ENVME_VWC_SIZE_MIN) {
+        error_setg(errp, "vwc-size=%" PRIu64 " is too small; the nearest valid "
+                   "value is %u", m->vwc_size, ENVME_VWC_SIZE_MIN);
+        return false;
+    }
+    return true;
+}
+
+static void medium_add_vwc(struct envme_medium *m)
+{
+    const struct envme_vwc_exec exec = { NULL, vwc_here, vwc_go };
+
+    m->be = m->vwc_model ? envme_vwc_new(m->low, m->vwc_size ?: VWC_SIZE,
+                                         &exec)
+                         : m->low;
 }
 
 static void medium_close_backend(struct envme_medium *m)
 {
     m->be->ops->close(m->be);
-    m->be = NULL;
+    m->be = m->low = NULL;
     if (m->memdev) {
         envme_memdev_release(m->memdev);
     }
@@ -109,10 +158,12 @@ bool envme_medium_open(struct envme_medium *m, struct envme_ns_params *params,
         error_setg(errp, "drive= and memdev= exclude each other");
         return false;
     }
-    if (!(m->memdev ? medium_open_memdev(m, errp)
+    if (!medium_check_vwc(m, errp) ||
+        !(m->memdev ? medium_open_memdev(m, params, errp)
                     : medium_open_drive(m, params, errp))) {
         return false;
     }
+    medium_add_vwc(m);
     params->logical_block = m->conf.logical_block_size;
     params->physical_block = m->conf.physical_block_size;
     params->min_io = m->conf.min_io_size;
@@ -164,7 +215,7 @@ void envme_medium_close(struct envme_medium *m)
     }
     if (!m->removed && m->conf.blk) {
         /* Nobody will resume a machine that waits for us. */
-        envme_blk_abandon(m->be);
+        envme_blk_abandon(m->low);
     }
     m->removed_fn = NULL;
     if (!m->removing) {

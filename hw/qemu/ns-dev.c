@@ -146,6 +146,8 @@ static const Property ns_props[] = {
     DEFINE_BLOCK_PROPERTIES(EnvmeNsState, medium.conf),
     DEFINE_BLOCK_ERROR_PROPERTIES(EnvmeNsState, medium.conf),
     DEFINE_PROP_INT32("bootindex", EnvmeNsState, medium.conf.bootindex, -1),
+    DEFINE_PROP_BOOL("vwc-model", EnvmeNsState, medium.vwc_model, false),
+    DEFINE_PROP_SIZE("vwc-size", EnvmeNsState, medium.vwc_size, 0),
     DEFINE_PROP_LINK("memdev", EnvmeNsState, medium.memdev,
                      TYPE_MEMORY_BACKEND, HostMemoryBackend *),
     DEFINE_PROP_UINT32("nsid", EnvmeNsState, params.nsid, 0),

@@ -7,6 +7,7 @@
 #include "qapi/error.h"
 #include "qemu/uuid.h"
 
+#include "envme/ocp.h"
 #include "hw/qemu/dev.h"
 
 static bool data_file(const char *name, const char *path, uint32_t units,
@@ -72,16 +73,37 @@ static bool data_uuids(const char *list, struct envme_ctrl_params *p,
     return true;
 }
 
+/* Where the guest may inject faults, tools find the feature by this one. */
+static void data_ocp_uuid(struct envme_ctrl_params *p)
+{
+    static const uint8_t ocp[16] = ENVME_OCP_UUID;
+
+    for (unsigned i = 0; i < p->nuuids; i++) {
+        if (memcmp(p->uuid[i], ocp, sizeof(ocp)) == 0) {
+            return;
+        }
+    }
+    if (p->nuuids < ARRAY_SIZE(p->uuid)) {
+        memcpy(p->uuid[p->nuuids++], ocp, sizeof(ocp));
+    }
+}
+
 bool envme_props_data(const EnvmeState *s, struct envme_ctrl_params *p,
                       Error **errp)
 {
     const struct envme_ctrl_props *pr = &s->props;
 
-    return data_file("bp0", pr->bp[0], p->bp_units, &p->bp_init[0],
-                     &p->bp_init_len[0], errp) &&
-           data_file("bp1", pr->bp[1], p->bp_units, &p->bp_init[1],
-                     &p->bp_init_len[1], errp) &&
-           (!pr->uuids || data_uuids(pr->uuids, p, errp));
+    if (!data_file("bp0", pr->bp[0], p->bp_units, &p->bp_init[0],
+                   &p->bp_init_len[0], errp) ||
+        !data_file("bp1", pr->bp[1], p->bp_units, &p->bp_init[1],
+                   &p->bp_init_len[1], errp) ||
+        (pr->uuids && !data_uuids(pr->uuids, p, errp))) {
+        return false;
+    }
+    if (p->fault_injection) {
+        data_ocp_uuid(p);
+    }
+    return true;
 }
 
 void envme_props_data_free(struct envme_ctrl_params *p)

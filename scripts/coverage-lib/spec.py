@@ -76,6 +76,8 @@ ADMIN = [
     (0x86, "Get LBA Status", NOT_YET),
     (0x88, "Program Activation Management", COMPUTE),
     (0x89, "Memory Range Set Management", COMPUTE),
+    (0xc1, "Fault Injection Send (vendor specific)", None),
+    (0xc2, "Fault Injection Receive (vendor specific)", None),
 ]
 
 IOCS = [
@@ -166,6 +168,7 @@ FID = [
     (0x83, "Reservation Persistence", RESERVATIONS),
     (0x84, "Namespace Write Protection Config", None),
     (0x85, "Boot Partition Write Protection Config", NOT_YET),
+    (0xc0, "Error Injection (OCP)", None),
 ]
 
 LID = [

@@ -157,6 +157,9 @@ class Guest:
         self.answers = {"event": self._answer_event, "sleep": self._answer_sleep,
                         "qmp": self._answer_qmp, "autocont": self._answer_autocont,
                         "pause": self._answer_pause, "quit": self._answer_quit,
+                        "faults": self._answer_faults,
+                        "verdict": self._answer_verdict,
+                        "hits": self._answer_hits,
                         "stops": lambda words: str(self.stops)}
         self.autocont, self.stops = False, 0
         self.on_line = self.on_tick = None
@@ -349,6 +352,37 @@ class Guest:
         self.qmp.command("stop")
         time.sleep(float(words[0]))
         return self._answer_qmp(["cont"])
+
+    # The rules of the device c0: scripts/envme-faults does the same by hand.
+    FAULTS = "/machine/peripheral/c0"
+
+    def _answer_faults(self, words):
+        """Load a scenario of faults/, or none at all."""
+        rules = {}
+        if words[0] != "off":
+            name = os.path.join(script(".."), "faults", words[0] + ".json")
+            with open(name) as f:
+                rules = json.load(f)
+        ok, answer = self.qmp.command("qom-set", {
+            "path": self.FAULTS, "property": "faults", "value": rules})
+        return "ok" if ok else "error %s" % answer
+
+    def _report(self):
+        ok, answer = self.qmp.command("qom-get", {
+            "path": self.FAULTS, "property": "faults-report"})
+        if not ok:
+            raise ValueError(answer)
+        return answer
+
+    def _answer_verdict(self, words):
+        return self._report()["verdict"]
+
+    def _answer_hits(self, words):
+        """How often the rule of that name has fired."""
+        for rule in self._report()["rules"]:
+            if rule["name"] == words[0]:
+                return str(rule["hits"])
+        return "error there is no rule %s" % words[0]
 
     def _answer_quit(self, words):
         """End QEMU in the middle of whatever happens; the script ends there."""

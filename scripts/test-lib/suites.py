@@ -70,6 +70,8 @@ def suites():
     return {
         "lint": [
             Job("lint", ME + ["--lint"]),
+            Job("envme-faults", [sys.executable, os.path.join(
+                TOP, "scripts", "test-lib", "faults_test.py")]),
             meson_job("lint", "pure", "coverage"),
             Job("warnings-gcc", ME + ["--build-test", "no warnings from gcc",
                                       "--all", "--werror",

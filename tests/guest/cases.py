@@ -179,6 +179,12 @@ def faults(lab):
     return args
 
 
+def inject(lab):
+    """The guest may ask for faults, too."""
+    return lab.drive("d0", lab.raw(64)) + lab.ctrl("c0", drive="d0",
+                                                   **{"fault-injection": "on"})
+
+
 def firmware():
     """An image for nvme fw-download."""
     with tempfile.NamedTemporaryFile() as f:
@@ -195,6 +201,13 @@ CASES = [
          smp=2, mem=512),
     Case("vfio-new", "userspace.sh", behind_iommu(one_raw), kernel="full-new", smp=2,
          mem=512, append=IOMMU),
+    Case("scenarios", "scenarios.sh", inject, smp=2, accel=ONE_THREAD, timeout=420,
+         append="nvme_core.io_timeout=2 nvme_core.admin_timeout=2 "
+         "nvme_core.shutdown_timeout=2"),
+    Case("scenarios-6.1", "scenarios.sh", inject, kernel="cloud-6.1", smp=2,
+         accel=ONE_THREAD, timeout=420,
+         append="nvme_core.io_timeout=2 nvme_core.admin_timeout=2 "
+         "nvme_core.shutdown_timeout=2"),
     Case("backends-1cpu", "backends.sh", backends, vars={"GUEST_NAMESPACES": 9}),
     Case("backends-4cpu-6.1", "backends.sh", backends, kernel="cloud-6.1", smp=4,
          vars={"GUEST_NAMESPACES": 9}),

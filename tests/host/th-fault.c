@@ -3,17 +3,45 @@
 
 #include <json-glib/json-glib.h>
 
-GVariant *tf_json(const char *text)
+GVariant *tf_json_text(const char *text)
 {
-    g_autofree char *json = g_strdelimit(g_strdup(text), "'", '"');
     g_autoptr(GError) err = NULL;
-    GVariant *v = json_gvariant_deserialize_data(json, -1, NULL, &err);
+    GVariant *v = json_gvariant_deserialize_data(text, -1, NULL, &err);
 
     if (!v) {
-        g_error("JSON of the test: %s in %s", err->message, json);
+        g_error("JSON of the test: %s in %s", err->message, text);
     }
     return g_variant_ref_sink(v);
 }
+
+GVariant *tf_json(const char *text)
+{
+    g_autofree char *json = g_strdelimit(g_strdup(text), "'", '"');
+
+    return tf_json_text(json);
+}
+
+static GVariant *tf_parse(void *opaque, const char *text, char **err)
+{
+    g_autoptr(GError) gerr = NULL;
+    GVariant *v = json_gvariant_deserialize_data(text, -1, NULL, &gerr);
+
+    (void)opaque;
+    if (!v) {
+        *err = g_strdup(gerr->message);
+    }
+    return v;
+}
+
+static char *tf_print(void *opaque, GVariant *tree)
+{
+    (void)opaque;
+    return json_gvariant_serialize_data(tree, NULL);
+}
+
+const struct envme_fault_world tf_world = {
+    .parse = tf_parse, .print = tf_print,
+};
 
 void tf_rules(struct envme_faults *f, const char *rules)
 {

@@ -11,6 +11,9 @@
 
 /* A tree of JSON text, in which ' stands for ". */
 GVariant *tf_json(const char *text);
+GVariant *tf_json_text(const char *text);
+/* JSON for rules that come from the host under test itself. */
+extern const struct envme_fault_world tf_world;
 /* Loads rules: the text of the list's inside. Has to be right. */
 void tf_rules(struct envme_faults *f, const char *rules);
 /* What is wrong with a whole file; g_free. */

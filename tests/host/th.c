@@ -57,6 +57,19 @@ static void host_be_changed(struct envme_backend *be, void *opaque)
     }
 }
 
+static void *host_here(void *opaque)
+{
+    (void)opaque;
+    return GINT_TO_POINTER(th_lane_now);
+}
+
+static void host_go(void *opaque, void *where, void (*fn)(void *), void *arg)
+{
+    struct th *h = opaque;
+
+    h->ports.exec.defer(h->ports.exec.opaque, GPOINTER_TO_INT(where), fn, arg);
+}
+
 static void host_add_ns(struct th *h, const struct th_ns_opts *o)
 {
     struct envme_ns_params p = {
@@ -64,11 +77,15 @@ static void host_add_ns(struct th *h, const struct th_ns_opts *o)
         .detached = o->detached, .logical_block = o->lbs ? o->lbs : 512,
         .ms = o->ms, .mset = o->mset, .pi = o->pi, .pil = o->pil,
         .pif = o->pif, .pi_sts = o->pi_sts, .nawun = o->nawun,
-        .nabsn = o->nabsn, .nabo = o->nabo,
+        .nabsn = o->nabsn, .nabo = o->nabo, .nawupf = o->nawupf,
+        .nabspf = o->nabspf,
         .mssrl = 128, .mcl = 128, .msrc = 127,
-        .write_cache = o->write_cache, .eui64 = 0x0011223344556600ull + h->nns,
+        .write_cache = o->write_cache || o->vwc, .eui64 = 0x0011223344556600ull + h->nns,
     };
+    const struct envme_vwc_exec exec = { h, host_here, host_go };
     struct th_be *be = th_be_new(h, o);
+    struct envme_backend *top = o->vwc ? envme_vwc_new(&be->be, o->vwc, &exec)
+                                       : &be->be;
     struct envme_ns *ns;
     char *err = NULL;
 
@@ -82,14 +99,15 @@ static void host_add_ns(struct th *h, const struct th_ns_opts *o)
             p.nguid[i] = g_random_int();
         }
     }
-    ns = envme_ns_new(&p, &be->be, &err);
+    ns = envme_ns_new(&p, top, &err);
     if (!ns) {
         g_error("namespace: %s", err);
     }
     ns->iocs = host_iocs(h, o->csi);
-    be->be.changed = host_be_changed;
-    be->be.changed_opaque = ns;
+    top->changed = host_be_changed;
+    top->changed_opaque = ns;
     h->be[h->nns] = be;
+    h->vwc[h->nns] = o->vwc ? top : NULL;
     h->ns[h->nns] = ns;
     h->nns++;
     if (!envme_subsys_add_ns(h->subsys, ns, &err)) {
@@ -218,7 +236,11 @@ void th_free(struct th *h)
         g_assert(gone);
         g_assert_cmpuint(h->be[i]->nbios, ==, 0);
         envme_ns_free(h->ns[i]);
-        h->be[i]->be.ops->close(&h->be[i]->be);
+        if (h->vwc[i]) {
+            h->vwc[i]->ops->close(h->vwc[i]);
+        } else {
+            h->be[i]->be.ops->close(&h->be[i]->be);
+        }
     }
     if (h->owns_subsys) {
         envme_state_close(h->subsys->state);

@@ -40,6 +40,7 @@
 #include "hw/ctrl/pause.h"
 #include "hw/ctrl/queue.h"
 #include "hw/ns/backend-mem.h"
+#include "hw/ns/vwc.h"
 
 #define KIB (1024ull)
 #define MIB (1024ull * 1024)
@@ -139,6 +140,8 @@ struct th_ns_opts {
                                  * grow */
     bool nguid_auto;            /* no identifiers but a made up NGUID */
     bool hold;                  /* th_be.hold from the start */
+    uint64_t vwc;               /* a volatile write cache of that size */
+    uint16_t nawupf, nabspf;
 };
 
 struct th_opts {
@@ -219,6 +222,7 @@ struct th {
 
     struct envme_ns *ns[TH_MAX_NS];
     struct th_be *be[TH_MAX_NS];
+    struct envme_backend *vwc[TH_MAX_NS];       /* in front of it, or NULL */
     unsigned nns;
 
     /* memory */

@@ -119,6 +119,10 @@ static const Bad bad[] = {
     { "-object iothread,id=io0 "
       "-device envme,serial=a,iothread=io0,iothreads=io0",
       { "iothread", "iothreads" } },
+    { DRIVE "-device envme,serial=a,drive=d0,vwc-size=1M",
+      { "vwc-size=1048576", "vwc-model=on" } },
+    { DRIVE "-device envme,serial=a,drive=d0,vwc-model=on,vwc-size=1K",
+      { "vwc-size=1024", "65536" } },
     { DRIVE MEM "-device envme,serial=a,drive=d0,memdev=m0",
       { "drive", "memdev" } },
     { DRIVE "-device envme-subsys,id=s0 "

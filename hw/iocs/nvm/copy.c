@@ -379,13 +379,13 @@ static bool copy_request(struct envme_cmd *cmd)
     struct copy_state *s = ENVME_CMD_STATE(cmd, struct copy_state);
     struct copy_mem *m = cmd->mem;
     bool out = s->phase >= COPY_WRITE;
-    uint64_t off, bytes;
+    uint64_t off, bytes, total;
     uint8_t *p;
 
     if (s->phase == COPY_PROBE) {
         return envme_nvm_probe_request(&s->probe, &cmd->bio);
     }
-    bytes = copy_place(cmd, &p, &off);
+    total = bytes = copy_place(cmd, &p, &off);
     if (s->at >= bytes) {
         return false;
     }
@@ -399,6 +399,14 @@ static bool copy_request(struct envme_cmd *cmd)
         .flags = out ? envme_nvm_write_flags(cmd) : 0,
         .offset = off + s->at, .bytes = bytes, .iov = &m->iov, .niov = 1,
     };
+    /* A chunk's data and metadata are one write. */
+    if (out && (s->at || s->phase == COPY_WRITE_MD)) {
+        cmd->bio.flags |= ENVME_BIO_CONT;
+    }
+    if (out && (s->at + bytes < total ||
+                (s->phase == COPY_WRITE && cmd->ns->ms))) {
+        cmd->bio.flags |= ENVME_BIO_MORE;
+    }
     return true;
 }
 

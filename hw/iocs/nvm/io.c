@@ -239,3 +239,13 @@ bool envme_nvm_area_next(struct envme_nvm_area *a, const struct envme_ns *ns,
     }
     return a->phase != ENVME_NVM_END;
 }
+
+unsigned envme_nvm_area_flags(const struct envme_nvm_area *a,
+                              const struct envme_ns *ns, uint64_t now)
+{
+    bool first = a->phase == ENVME_NVM_DATA &&
+                 a->off == envme_layout_data(ns, a->slba);
+    bool last = now == a->left && (a->phase == ENVME_NVM_MD || !ns->ms);
+
+    return (first ? 0 : ENVME_BIO_CONT) | (last ? 0 : ENVME_BIO_MORE);
+}

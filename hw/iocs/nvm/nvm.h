@@ -247,6 +247,9 @@ void envme_nvm_area_init(struct envme_nvm_area *a, uint64_t slba,
  * False at the end. *turned: a phase has begun. */
 bool envme_nvm_area_next(struct envme_nvm_area *a, const struct envme_ns *ns,
                          uint64_t done, bool *turned);
+/* ENVME_BIO_MORE and _CONT for a request of `now` bytes that comes next. */
+unsigned envme_nvm_area_flags(const struct envme_nvm_area *a,
+                              const struct envme_ns *ns, uint64_t now);
 
 /* What is read into our own memory at once. */
 #define ENVME_NVM_CHUNK (128u << 10)

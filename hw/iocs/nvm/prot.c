@@ -300,6 +300,13 @@ static struct envme_status prot_request(struct envme_cmd *cmd, uint64_t left)
         .iov_base = (s->in_md ? m->mbuf : m->buf) + s->at, .iov_len = left,
     };
     cmd->bio.bytes = left;
+    if (writes && (s->in_md || s->at || s->slba != envme_nvm_slba(cmd))) {
+        cmd->bio.flags |= ENVME_BIO_CONT;
+    }
+    if (writes && !(s->in_md && s->left == s->n &&
+                    s->at + left == (uint64_t)s->n * ns->ms)) {
+        cmd->bio.flags |= ENVME_BIO_MORE;
+    }
     return ENVME_ST_PENDING;
 }
 

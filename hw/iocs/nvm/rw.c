@@ -151,6 +151,9 @@ static struct envme_status rw_prepare(struct envme_cmd *cmd,
         bio->niov = 1;
     }
     bio->bytes = s->now;
+    if (!rw_is_read(cmd)) {
+        bio->flags |= envme_nvm_area_flags(&s->area, cmd->ns, s->now);
+    }
     return ENVME_ST_PENDING;
 }
 

@@ -61,7 +61,8 @@ static struct envme_status zeroes_step(struct envme_cmd *cmd, int err)
     }
     s->now = ENVME_MIN(s->area.left, ENVME_NVM_ZERO_CHUNK);
     cmd->bio = (struct envme_bio){
-        .op = ENVME_BIO_WRITE_ZEROES, .flags = s->flags,
+        .op = ENVME_BIO_WRITE_ZEROES,
+        .flags = s->flags | envme_nvm_area_flags(&s->area, cmd->ns, s->now),
         .offset = s->area.off, .bytes = s->now,
     };
     return ENVME_ST_PENDING;
