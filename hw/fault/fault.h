@@ -30,8 +30,6 @@ struct envme_fault_world {
     void *opaque;
     /* Surprise removal (all ones are read) and its end. */
     void (*link)(void *opaque, bool up);
-    /* A PCIe error is signalled; kind as in the manual. false: cannot. */
-    bool (*aer)(void *opaque, const char *kind);
     /* JSON: a tree (floating) or NULL and a sentence (g_free); and text
      * (g_free). Both, or the guest has no way to faults. */
     GVariant *(*parse)(void *opaque, const char *text, char **err);

@@ -3,6 +3,7 @@
  * What is behind the namespaces: drives of several kinds, memory, threads,
  * failing backends, resizing.
  */
+#include "envme/id.h"
 #include "qnvme.h"
 
 #include "envme/log.h"
@@ -124,6 +125,47 @@ static void test_memdev(const void *data)
 
     exercise(q, 3);
     qn_check_alive(q, true);
+    qn_close(q);
+}
+
+/* MDTS 0: one command moves as much as its NLB can say, in and out. */
+static void test_no_mdts(const void *data)
+{
+    static const uint32_t nlb = 65536;      /* 32 MiB */
+    const QnConf *conf = data;
+    QNvme *q = qn_start(conf);
+    QnSq *sq = qn_io_queue(q, 1, 16, -1);
+    uint64_t out = qn_alloc(q, nlb * 512ull), in = qn_alloc(q, nlb * 512ull);
+    uint64_t id = qn_alloc(q, QN_PAGE), rss;
+    struct envme_cqe c;
+
+    c = qn_cmd(q, q->asq, qn_identify(ENVME_CNS_CTRL, 0, id));
+    qn_assert_ok(c);
+    g_assert_cmpuint(qtest_readb(q->qts, id + 77), ==, 0);
+    for (uint32_t at = 0; at < nlb * 512; at += 1 << 20) {
+        qtest_memset(q->qts, out + at, at >> 20 | 0x80, 1 << 20);
+        qn_fill(q, out + at, 512, at);
+    }
+    rss = qn_rss_kib(q);
+    for (unsigned i = 0; i < 3; i++) {
+        qtest_memset(q->qts, in, 0, nlb * 512ull);
+        c = qn_cmd(q, sq, qn_rw(q, ENVME_NVM_WRITE, i, nlb, out));
+        qn_assert_ok(c);
+        c = qn_cmd(q, sq, qn_rw(q, ENVME_NVM_READ, i, nlb, in));
+        qn_assert_ok(c);
+        for (uint32_t at = 0; at < nlb * 512; at += 1 << 20) {
+            uint8_t page[4096];
+
+            g_assert_true(qn_matches(q, in + at, 512, at));
+            qtest_memread(q->qts, in + at + (1 << 20) - 4096, page, 4096);
+            for (unsigned k = 0; k < 4096; k++) {
+                g_assert_cmphex(page[k], ==, at >> 20 | 0x80);
+            }
+        }
+    }
+    /* What it moves is not kept. The media's own memory may have grown. */
+    g_assert_cmpuint(qn_rss_kib(q), <, rss + 160 * 1024);
+    qn_queue_free(sq);
     qn_close(q);
 }
 
@@ -394,6 +436,13 @@ static void test_drain(const void *data)
     qn_close(q);
 }
 
+static const QnConf no_mdts[] = {
+    { .props = "mdts=0" },
+    { .props = "mdts=0,iothread=io0", .extra = "-object iothread,id=io0" },
+    { .props = "mdts=0,memdev=m0", .no_drive = true,
+      .extra = "-object memory-backend-ram,id=m0,size=64M" },
+};
+
 int main(int argc, char **argv)
 {
     static const Fail fails[] = {
@@ -419,6 +468,9 @@ int main(int argc, char **argv)
     qn_add_data("/block/memdev/iothread", ",iothread=io0", test_memdev, 0);
     qn_add_data("/block/aio/native", "native,cache=none", test_aio, 0);
     qn_add_data("/block/aio/io_uring", "io_uring", test_aio, 0);
+    qn_add_data("/block/no-mdts/raw", &no_mdts[0], test_no_mdts, 0);
+    qn_add_data("/block/no-mdts/iothread", &no_mdts[1], test_no_mdts, 0);
+    qn_add_data("/block/no-mdts/memdev", &no_mdts[2], test_no_mdts, 0);
     qn_add("/block/null", test_null, 0);
     qn_add("/block/read-only", test_read_only, 0);
     qn_add_data("/block/size-4096", "4096", test_block_size, 0);
