@@ -18,7 +18,7 @@
 /* What a controller is made with. */
 extern const struct envme_tables envme_tables;
 
-/* ---- ctrl->admin ------------------------------------------------------ */
+/* ---- ctrl->admin ------------------------------------------------------- */
 
 /* What SMART counts of I/O, time and errors. */
 struct envme_health_totals {
@@ -144,7 +144,7 @@ uint32_t envme_admin_aec(const struct envme_ctrl *ctrl);
 /* FNA: each namespace is formatted by itself, or all by FFFFFFFFh. */
 #define ENVME_ADMIN_FNA ENVME_FNA_CRYES
 
-/* ---- command families --------------------------------------------------- */
+/* ---- command families -------------------------------------------------- */
 
 /* queues.c */
 envme_run_fn envme_admin_create_cq, envme_admin_create_sq;
@@ -244,7 +244,7 @@ struct envme_id_ns;
 void envme_identify_ns(const struct envme_ctrl *ctrl,
                        const struct envme_ns *ns, struct envme_id_ns *id);
 
-/* ---- health.c ----------------------------------------------------------- */
+/* ---- health.c ---------------------------------------------------------- */
 
 /* Kelvin. WCTEMP is the default of the over threshold, too. */
 #define ENVME_ADMIN_WCTEMP 343
@@ -277,7 +277,7 @@ size_t envme_health_size(const struct envme_log_req *req);
 struct envme_status envme_health_fill(const struct envme_log_req *req,
                                       void *buf);
 
-/* ---- thermal.c ----------------------------------------------------------- */
+/* ---- thermal.c --------------------------------------------------------- */
 
 /* K, of sensor 0 (composite) to 8. */
 uint16_t envme_thermal_sensor(const struct envme_ctrl *ctrl, unsigned sensor);
@@ -305,7 +305,7 @@ struct envme_status envme_feat_set_hctm(struct envme_cmd *cmd,
                                         struct envme_ns *ns, uint32_t *value,
                                         const void *data, uint32_t *dw0);
 
-/* ---- keep.c: counters over power cycles. Lane 0 ---------------------------- */
+/* ---- keep.c: counters over power cycles. Lane 0 ------------------------ */
 
 void envme_admin_keep_init(struct envme_ctrl *ctrl);
 /* Enabled; shut down (what was put is written next); leaves its subsystem. */
@@ -316,7 +316,7 @@ void envme_admin_keep_power(struct envme_ctrl *ctrl, bool was_shut_down);
 /* Puts what has changed; is_last: the power goes. */
 void envme_admin_keep_sample(struct envme_ctrl *ctrl, bool is_last);
 
-/* ---- firmware.c --------------------------------------------------------- */
+/* ---- firmware.c -------------------------------------------------------- */
 
 struct envme_shared;
 
@@ -335,7 +335,7 @@ uint8_t envme_fw_frmw(const struct envme_ctrl *ctrl);
 bool envme_fw_is_pending(const struct envme_ctrl *ctrl);
 struct envme_status envme_fw_log(const struct envme_log_req *req, void *buf);
 
-/* ---- bootpart.c --------------------------------------------------------- */
+/* ---- bootpart.c -------------------------------------------------------- */
 
 bool envme_bootpart_there(const struct envme_ctrl *ctrl);
 /* The rest only where they are. */
@@ -359,7 +359,7 @@ size_t envme_bootpart_log_size(const struct envme_log_req *req);
 struct envme_status envme_bootpart_log(const struct envme_log_req *req,
                                        uint64_t off, void *buf, size_t len);
 
-/* ---- hmb.c, hostmeta.c, nsdata.c: features, see row.h ------------------- */
+/* ---- hmb.c, hostmeta.c, nsdata.c: features, see row.h ------------------ */
 
 #define ENVME_ADMIN_FEATURE(name)                                             \
     struct envme_status envme_feat_set_##name(struct envme_cmd *cmd,          \
@@ -404,7 +404,7 @@ void envme_host_id_reset(struct envme_ctrl *ctrl);
 /* A sanitize operation has gone well: labels are gone. */
 void envme_nsdata_sanitized(struct envme_subsys *s);
 
-/* ---- inject.c: only with params.fault_injection --------------------------- */
+/* ---- inject.c: only with params.fault_injection ------------------------ */
 
 ENVME_ADMIN_FEATURE(inject);
 envme_run_fn envme_admin_fault_send, envme_admin_fault_receive;
@@ -412,7 +412,7 @@ envme_len_fn envme_admin_fault_len;
 uint16_t envme_feat_len_inject(const struct envme_cmd *cmd);
 bool envme_inject_there(const struct envme_ctrl *ctrl);
 
-/* ---- selftest.c --------------------------------------------------------- */
+/* ---- selftest.c -------------------------------------------------------- */
 
 void envme_selftest_init(struct envme_ctrl *ctrl);
 void envme_selftest_stop(struct envme_ctrl *ctrl);
@@ -430,7 +430,7 @@ void envme_selftest_sanitize(struct envme_subsys *s);
 /* Tests fail at this segment, 1 to 9, until it is 0 again. */
 void envme_selftest_fail_at(struct envme_ctrl *ctrl, unsigned seg);
 
-/* ---- sanitize.c --------------------------------------------------------- */
+/* ---- sanitize.c -------------------------------------------------------- */
 
 /* A controller joins, leaves its subsystem. */
 void envme_sanitize_join(struct envme_ctrl *ctrl);
@@ -453,7 +453,7 @@ void envme_sanitize_config_restore(struct envme_ctrl *ctrl,
 /* The operation that runs, or the next one, fails at its next request. */
 void envme_sanitize_fail_next(struct envme_subsys *s);
 
-/* ---- telemetry.c -------------------------------------------------------- */
+/* ---- telemetry.c ------------------------------------------------------- */
 
 void envme_telemetry_init(struct envme_ctrl *ctrl);
 void envme_telemetry_fini(struct envme_ctrl *ctrl);
@@ -466,7 +466,7 @@ void envme_telemetry_read(const struct envme_log_req *req);
 void envme_telemetry_report(struct envme_ctrl *ctrl, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* ---- pel.c: log page 0Dh. The rest of it is in pel.h -------------------- */
+/* ---- pel.c: log page 0Dh. The rest of it is in pel.h ------------------- */
 
 bool envme_pel_log_fixed(const struct envme_cmd *cmd, uint64_t *len);
 struct envme_status envme_pel_log_begin(const struct envme_log_req *req);
@@ -496,13 +496,13 @@ struct envme_status envme_endgrp_config_show(struct envme_cmd *cmd,
 void envme_endgrp_config_restore(struct envme_ctrl *ctrl, struct envme_ns *ns,
                                  uint32_t value, const void *data);
 
-/* ---- rows-feature.c ----------------------------------------------------- */
+/* ---- rows-feature.c ---------------------------------------------------- */
 
 /* Feature 0Eh as it is now. */
 struct envme_timestamp;
 void envme_admin_timestamp(const struct envme_ctrl *ctrl,
                            struct envme_timestamp *ts);
-/* ---- lbalog.c ----------------------------------------------------------- */
+/* ---- lbalog.c ---------------------------------------------------------- */
 
 /* LSIPI, 100 ms: how often a host should read the log at most. */
 #define ENVME_LBAS_LSIPI 10
@@ -522,14 +522,14 @@ struct envme_status envme_feat_set_lbas(struct envme_cmd *cmd,
                                         struct envme_ns *ns, uint32_t *value,
                                         const void *data, uint32_t *dw0);
 
-/* ---- lockdown.c --------------------------------------------------------- */
+/* ---- lockdown.c -------------------------------------------------------- */
 
 struct envme_status envme_lockdown_gate(struct envme_cmd *cmd);
 size_t envme_lockdown_log_size(const struct envme_log_req *req);
 struct envme_status envme_lockdown_log(const struct envme_log_req *req,
                                        void *buf);
 
-/* ---- lists of what there is: effects.c ---------------------------------- */
+/* ---- lists of what there is: effects.c --------------------------------- */
 
 size_t envme_log_supported_size(const struct envme_log_req *req);
 size_t envme_log_effects_size(const struct envme_log_req *req);

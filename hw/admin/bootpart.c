@@ -58,7 +58,7 @@ struct envme_status envme_bootpart_make_active(struct envme_cmd *cmd,
     return envme_cmd_keep(cmd, ENVME_ST(SUCCESS));
 }
 
-/* ---- feature 85h -------------------------------------------------------- */
+/* ---- feature 85h ------------------------------------------------------- */
 
 /* Both partitions or none; what is locked until a power cycle stays so. */
 struct envme_status envme_feat_set_bpwp(struct envme_cmd *cmd,
@@ -103,7 +103,7 @@ struct envme_status envme_feat_get_bpwp(struct envme_cmd *cmd,
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- log page 15h ------------------------------------------------------- */
+/* ---- log page 15h ------------------------------------------------------ */
 
 #define BP_LSP_BPID 0x01u
 

@@ -54,7 +54,7 @@ static struct envme_status directive_answer(struct envme_cmd *cmd,
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- Identify ------------------------------------------------------------------ */
+/* ---- Identify ---------------------------------------------------------- */
 
 static struct envme_status identify_params(struct envme_cmd *cmd)
 {
@@ -97,7 +97,7 @@ static struct envme_status identify_enable(struct envme_cmd *cmd)
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- Streams --------------------------------------------------------------------- */
+/* ---- Streams ----------------------------------------------------------- */
 
 static struct envme_status streams_params(struct envme_cmd *cmd)
 {
@@ -169,7 +169,7 @@ static struct envme_status streams_release_all(struct envme_cmd *cmd)
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- the operations ------------------------------------------------------------------ */
+/* ---- the operations ---------------------------------------------------- */
 
 static const struct directive_op directive_ops[] = {
     { ENVME_DTYPE_IDENTIFY, ENVME_DOPER_RECV_ID_PARAMS, false, true, false,
@@ -257,7 +257,7 @@ struct envme_status envme_admin_directive_send(struct envme_cmd *cmd)
     return directive_run(cmd);
 }
 
-/* ---- life ------------------------------------------------------------------------------ */
+/* ---- life -------------------------------------------------------------- */
 
 void envme_directive_init(struct envme_ctrl *ctrl)
 {

@@ -23,7 +23,7 @@ static struct envme_endgrp *group_of(const struct envme_ctrl *ctrl)
     return &envme_shared(ctrl)->endgrp;
 }
 
-/* ---- counters ----------------------------------------------------------- */
+/* ---- counters ---------------------------------------------------------- */
 
 static void group_add(struct envme_health_totals *sum,
                       const struct envme_health_totals *t)
@@ -72,7 +72,7 @@ static void group_totals(const struct envme_ctrl *ctrl,
     }
 }
 
-/* ---- warnings and events ------------------------------------------------ */
+/* ---- warnings and events ----------------------------------------------- */
 
 /* They are its media's, so those of all who use them. */
 uint8_t envme_endgrp_warning(const struct envme_ctrl *ctrl)
@@ -115,7 +115,7 @@ void envme_endgrp_check(struct envme_ctrl *ctrl)
     }
 }
 
-/* ---- log page 09h ------------------------------------------------------- */
+/* ---- log page 09h ------------------------------------------------------ */
 
 /* Billions of bytes, rounded up. */
 static void group_units(uint8_t counter[16], uint64_t bytes)
@@ -162,7 +162,7 @@ void envme_endgrp_log_read(const struct envme_log_req *req)
     group_of(req->cmd->ctrl)->pending = false;
 }
 
-/* ---- log page 0Fh ------------------------------------------------------- */
+/* ---- log page 0Fh ------------------------------------------------------ */
 
 size_t envme_endgrp_aggregate_size(const struct envme_log_req *req)
 {
@@ -182,7 +182,7 @@ struct envme_status envme_endgrp_aggregate(const struct envme_log_req *req,
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- CNS 19h ------------------------------------------------------------ */
+/* ---- CNS 19h ----------------------------------------------------------- */
 
 /* From the identifier in CNSSID on. */
 struct envme_status envme_cns_endgrp_list(struct envme_cmd *cmd, void *buf)
@@ -201,7 +201,7 @@ struct envme_status envme_cns_endgrp_list(struct envme_cmd *cmd, void *buf)
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- feature 18h -------------------------------------------------------- */
+/* ---- feature 18h ------------------------------------------------------- */
 
 static struct envme_status group_config_check(struct envme_cmd *cmd)
 {

@@ -39,7 +39,7 @@ struct envme_fw_image {
     bool is_old;                /* a Firmware Commit has come since */
 };
 
-/* ---- kept over power cycles -------------------------------------------------- */
+/* ---- kept over power cycles -------------------------------------------- */
 
 #define FW_KEPT_THERE   1u
 #define FW_KEPT_FACTORY 2u
@@ -131,7 +131,7 @@ void envme_fw_load(struct envme_shared *sh, struct envme_ctrl *ctrl)
     fw->running = fw->slot[fw->active];
 }
 
-/* ---- what is shown ----------------------------------------------------------------- */
+/* ---- what is shown ----------------------------------------------------- */
 
 static void fw_text(const struct envme_ctrl *ctrl,
                     const struct envme_fw_slot *s, char fr[8])
@@ -181,7 +181,7 @@ struct envme_status envme_fw_log(const struct envme_log_req *req, void *buf)
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- Firmware Image Download ----------------------------------------------------- */
+/* ---- Firmware Image Download ------------------------------------------- */
 
 /* Bytes that offset and length are multiples of. */
 static uint32_t fw_unit(const struct envme_ctrl *ctrl)
@@ -272,7 +272,7 @@ struct envme_status envme_admin_fw_download(struct envme_cmd *cmd)
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- Firmware Commit ------------------------------------------------------------------ */
+/* ---- Firmware Commit --------------------------------------------------- */
 
 /* Is all of it there, and is it one? */
 static bool fw_check(const struct envme_ctrl *ctrl,
@@ -479,7 +479,7 @@ struct envme_status envme_admin_fw_commit(struct envme_cmd *cmd)
     return envme_st_ok(st) ? envme_cmd_keep(cmd, st) : st;
 }
 
-/* ---- activation ------------------------------------------------------------------------ */
+/* ---- activation -------------------------------------------------------- */
 
 static void fw_become_active(struct envme_shared *sh, unsigned slot)
 {

@@ -80,7 +80,7 @@ static void format_done(void *arg, struct envme_ns *ns, int err)
     format_step(op, format_status(err));
 }
 
-/* ---- the command ------------------------------------------------------------- */
+/* ---- the command ------------------------------------------------------- */
 
 static unsigned format_index(uint32_t cdw10)
 {

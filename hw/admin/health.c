@@ -20,7 +20,7 @@
 #define US_PER_MIN  (60ull * 1000 * 1000)
 #define MS_PER_HOUR (3600ull * 1000)
 
-/* ---- warnings and events --------------------------------------------------- */
+/* ---- warnings and events ----------------------------------------------- */
 
 uint8_t envme_health_warning(const struct envme_ctrl *ctrl)
 {
@@ -78,7 +78,7 @@ void envme_health_check(struct envme_ctrl *ctrl)
     }
 }
 
-/* ---- time ------------------------------------------------------------------- */
+/* ---- time -------------------------------------------------------------- */
 
 /* Adds the time since the last sample to what it was spent in. */
 void envme_health_sample(struct envme_ctrl *ctrl)
@@ -109,7 +109,7 @@ void envme_health_set_warning(struct envme_ctrl *ctrl, uint8_t bits)
     envme_health_check(ctrl);
 }
 
-/* ---- the log page ------------------------------------------------------------ */
+/* ---- the log page ------------------------------------------------------ */
 
 void envme_health_put(uint8_t counter[16], uint64_t v)
 {

@@ -70,7 +70,7 @@ void envme_hmb_identify(const struct envme_ctrl *ctrl,
     }
 }
 
-/* ---- the ring ----------------------------------------------------------- */
+/* ---- the ring ---------------------------------------------------------- */
 
 /* Where record i lies, and how many follow in the same range, itself too. */
 static uint64_t hmb_at(const struct envme_hmb *h, uint32_t i, uint32_t *n)
@@ -212,7 +212,7 @@ void envme_hmb_telemetry(struct envme_ctrl *ctrl, GString *s)
     g_string_free(trace, TRUE);
 }
 
-/* ---- enable and disable ------------------------------------------------- */
+/* ---- enable and disable ------------------------------------------------ */
 
 static void hmb_forget(struct envme_hmb *h)
 {
@@ -395,7 +395,7 @@ void envme_hmb_fini(struct envme_ctrl *ctrl)
     }
 }
 
-/* ---- feature 0Dh -------------------------------------------------------- */
+/* ---- feature 0Dh ------------------------------------------------------- */
 
 /* Set has the list, which is no data of the command. */
 uint16_t envme_feat_len_hmb(const struct envme_cmd *cmd)

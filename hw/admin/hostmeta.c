@@ -17,7 +17,7 @@
 #define META_ER 0x0fu           /* of its second */
 #define META_HEAD offsetof(struct envme_feat_meta, med)
 
-/* ---- Host Metadata ------------------------------------------------------ */
+/* ---- Host Metadata ----------------------------------------------------- */
 
 struct meta_desc {
     struct envme_meta_element head;
@@ -146,7 +146,7 @@ struct envme_status envme_feat_get_meta(struct envme_cmd *cmd,
 
 _Static_assert(META_HEAD == 2, "bytes 0 and 1: NMED and reserved");
 
-/* ---- Software Progress Marker ------------------------------------------- */
+/* ---- Software Progress Marker ------------------------------------------ */
 
 struct envme_status envme_feat_set_progress(struct envme_cmd *cmd,
                                             struct envme_ns *ns,
@@ -162,7 +162,7 @@ struct envme_status envme_feat_set_progress(struct envme_cmd *cmd,
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- Host Identifier ---------------------------------------------------- */
+/* ---- Host Identifier --------------------------------------------------- */
 
 #define HOSTID_SHORT 8u
 

@@ -39,7 +39,8 @@ static uint16_t identify_oncs(const struct envme_ctrl *ctrl)
 
 static uint8_t identify_lpa(const struct envme_ctrl *ctrl)
 {
-    const struct envme_log_row *smart = envme_logpage_row(ctrl, ENVME_LID_SMART);
+    const struct envme_log_row *smart = envme_logpage_row(ctrl,
+                                                          ENVME_LID_SMART);
     uint8_t lpa = ENVME_LPA_LPEDS;
 
     if (smart && smart->scope == ENVME_LOG_NS) {
@@ -182,7 +183,7 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- command sets ------------------------------------------------------- */
+/* ---- command sets ------------------------------------------------------ */
 
 static uint8_t identify_csi(const struct envme_cmd *cmd)
 {
@@ -241,7 +242,7 @@ struct envme_status envme_cns_uuid_list(struct envme_cmd *cmd, void *buf)
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- the subsystem --------------------------------------------------------- */
+/* ---- the subsystem ----------------------------------------------------- */
 
 /* CNS 04h: there are no NVM Sets, so the list is empty. */
 struct envme_status envme_cns_nvmset_list(struct envme_cmd *cmd, void *buf)

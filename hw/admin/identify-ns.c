@@ -11,7 +11,7 @@
 #include "hw/ns/capacity.h"
 #include "hw/ns/reformat.h"
 
-/* ---- which namespace ------------------------------------------------------ */
+/* ---- which namespace --------------------------------------------------- */
 
 static struct envme_status identify_nsid(struct envme_cmd *cmd)
 {
@@ -43,7 +43,7 @@ static struct envme_status identify_csi(struct envme_cmd *cmd,
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- the structures ---------------------------------------------------------- */
+/* ---- the structures ---------------------------------------------------- */
 
 /* In logical blocks, 0's based. */
 static le16_t identify_blocks(uint8_t lbads, uint32_t bytes)
@@ -333,7 +333,7 @@ struct envme_status envme_cns_ns_indep(struct envme_cmd *cmd, void *buf)
     return st;
 }
 
-/* ---- lists --------------------------------------------------------------------- */
+/* ---- lists ------------------------------------------------------------- */
 
 /* NSIDs above the one given; csi -1: of any command set. */
 static struct envme_status identify_list(struct envme_cmd *cmd, bool allocated,
@@ -394,7 +394,7 @@ struct envme_status envme_cns_cs_alloc_ns_list(struct envme_cmd *cmd,
     return identify_cs_list(cmd, true, buf);
 }
 
-/* ---- identifiers ------------------------------------------------------------------ */
+/* ---- identifiers ------------------------------------------------------- */
 
 static size_t identify_nid(uint8_t *p, uint8_t type, const void *id,
                            uint8_t len)
@@ -441,7 +441,7 @@ struct envme_status envme_cns_ns_descs(struct envme_cmd *cmd, void *buf)
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- granularity -------------------------------------------------------------------- */
+/* ---- granularity ------------------------------------------------------- */
 
 /* CNS 16h: any number of blocks is as good as another. One descriptor, for
  * all formats: the size of the largest block that there is. */

@@ -17,7 +17,7 @@ bool envme_inject_there(const struct envme_ctrl *ctrl)
     return ctrl->params.fault_injection && ctrl->inject.opaque;
 }
 
-/* ---- feature C0h -------------------------------------------------------- */
+/* ---- feature C0h ------------------------------------------------------- */
 
 uint16_t envme_feat_len_inject(const struct envme_cmd *cmd)
 {
@@ -60,7 +60,7 @@ struct envme_status envme_feat_get_inject(struct envme_cmd *cmd,
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- Fault Injection Send, Receive -------------------------------------- */
+/* ---- Fault Injection Send, Receive ------------------------------------- */
 
 struct envme_status envme_admin_fault_len(struct envme_cmd *cmd, uint64_t *len)
 {

@@ -111,7 +111,7 @@ static void keep_due(struct envme_deadline *d)
     envme_lane_at(&k->ctrl->lane[0], d, envme_now(k->ctrl) + KEEP_EVERY_NS);
 }
 
-/* ---- from the start to the end ------------------------------------------------ */
+/* ---- from the start to the end ----------------------------------------- */
 
 static void keep_load(struct envme_ctrl *ctrl)
 {

@@ -33,7 +33,7 @@ struct lbas_record {
 };
 _Static_assert(sizeof(struct lbas_record) == 8, "on disk");
 
-/* ---- the alert ------------------------------------------------------------ */
+/* ---- the alert --------------------------------------------------------- */
 
 static bool lbas_any(const struct envme_ctrl *ctrl)
 {
@@ -137,7 +137,7 @@ void envme_lbas_stop(struct envme_ctrl *ctrl)
     l->frozen = false;
 }
 
-/* ---- feature 15h ------------------------------------------------------------- */
+/* ---- feature 15h ------------------------------------------------------- */
 
 /* LSIPI is not the host's to set. Of LSIRI, what is below it becomes it. */
 struct envme_status envme_feat_set_lbas(struct envme_cmd *cmd,
@@ -156,7 +156,7 @@ struct envme_status envme_feat_set_lbas(struct envme_cmd *cmd,
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- the log page -------------------------------------------------------------- */
+/* ---- the log page ------------------------------------------------------ */
 
 /* Intervals of one namespace, neighbours joined. */
 static void lbas_collect(struct envme_ns *ns, GArray *out)

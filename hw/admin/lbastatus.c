@@ -36,7 +36,7 @@ struct lbast_mem {
 
 static void lbast_go(struct envme_cmd *cmd);
 
-/* ---- descriptors ---------------------------------------------------------- */
+/* ---- descriptors ------------------------------------------------------- */
 
 /* Joins what belongs together. False: there is no room. */
 static bool lbast_add(struct lbast_mem *m, uint64_t slba, uint64_t end,
@@ -86,7 +86,7 @@ static struct envme_status lbast_end(struct envme_cmd *cmd)
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- 10h, 11h: what can perhaps not be read ---------------------------------- */
+/* ---- 10h, 11h: what can perhaps not be read ---------------------------- */
 
 static void lbast_list(struct envme_cmd *cmd, uint64_t at, uint64_t end)
 {
@@ -164,7 +164,7 @@ static bool lbast_scan(struct envme_cmd *cmd, struct lbast_state *s)
     return true;
 }
 
-/* ---- 02h: what is allocated ---------------------------------------------------- */
+/* ---- 02h: what is allocated -------------------------------------------- */
 
 /* Blocks that are written as uncorrectable are written, whatever is there. */
 static bool lbast_deallocated(struct envme_cmd *cmd, uint64_t at, uint64_t end)
@@ -228,7 +228,7 @@ static bool lbast_look(struct envme_cmd *cmd, struct lbast_state *s)
     return false;
 }
 
-/* ---- the command -------------------------------------------------------------- */
+/* ---- the command ------------------------------------------------------- */
 
 static void lbast_over(struct envme_cmd *cmd)
 {

@@ -100,7 +100,7 @@ struct envme_status envme_lockdown_gate(struct envme_cmd *cmd)
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- log page 14h ----------------------------------------------------------- */
+/* ---- log page 14h ------------------------------------------------------ */
 
 size_t envme_lockdown_log_size(const struct envme_log_req *req)
 {

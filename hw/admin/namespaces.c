@@ -69,7 +69,7 @@ static struct envme_status ns_find(struct envme_cmd *cmd, struct envme_ns **ns)
                           NSID_AT);
 }
 
-/* ---- delete ------------------------------------------------------------------- */
+/* ---- delete ------------------------------------------------------------ */
 
 static struct envme_status ns_may_delete(struct envme_cmd *cmd,
                                          struct envme_ns *ns)
@@ -123,7 +123,7 @@ static struct envme_status ns_delete(struct envme_cmd *cmd)
     return ENVME_ST_PENDING;
 }
 
-/* ---- create --------------------------------------------------------------------- */
+/* ---- create ------------------------------------------------------------ */
 
 static bool ns_zero(const void *p, size_t len)
 {
@@ -300,7 +300,7 @@ struct envme_status envme_admin_ns_mgmt(struct envme_cmd *cmd)
     }
 }
 
-/* ---- attachment --------------------------------------------------------------------- */
+/* ---- attachment -------------------------------------------------------- */
 
 /* Controllers of the subsystem, ascending, at least one. */
 static struct envme_status ns_check_list(struct envme_cmd *cmd,

@@ -23,7 +23,7 @@ static struct envme_status nsdata_broadcast(struct envme_cmd *cmd)
                           offsetof(struct envme_sqe, nsid));
 }
 
-/* ---- 03h LBA Range Type ------------------------------------------------- */
+/* ---- 03h LBA Range Type ------------------------------------------------ */
 
 struct nsdata_ranges {
     le32_t version, num;        /* num: 1 to 64 */
@@ -125,7 +125,7 @@ struct envme_status envme_feat_get_ranges(struct envme_cmd *cmd,
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- 1Fh Namespace Admin Label ------------------------------------------ */
+/* ---- 1Fh Namespace Admin Label ----------------------------------------- */
 
 struct nsdata_label {
     le32_t version;

@@ -16,7 +16,7 @@
 /* Media errors of a controller that are told, in each of its hours. */
 #define MEDIA_PER_HOUR 8
 
-/* ---- power on, reset, SMART --------------------------------------------- */
+/* ---- power on, reset, SMART -------------------------------------------- */
 
 static uint64_t event_on_ms(struct envme_ctrl *ctrl)
 {
@@ -142,7 +142,7 @@ void envme_pel_leave(struct envme_ctrl *ctrl)
     envme_lane_not_at(&ctrl->lane[0], &envme_admin(ctrl)->pel.due);
 }
 
-/* ---- commands ----------------------------------------------------------- */
+/* ---- commands ---------------------------------------------------------- */
 
 void envme_pel_fw_commit(struct envme_cmd *cmd, const char old[8],
                          const char *new, struct envme_status st)
@@ -304,7 +304,7 @@ void envme_pel_telemetry(struct envme_ctrl *ctrl,
     envme_pel_add(ctrl, ENVME_PEL_TELEMETRY, header, sizeof(*header));
 }
 
-/* ---- warnings and errors ------------------------------------------------ */
+/* ---- warnings and errors ----------------------------------------------- */
 
 /* kelvin: the difference to the threshold. */
 static void event_thermal(struct envme_ctrl *ctrl, unsigned kelvin,
@@ -378,7 +378,7 @@ void envme_pel_fatal(struct envme_ctrl *ctrl)
     }
 }
 
-/* ---- media errors: from any lane to lane 0 ------------------------------ */
+/* ---- media errors: from any lane to lane 0 ----------------------------- */
 
 struct media_error {
     struct envme_ctrl *ctrl;

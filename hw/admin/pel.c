@@ -67,7 +67,7 @@ static const struct envme_pel_event *pel_event(GBytes *b, size_t *len)
     return p;
 }
 
-/* ---- the record --------------------------------------------------------- */
+/* ---- the record -------------------------------------------------------- */
 
 struct pel_record {             /* then the events, newest first */
     le32_t version;
@@ -168,7 +168,7 @@ void envme_pel_free(struct envme_shared *sh)
     sh->pel = NULL;
 }
 
-/* ---- events ------------------------------------------------------------- */
+/* ---- events ------------------------------------------------------------ */
 
 static void pel_make_room(struct envme_pel *pel)
 {
@@ -218,7 +218,7 @@ const void *envme_pel_last(const struct envme_ctrl *ctrl, uint8_t type,
     return NULL;
 }
 
-/* ---- the context -------------------------------------------------------- */
+/* ---- the context ------------------------------------------------------- */
 
 static void pel_release(struct envme_pel *pel)
 {
@@ -288,7 +288,7 @@ static void pel_establish(struct envme_ctrl *ctrl)
     pel_copy(pel, pel->ctx + sizeof(struct envme_log_pel));
 }
 
-/* ---- Get Log Page ------------------------------------------------------- */
+/* ---- Get Log Page ------------------------------------------------------ */
 
 static unsigned pel_action(const struct envme_cmd *cmd)
 {

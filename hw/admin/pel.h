@@ -20,7 +20,7 @@
 
 struct envme_pel;
 
-/* ---- pel.c: the log ----------------------------------------------------- */
+/* ---- pel.c: the log ---------------------------------------------------- */
 
 /* The subsystem is made or its state loaded; it goes. */
 void envme_pel_load(struct envme_shared *sh);
@@ -36,7 +36,7 @@ const void *envme_pel_last(const struct envme_ctrl *ctrl, uint8_t type,
 /* A reset of this controller begins: a context that it established goes. */
 void envme_pel_stop(struct envme_ctrl *ctrl);
 
-/* ---- pel-event.c: what families tell ------------------------------------ */
+/* ---- pel-event.c: what families tell ----------------------------------- */
 
 /* Made; enabled; a reset begins; leaves its subsystem. */
 void envme_pel_init(struct envme_ctrl *ctrl);

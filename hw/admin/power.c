@@ -29,7 +29,7 @@ bool envme_admin_has_nops(const struct envme_ctrl *ctrl)
     return envme_pstates_any_nops(power_states(ctrl));
 }
 
-/* ---- 02h Power Management ---------------------------------------------------- */
+/* ---- 02h Power Management ---------------------------------------------- */
 
 static void power_arrived(struct envme_cmd *cmd)
 {
@@ -75,7 +75,7 @@ void envme_feat_restore_power(struct envme_ctrl *ctrl, struct envme_ns *ns,
     }
 }
 
-/* ---- 0Ch Autonomous Power State Transition -------------------------------------- */
+/* ---- 0Ch Autonomous Power State Transition ----------------------------- */
 
 static bool power_apst_entry_ok(const struct envme_pstates *t, uint64_t e)
 {
@@ -145,7 +145,7 @@ void envme_feat_restore_apst(struct envme_ctrl *ctrl, struct envme_ns *ns,
     }
 }
 
-/* ---- 11h Non-Operational Power State Config ---------------------------------------- */
+/* ---- 11h Non-Operational Power State Config ---------------------------- */
 
 /* Whether background work may take more power than a non-operational state
  * allows: a host cannot see the difference. */
@@ -161,7 +161,7 @@ struct envme_status envme_feat_set_nopsc(struct envme_cmd *cmd,
            ENVME_ST(SUCCESS);
 }
 
-/* ---- life ------------------------------------------------------------------------------ */
+/* ---- life -------------------------------------------------------------- */
 
 void envme_admin_power_reset(struct envme_ctrl *ctrl)
 {
@@ -169,7 +169,7 @@ void envme_admin_power_reset(struct envme_ctrl *ctrl)
     memset(&envme_admin(ctrl)->apst, 0, sizeof(struct envme_feat_apst));
 }
 
-/* ---- Identify ---------------------------------------------------------------------------- */
+/* ---- Identify ---------------------------------------------------------- */
 
 /* Milliwatts in the finer scale (100 uW) where it will do, else in 10 mW. */
 static uint16_t power_scaled(uint32_t mw, bool *fine)

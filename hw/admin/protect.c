@@ -79,7 +79,7 @@ static void protect_keep(struct envme_ns *ns)
     }
 }
 
-/* ---- Set Features ------------------------------------------------------------ */
+/* ---- Set Features ------------------------------------------------------ */
 
 /* A command for one namespace, or (NSID FFFFFFFFh) for all that are attached:
  * all are as it says, or none is. */

@@ -50,7 +50,7 @@ static struct envme_status feat_set_arbitration(FEAT_SET_ARGS)
     return st;
 }
 
-/* ---- 05h Error Recovery ------------------------------------------------------ */
+/* ---- 05h Error Recovery ------------------------------------------------ */
 
 static void feat_restore_error_recovery(struct envme_ctrl *ctrl,
                                         struct envme_ns *ns, uint32_t value,
@@ -78,7 +78,7 @@ static struct envme_status feat_set_error_recovery(FEAT_SET_ARGS)
     return st;
 }
 
-/* ---- 06h Volatile Write Cache ------------------------------------------------- */
+/* ---- 06h Volatile Write Cache ------------------------------------------ */
 
 struct feat_vwc {
     uint32_t value, nsid;
@@ -189,7 +189,7 @@ static struct envme_status feat_set_vwc(FEAT_SET_ARGS)
     return st;
 }
 
-/* ---- 07h Number of Queues ---------------------------------------------------- */
+/* ---- 07h Number of Queues ---------------------------------------------- */
 
 static uint32_t feat_default_queues(struct envme_ctrl *ctrl,
                                     struct envme_ns *ns)
@@ -221,7 +221,7 @@ static struct envme_status feat_set_queues(FEAT_SET_ARGS)
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- 08h, 09h Interrupt Coalescing --------------------------------------------- */
+/* ---- 08h, 09h Interrupt Coalescing ------------------------------------- */
 
 static struct envme_status feat_set_coalescing(FEAT_SET_ARGS)
 {
@@ -267,7 +267,7 @@ static struct envme_status feat_show_vector(struct envme_cmd *cmd,
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- 0Ah Write Atomicity Normal ------------------------------------------------- */
+/* ---- 0Ah Write Atomicity Normal ---------------------------------------- */
 
 static uint32_t feat_default_atomicity(struct envme_ctrl *ctrl,
                                        struct envme_ns *ns)
@@ -283,7 +283,7 @@ static struct envme_status feat_set_atomicity(FEAT_SET_ARGS)
     return feat_check(cmd, *value, ENVME_FEAT_WAN_DN);
 }
 
-/* ---- 0Bh Asynchronous Event Configuration ------------------------------------------ */
+/* ---- 0Bh Asynchronous Event Configuration ------------------------------ */
 
 /* The events that can occur here. */
 uint32_t envme_admin_aec(const struct envme_ctrl *ctrl)
@@ -317,7 +317,7 @@ static struct envme_status feat_set_aec(FEAT_SET_ARGS)
     return st;
 }
 
-/* ---- 0Eh Timestamp ------------------------------------------------------------------- */
+/* ---- 0Eh Timestamp ----------------------------------------------------- */
 
 void envme_admin_timestamp(const struct envme_ctrl *ctrl,
                            struct envme_timestamp *ts)
@@ -363,7 +363,7 @@ static struct envme_status feat_get_timestamp(struct envme_cmd *cmd,
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- 16h Host Behavior Support ------------------------------------------------------- */
+/* ---- 16h Host Behavior Support ----------------------------------------- */
 
 /*
  * LBAFEE shows more than 16 formats in Identify, CDFE allows Copy's descriptor
@@ -404,7 +404,7 @@ static struct envme_status feat_get_behavior(struct envme_cmd *cmd,
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- the rows --------------------------------------------------------------------------- */
+/* ---- the rows ---------------------------------------------------------- */
 
 static const struct envme_feat_row feat_rows[] = {
     {

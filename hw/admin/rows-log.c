@@ -6,7 +6,7 @@
 #include "hw/ctrl/errlog.h"
 #include "hw/ctrl/event.h"
 
-/* ---- 01h Error Information --------------------------------------------------- */
+/* ---- 01h Error Information --------------------------------------------- */
 
 static size_t log_error_size(const struct envme_log_req *req)
 {
@@ -20,7 +20,7 @@ static struct envme_status log_error(const struct envme_log_req *req,
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- 03h Firmware Slot Information --------------------------------------------- */
+/* ---- 03h Firmware Slot Information ------------------------------------- */
 
 static size_t log_fw_size(const struct envme_log_req *req)
 {
@@ -28,7 +28,7 @@ static size_t log_fw_size(const struct envme_log_req *req)
     return sizeof(struct envme_log_fw);
 }
 
-/* ---- 04h Changed Attached Namespace List ---------------------------------------- */
+/* ---- 04h Changed Attached Namespace List ------------------------------- */
 
 /* And 1Ch Changed Allocated Namespace List. */
 static size_t log_changed_ns_size(const struct envme_log_req *req)
@@ -57,7 +57,7 @@ static void log_changed_ns_read(const struct envme_log_req *req)
     envme_event_changed_list(req->cmd->ctrl, req->lid, list, true);
 }
 
-/* ---- the rows --------------------------------------------------------------------- */
+/* ---- the rows ---------------------------------------------------------- */
 
 static const struct envme_log_row log_rows[] = {
     {

@@ -55,7 +55,7 @@ static unsigned san_passes(const struct envme_sanitize_state *st)
     return n ? n : 16;
 }
 
-/* ---- kept over power cycles ---------------------------------------------------- */
+/* ---- kept over power cycles -------------------------------------------- */
 
 struct san_record {
     le32_t version;
@@ -103,7 +103,7 @@ static void san_gate(struct envme_shared *sh)
     }
 }
 
-/* ---- the end ---------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------- */
 
 static uint64_t san_writes(const struct envme_shared *sh)
 {
@@ -189,7 +189,7 @@ static void san_finish(struct envme_shared *sh, bool ok)
     envme_keep_flush(san->ctrl, san_over, sh);
 }
 
-/* ---- steps ------------------------------------------------------------------------- */
+/* ---- steps ------------------------------------------------------------- */
 
 static void san_again(struct envme_sanitize *san, uint64_t in)
 {
@@ -413,7 +413,7 @@ static void san_due(struct envme_deadline *d)
     san_pass_over(sh);
 }
 
-/* ---- the start ----------------------------------------------------------------------- */
+/* ---- the start --------------------------------------------------------- */
 
 static void san_take(struct envme_shared *sh, struct envme_ctrl *not_this)
 {
@@ -575,7 +575,7 @@ struct envme_status envme_admin_sanitize(struct envme_cmd *cmd)
     return envme_cmd_keep(cmd, ENVME_ST(SUCCESS));
 }
 
-/* ---- log page 81h, feature 17h, Identify ---------------------------------------------- */
+/* ---- log page 81h, feature 17h, Identify ------------------------------- */
 
 size_t envme_sanitize_log_size(const struct envme_log_req *req)
 {
@@ -651,7 +651,7 @@ void envme_sanitize_config_restore(struct envme_ctrl *ctrl,
     envme_shared(ctrl)->san.nodrm = value & ENVME_FEAT_SANITIZE_NODRM;
 }
 
-/* ---- life --------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------- */
 
 void envme_sanitize_fail_next(struct envme_subsys *s)
 {

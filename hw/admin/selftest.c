@@ -67,7 +67,7 @@ static struct envme_selftest *test_of(const struct envme_ctrl *ctrl)
     return envme_admin(ctrl)->selftest;
 }
 
-/* ---- kept over power cycles ----------------------------------------------------- */
+/* ---- kept over power cycles -------------------------------------------- */
 
 static void test_put(struct envme_selftest *t)
 {
@@ -84,7 +84,7 @@ static void test_put(struct envme_selftest *t)
     envme_state_put(t->ctrl->subsys->state, name, &r, sizeof(r));
 }
 
-/* ---- the result --------------------------------------------------------------------- */
+/* ---- the result -------------------------------------------------------- */
 
 struct test_where {             /* of a failure; nsid 0: of no namespace */
     uint32_t nsid;
@@ -130,7 +130,7 @@ static void test_finish(struct envme_selftest *t, unsigned result,
     }
 }
 
-/* ---- steps ---------------------------------------------------------------------------- */
+/* ---- steps ------------------------------------------------------------- */
 
 static bool test_has_seg(const struct envme_selftest *t, unsigned seg)
 {
@@ -376,7 +376,7 @@ static void test_due(struct envme_deadline *d)
     }
 }
 
-/* ---- the command ------------------------------------------------------------------------ */
+/* ---- the command ------------------------------------------------------- */
 
 static void test_start(struct envme_selftest *t, uint8_t stc, uint32_t nsid,
                        unsigned seg)
@@ -442,7 +442,7 @@ struct envme_status envme_admin_selftest(struct envme_cmd *cmd)
     return envme_cmd_keep(cmd, ENVME_ST(SUCCESS));
 }
 
-/* ---- log page 06h, Identify ---------------------------------------------------------------- */
+/* ---- log page 06h, Identify -------------------------------------------- */
 
 size_t envme_selftest_log_size(const struct envme_log_req *req)
 {
@@ -474,7 +474,7 @@ uint16_t envme_selftest_minutes(const struct envme_ctrl *ctrl)
     return ENVME_MIN(bytes / (TEST_RATE * 60) + 1, UINT64_C(65535));
 }
 
-/* ---- from outside ---------------------------------------------------------------------------- */
+/* ---- from outside ------------------------------------------------------ */
 
 void envme_selftest_fail_at(struct envme_ctrl *ctrl, unsigned seg)
 {

@@ -11,7 +11,7 @@
 #include "hw/admin/admin.h"
 #include "hw/admin/bgio.h"
 
-/* ---- firmware.c ---------------------------------------------------------- */
+/* ---- firmware.c -------------------------------------------------------- */
 
 #define ENVME_FW_SLOTS 7
 
@@ -42,7 +42,7 @@ struct envme_fw {
     } act;
 };
 
-/* ---- sanitize.c ---------------------------------------------------------- */
+/* ---- sanitize.c -------------------------------------------------------- */
 
 struct envme_sanitize_state {   /* what is kept and shown */
     uint8_t sans, fails, sos, opc;
@@ -67,7 +67,7 @@ struct envme_sanitize {
     uint64_t at, done, total;   /* bytes */
 };
 
-/* ---- endgrp.c ------------------------------------------------------------ */
+/* ---- endgrp.c ---------------------------------------------------------- */
 
 struct envme_endgrp {
     uint8_t enabled;            /* feature 18h */

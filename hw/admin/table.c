@@ -246,7 +246,7 @@ static const struct envme_row admin_rows[256] = {
     },
 };
 
-/* ---- hw/admin's own state ------------------------------------------------ */
+/* ---- hw/admin's own state ---------------------------------------------- */
 
 /* Write caches are as the namespaces' parameters say, again. */
 static void admin_reset_caches(struct envme_ctrl *ctrl)
@@ -366,7 +366,7 @@ static void admin_fini(struct envme_ctrl *ctrl)
     ctrl->admin = NULL;
 }
 
-/* ---- the table of tables -------------------------------------------------- */
+/* ---- the table of tables ----------------------------------------------- */
 
 /* The command sets are linked in by name: this layer includes none. */
 extern const struct envme_iocs envme_iocs_nvm;

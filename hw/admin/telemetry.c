@@ -41,7 +41,7 @@ static struct envme_telemetry *tele_of(const struct envme_ctrl *ctrl)
     return envme_admin(ctrl)->telemetry;
 }
 
-/* ---- the areas ----------------------------------------------------------------- */
+/* ---- the areas --------------------------------------------------------- */
 
 static void tele_string(GString *s, const char *name, const char *value,
                         size_t len)
@@ -217,7 +217,7 @@ static void tele_streams(GString *s, struct envme_ctrl *ctrl)
     g_string_append(s, "null],\n");
 }
 
-/* ---- captures --------------------------------------------------------------------- */
+/* ---- captures ---------------------------------------------------------- */
 
 /* areas: those beyond have no data of their own. */
 static void tele_capture(struct envme_ctrl *ctrl, struct tele_snap *snap,
@@ -258,7 +258,7 @@ static void tele_capture(struct envme_ctrl *ctrl, struct tele_snap *snap,
     g_strlcpy(snap->reason, reason, sizeof(snap->reason));
 }
 
-/* ---- kept over power cycles --------------------------------------------------------- */
+/* ---- kept over power cycles -------------------------------------------- */
 
 struct tele_record {            /* then the blocks */
     le32_t version;
@@ -330,7 +330,7 @@ static void tele_load(struct envme_telemetry *t, const uint8_t *buf,
     memcpy(t->ctrl.data, buf + sizeof(r), len - sizeof(r));
 }
 
-/* ---- the log pages --------------------------------------------------------------------- */
+/* ---- the log pages ----------------------------------------------------- */
 
 /* Blocks are read whole. */
 static bool tele_is_aligned(const struct envme_cmd *cmd)

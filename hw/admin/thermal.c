@@ -46,7 +46,7 @@ uint16_t envme_thermal_sensor(const struct envme_ctrl *ctrl, unsigned sensor)
     return k ? k : ctrl->temperature;
 }
 
-/* ---- thresholds ------------------------------------------------------------------ */
+/* ---- thresholds -------------------------------------------------------- */
 
 /* Too warm (THSEL 0) or too cold. With hysteresis, that is over only when the
  * temperature is so much on the right side. */
@@ -100,7 +100,7 @@ bool envme_thermal_is_warm(const struct envme_ctrl *ctrl)
             t->out & ENVME_THERMAL_BIT(0, ENVME_THSEL_OVER));
 }
 
-/* ---- Host Controlled Thermal Management -------------------------------------------- */
+/* ---- Host Controlled Thermal Management -------------------------------- */
 
 /* 0: none, 1: light, 2: heavy throttling. */
 static unsigned thermal_level(const struct envme_ctrl *ctrl)
@@ -149,7 +149,7 @@ void envme_thermal_update(struct envme_ctrl *ctrl)
     thermal_throttle(ctrl);
 }
 
-/* ---- the outside ------------------------------------------------------------------------ */
+/* ---- the outside ------------------------------------------------------- */
 
 bool envme_thermal_set_sensor(struct envme_ctrl *ctrl, unsigned sensor,
                               uint16_t kelvin)
@@ -194,7 +194,7 @@ void envme_thermal_smart(const struct envme_ctrl *ctrl,
     log->tttmt2 = le32(thermal_seconds(t->ns[1]));
 }
 
-/* ---- feature 04h -------------------------------------------------------------------------- */
+/* ---- feature 04h ------------------------------------------------------- */
 
 struct thermal_sel {
     unsigned first, last, thsel;
@@ -319,7 +319,7 @@ struct envme_status envme_feat_show_temp(struct envme_cmd *cmd, uint32_t *dw0)
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- feature 10h -------------------------------------------------------------------------- */
+/* ---- feature 10h ------------------------------------------------------- */
 
 static bool thermal_tmt_ok(uint16_t tmt)
 {

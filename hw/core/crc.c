@@ -32,7 +32,7 @@ static isal64_fn *isal64;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* ---- from tables ------------------------------------------------------ */
+/* ---- from tables ------------------------------------------------------- */
 
 static void make_tables(void)
 {

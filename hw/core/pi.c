@@ -76,7 +76,7 @@ uint64_t envme_pi_ref_mask(const struct envme_pi *pi)
     return ones(ref_bits(pi));
 }
 
-/* ---- the Storage and Reference Space ------------------------------------ */
+/* ---- the Storage and Reference Space ----------------------------------- */
 
 /* hi: bits 79:64; only the 32b guard has them. */
 static void split(const struct envme_pi *pi, uint16_t hi, uint64_t lo,
@@ -164,7 +164,7 @@ static void tuple_put(const struct envme_pi *pi, uint8_t *p,
     be_put(p, ENVME_MIN(f->space / 8, 8), lo);
 }
 
-/* ---- what a command says ------------------------------------------------ */
+/* ---- what a command says ----------------------------------------------- */
 
 void envme_pi_tags_cdw(const struct envme_pi *pi, uint32_t cdw2,
                        uint32_t cdw3, uint32_t cdw14,
@@ -196,7 +196,7 @@ struct envme_status envme_pi_check_tags(const struct envme_pi *pi,
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- feeds -------------------------------------------------------------- */
+/* ---- feeds ------------------------------------------------------------- */
 
 void *envme_pi_flat_next(void *flat, size_t *len)
 {
@@ -293,7 +293,7 @@ static bool feed_put(const struct envme_pi_feed *feed, const uint8_t *buf,
     return true;
 }
 
-/* ---- runs --------------------------------------------------------------- */
+/* ---- runs -------------------------------------------------------------- */
 
 void envme_pi_start(struct envme_pi_run *r, const struct envme_pi *pi,
                     const struct envme_pi_tags *tags)

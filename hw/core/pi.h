@@ -87,7 +87,7 @@ struct envme_status envme_pi_check_tags(const struct envme_pi *pi,
                                         const struct envme_pi_tags *tags,
                                         uint64_t slba);
 
-/* ---- feeds -------------------------------------------------------------- */
+/* ---- feeds ------------------------------------------------------------- */
 
 /*
  * The next piece, of at most *len bytes, and on; *len is how long it is.
@@ -108,7 +108,7 @@ struct envme_pi_flat {
 
 void *envme_pi_flat_next(void *flat, size_t *len);
 
-/* ---- runs --------------------------------------------------------------- */
+/* ---- runs -------------------------------------------------------------- */
 
 struct envme_pi_run {
     const struct envme_pi *pi;

@@ -8,7 +8,7 @@
 #define TEXT_SIGMA_MAX 4.0
 #define TEXT_PPM 1000000u
 
-/* ---- distributions --------------------------------------------- */
+/* ---- distributions ----------------------------------------------------- */
 
 /* A number with a unit; false if it is none, *over: more than there may be. */
 static bool text_time(const char *s, uint64_t *ns, bool *over)
@@ -163,7 +163,7 @@ char *envme_dist_parse(const char *text, struct envme_dist *d)
     return text_check_time(word[0], &d->ns[0]);
 }
 
-/* ---- profiles --------------------------------------------- */
+/* ---- profiles ---------------------------------------------------------- */
 
 /* Where the numbers come from stands in docs/timing.md. */
 static const struct {

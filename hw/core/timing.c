@@ -29,7 +29,7 @@ struct envme_timing {
     _Atomic uint32_t scale;
 };
 
-/* ---- random numbers --------------------------------------------- */
+/* ---- random numbers ---------------------------------------------------- */
 
 /* SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number
  * generators", 2014. */
@@ -89,7 +89,7 @@ uint64_t envme_dist_draw(const struct envme_dist *d, uint64_t *rng)
     }
 }
 
-/* ---- made and freed --------------------------------------------- */
+/* ---- made and freed ---------------------------------------------------- */
 
 static bool timing_has_latency(const struct envme_dist *d)
 {
@@ -152,7 +152,7 @@ void envme_timing_scale(struct envme_timing *t, uint32_t per_mille)
     atomic_store(&t->scale, per_mille);
 }
 
-/* ---- the model --------------------------------------------- */
+/* ---- the model --------------------------------------------------------- */
 
 static uint64_t timing_add(uint64_t a, uint64_t b)
 {

@@ -30,7 +30,7 @@ enum envme_time_class {
     ENVME_TIME_COUNT,
 };
 
-/* ---- distributions ------------------------------------------------------ */
+/* ---- distributions ----------------------------------------------------- */
 
 enum envme_dist_kind {
     ENVME_DIST_FIXED,           /* ns[0] */
@@ -59,7 +59,7 @@ char *envme_dist_parse(const char *text, struct envme_dist *d);
 /* The next value, ns. rng: any number to begin with. */
 uint64_t envme_dist_draw(const struct envme_dist *d, uint64_t *rng);
 
-/* ---- the model ----------------------------------------------------------- */
+/* ---- the model --------------------------------------------------------- */
 
 /* Limits per second. */
 enum envme_rate {

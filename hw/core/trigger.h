@@ -16,10 +16,10 @@
 /* What is asked for. All that is given has to be true at once. */
 struct envme_when {
     uint64_t nth;               /* only the nth match; 0: any */
-    uint64_t every;             /* each match whose number this divides; 0: any */
+    uint64_t every;             /* each match that it divides; 0: any */
     uint64_t first;             /* one of the first so many matches; 0: any */
     uint64_t times;             /* fires at most so often; 0: no limit */
-    double probability;         /* of a match that all else lets through, 0..1 */
+    double probability;         /* of what all else lets through, 0..1 */
     uint64_t from, to;          /* ns since it was armed, [from, to) */
 };
 

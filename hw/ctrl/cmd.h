@@ -44,8 +44,8 @@ struct envme_status envme_cmd_fail_bit(struct envme_cmd *cmd,
 
 /*
  * One backend request for a command; cmd->bio's op, flags, offset, bytes, iov
- * and niov are filled in by the caller. When it is over, cont(cmd, err) runs on the
- * same lane, and calls envme_cmd_done() or envme_cmd_io() again. Always
+ * and niov are filled in by the caller. When it is over, cont(cmd, err) runs
+ * on the same lane, and calls envme_cmd_done() or envme_cmd_io() again. Always
  * returns ENVME_ST_PENDING except when the request is over at once: then it
  * returns what envme_cmd_io_status() makes of it if cont is NULL. With a NULL
  * cont the command is done with that status.

@@ -25,7 +25,7 @@
 /* PMRSTS.ERR: the only value there is. */
 #define CMEM_ERR_SYNC 1
 
-/* ---- parameters ------------------------------------------------------------ */
+/* ---- parameters -------------------------------------------------------- */
 
 /* CMBSZ.SZU and SZ. MiB where it can be, because hosts print it. */
 static bool cmem_encode_size(uint64_t size, uint32_t *cmbsz)
@@ -96,7 +96,7 @@ void envme_cmem_regs_init(struct envme_ctrl *ctrl)
     }
 }
 
-/* ---- windows --------------------------------------------------------------- */
+/* ---- windows ----------------------------------------------------------- */
 
 static bool cmem_fits(uint64_t base, uint64_t size)
 {
@@ -225,7 +225,7 @@ void envme_cmem_write_pmrmscu(struct envme_ctrl *ctrl, uint64_t val)
     }
 }
 
-/* ---- the PMR --------------------------------------------------------------- */
+/* ---- the PMR ----------------------------------------------------------- */
 
 static void pmr_show(struct envme_ctrl *ctrl, bool on)
 {
@@ -394,7 +394,7 @@ void envme_pmr_flush(struct envme_ctrl *ctrl,
     }
 }
 
-/* ---- resets ---------------------------------------------------------------- */
+/* ---- resets ------------------------------------------------------------ */
 
 void envme_cmem_reset(struct envme_ctrl *ctrl, enum envme_reset kind)
 {

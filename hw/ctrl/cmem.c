@@ -7,7 +7,7 @@
 
 #define CMEM_ALIGN 4096ull
 
-/* ---- addresses ----------------------------------------------------------- */
+/* ---- addresses --------------------------------------------------------- */
 
 /*
  * The window that addr falls into, or NULL. *len is cut so that all of it lies
@@ -59,7 +59,7 @@ static unsigned cmem_where(const struct envme_cmem *cm, uint64_t addr,
     return in;
 }
 
-/* ---- the dma port --------------------------------------------------------- */
+/* ---- the dma port ------------------------------------------------------ */
 
 /* A host that polls a completion queue sees the first half of an entry before
  * the second, with the phase tag. */
@@ -203,7 +203,7 @@ void envme_cmem_fini(struct envme_ctrl *ctrl)
     ctrl->cmem = NULL;
 }
 
-/* ---- queues ---------------------------------------------------------------- */
+/* ---- queues ------------------------------------------------------------ */
 
 uint32_t envme_cmem_queue_align(const struct envme_ctrl *ctrl, uint64_t addr)
 {
@@ -240,7 +240,7 @@ struct envme_status envme_cmem_check_queue(const struct envme_ctrl *ctrl,
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- lists ----------------------------------------------------------------- */
+/* ---- lists ------------------------------------------------------------- */
 
 static struct envme_status cmem_check_list(const struct envme_cmem_lists *l)
 {
@@ -271,7 +271,7 @@ int envme_cmem_read_list(void *opaque, uint64_t addr, void *buf, size_t len)
                                : dma->read(dma->opaque, addr, buf, len);
 }
 
-/* ---- data ------------------------------------------------------------------ */
+/* ---- data -------------------------------------------------------------- */
 
 struct envme_status envme_cmem_check_data(const struct envme_ctrl *ctrl,
                                           const struct envme_sg *sg,

@@ -50,7 +50,7 @@ struct envme_cmem {
     bool stale;                     /* windows do not follow registers yet */
 };
 
-/* ---- cmem.c ---------------------------------------------------------- */
+/* ---- cmem.c ------------------------------------------------------------ */
 
 /* After ctrl->ports is set. Decorates ctrl->ports.dma if there is a region. */
 void envme_cmem_init(struct envme_ctrl *ctrl);
@@ -89,7 +89,7 @@ struct envme_status envme_cmem_check_data(const struct envme_ctrl *ctrl,
                                           const struct envme_sg *sg,
                                           bool to_host, unsigned *in);
 
-/* ---- cmem-regs.c: lane 0 --------------------------------------------- */
+/* ---- cmem-regs.c: lane 0 ----------------------------------------------- */
 
 /* The sentence that says why, or NULL. Regions and parameters. */
 char *envme_cmem_check_params(const struct envme_ctrl_params *p,

@@ -20,7 +20,7 @@
 #define CTRL_TEMPERATURE_K 302
 #define CTRL_HMPRE_MAX 65536u   /* 4 KiB */
 
-/* ---- namespaces ---------------------------------------------------------- */
+/* ---- namespaces -------------------------------------------------------- */
 
 struct ctrl_set_ns {
     uint32_t nsid;
@@ -153,7 +153,7 @@ static const struct envme_subsys_ctrl_ops ctrl_subsys_ops = {
     .nssr = envme_life_subsys_reset,
 };
 
-/* ---- parameters ---------------------------------------------------------- */
+/* ---- parameters -------------------------------------------------------- */
 
 static char *ctrl_check_bp(const struct envme_ctrl_params *p,
                            const struct envme_subsys *subsys)
@@ -250,7 +250,7 @@ static bool ctrl_fuses(const struct envme_tables *t)
     return false;
 }
 
-/* ---- made and freed ------------------------------------------------------- */
+/* ---- made and freed ---------------------------------------------------- */
 
 struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
                                   struct envme_subsys *subsys,
@@ -351,7 +351,7 @@ void envme_ctrl_free(struct envme_ctrl *ctrl)
     g_free(ctrl);
 }
 
-/* ---- bus mastering -------------------------------------------------------- */
+/* ---- bus mastering ----------------------------------------------------- */
 
 void envme_ctrl_set_bme(struct envme_ctrl *ctrl, bool on)
 {

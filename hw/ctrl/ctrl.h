@@ -39,7 +39,7 @@ struct envme_lane;
 struct envme_sq;
 struct envme_cq;
 
-/* ---- parameters ------------------------------------------------------ */
+/* ---- parameters -------------------------------------------------------- */
 
 struct envme_ctrl_params {
     char serial[21], model[41], firmware[9];    /* NUL terminated */
@@ -92,7 +92,7 @@ struct envme_ctrl_params {
     bool fault_injection;       /* the guest may inject faults: see inject */
 };
 
-/* ---- doorbells ------------------------------------------------------- */
+/* ---- doorbells --------------------------------------------------------- */
 
 /*
  * One doorbell register. Lives from the first time its queue is created until
@@ -115,7 +115,7 @@ struct envme_db_chunk {
     struct envme_db db[ENVME_DB_CHUNK * 2];     /* SQ0, CQ0, SQ1, CQ1 ... */
 };
 
-/* ---- queues ---------------------------------------------------------- */
+/* ---- queues ------------------------------------------------------------ */
 
 /* Where the entries of a queue lie. */
 struct envme_qmem {
@@ -181,7 +181,7 @@ struct envme_sq {
     unsigned naborts;
 };
 
-/* ---- commands -------------------------------------------------------- */
+/* ---- commands ---------------------------------------------------------- */
 
 /* Host memory of one command as an I/O vector. Segments that are not plain
  * memory lie in a bounce buffer, filled before run() for host to controller
@@ -259,7 +259,7 @@ struct envme_cmd {
     } u;
 };
 
-/* ---- lanes ----------------------------------------------------------- */
+/* ---- lanes ------------------------------------------------------------- */
 
 enum envme_lane_mode {
     ENVME_LANE_RUN,
@@ -308,7 +308,7 @@ struct envme_lane {
     _Atomic uint64_t idle_since;        /* ns */
 };
 
-/* ---- pause ----------------------------------------------------------- */
+/* ---- pause ------------------------------------------------------------- */
 
 typedef void envme_pause_fn(struct envme_ctrl *ctrl, void *arg);
 
@@ -319,7 +319,7 @@ struct envme_pause {
     struct envme_cmd *cmd;      /* for whom, or NULL */
 };
 
-/* ---- life ------------------------------------------------------------ */
+/* ---- life -------------------------------------------------------------- */
 
 enum envme_life {
     ENVME_LIFE_DISABLED,        /* CC.EN 0, nothing in flight */
@@ -334,7 +334,7 @@ enum envme_reset {
     ENVME_RESET_NSSR,           /* NVM Subsystem Reset */
 };
 
-/* ---- fault hooks ----------------------------------------------------- */
+/* ---- fault hooks ------------------------------------------------------- */
 
 /* Who listens: ctrl->watch. */
 enum {
@@ -432,7 +432,7 @@ struct envme_inject {
     const char *(*error)(void *opaque);
 };
 
-/* ---- features -------------------------------------------------------- */
+/* ---- features ---------------------------------------------------------- */
 
 struct envme_feat_val {
     _Atomic uint32_t cur;
@@ -442,7 +442,7 @@ struct envme_feat_val {
     void *data;                 /* envme_feature_set_data(), until a reset */
 };
 
-/* ---- the controller -------------------------------------------------- */
+/* ---- the controller ---------------------------------------------------- */
 
 struct envme_event;             /* event.c */
 struct envme_errlog;            /* errlog.c */
@@ -557,7 +557,7 @@ struct envme_ctrl {
     void *admin;                /* hw/admin's own state, freed by it */
 };
 
-/* ---- for the composition root ---------------------------------------- */
+/* ---- for the composition root ------------------------------------------ */
 
 /*
  * Makes a controller, disabled, in the subsystem, with everything attached
@@ -623,7 +623,7 @@ void envme_ctrl_leave(struct envme_ctrl *ctrl);
  * controller is reset. Lane 0 (others: defer). */
 void envme_ctrl_fatal(struct envme_ctrl *ctrl, const char *why);
 
-/* ---- for everybody in hw/ctrl and above ------------------------------ */
+/* ---- for everybody in hw/ctrl and above -------------------------------- */
 
 static inline uint64_t envme_now(const struct envme_ctrl *ctrl)
 {

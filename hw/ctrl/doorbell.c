@@ -120,7 +120,7 @@ void envme_ctrl_doorbell(struct envme_ctrl *ctrl, uint64_t off, uint64_t val,
     envme_lane_ring(ctrl, db);
 }
 
-/* ---- shadow doorbells ------------------------------------------------------ */
+/* ---- shadow doorbells -------------------------------------------------- */
 
 static struct envme_shadow shadow_of(const struct envme_ctrl *ctrl,
                                      uint16_t qid, bool is_cq)

@@ -23,7 +23,8 @@ void envme_doorbell_open(struct envme_db *db, void *queue, bool is_cq,
                          uint32_t size, unsigned lane);
 
 /*
- * Shadow doorbells: Base 2.1, 8.2.5 (Doorbell Buffer Config) and its event index.
+ * Shadow doorbells: Base 2.1, 8.2.5 (Doorbell Buffer Config) and its event
+ * index.
  * The host writes a doorbell to memory, and to the register only when it
  * passes the event index that the controller has left there.
  *

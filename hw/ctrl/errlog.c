@@ -14,7 +14,7 @@ struct envme_errlog {
     uint64_t kept;              /* the count that is kept */
 };
 
-/* ---- kept ----------------------------------------------------------------- */
+/* ---- kept -------------------------------------------------------------- */
 
 /* Record "ctrl/CNTLID/errlog"; then the entries, newest first. */
 struct errlog_record {
@@ -76,7 +76,7 @@ void envme_errlog_keep(struct envme_ctrl *ctrl)
     g_free(r);
 }
 
-/* ---- the ring --------------------------------------------------------------- */
+/* ---- the ring ---------------------------------------------------------- */
 
 void envme_errlog_init(struct envme_ctrl *ctrl)
 {

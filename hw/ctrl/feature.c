@@ -41,7 +41,7 @@ static uint32_t feature_default(struct envme_ctrl *ctrl, unsigned i,
     return row->reset ? row->reset(ctrl, ns) : row->dflt;
 }
 
-/* ---- saved values ------------------------------------------------------- */
+/* ---- saved values ------------------------------------------------------ */
 
 /* Its record: a version, the value, then the data if there is any. */
 struct feature_record {
@@ -175,12 +175,13 @@ void envme_feature_forget_ns(struct envme_ctrl *ctrl, uint32_t nsid)
     envme_state_foreach(g.state, "ctrl/", feature_drop, &g);
 }
 
-/* ---- values ------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------ */
 
 void envme_feature_init(struct envme_ctrl *ctrl)
 {
     ctrl->feat = g_new0(struct envme_feat_val,
-                        (size_t)ctrl->tables->feats->n * (ctrl->subsys->nn + 1));
+                        (size_t)ctrl->tables->feats->n *
+                        (ctrl->subsys->nn + 1));
     envme_feature_reset_ns(ctrl, NULL);
 }
 
@@ -213,8 +214,9 @@ void envme_feature_reset_ns(struct envme_ctrl *ctrl, struct envme_ns *ns)
 {
     for (unsigned i = 0; i < ctrl->tables->feats->n; i++) {
         struct envme_feat_val *v = feature_slot(ctrl, i, ns);
+        bool is_ns = ctrl->tables->feats->row[i].scope == ENVME_FEAT_NS;
 
-        if ((ctrl->tables->feats->row[i].scope == ENVME_FEAT_NS) == (ns != NULL)) {
+        if (is_ns == (ns != NULL)) {
             feature_load(ctrl, i, ns ? ns->nsid : 0);
             g_clear_pointer(&v->data, g_free);
             v->cur = v->has_saved ? v->saved : feature_default(ctrl, i, ns);

@@ -10,7 +10,7 @@ void envme_keep_name(char name[ENVME_KEEP_NAME],
     snprintf(name, ENVME_KEEP_NAME, "ctrl/%u/%s", ctrl->cntlid, what);
 }
 
-/* ---- commands --------------------------------------------------------------- */
+/* ---- commands ---------------------------------------------------------- */
 
 struct keep_cmd {
     struct envme_status st;
@@ -59,7 +59,7 @@ void envme_cmd_keep_done(struct envme_cmd *cmd, struct envme_status st)
     }
 }
 
-/* ---- others ------------------------------------------------------------------ */
+/* ---- others ------------------------------------------------------------ */
 
 struct keep_flush {
     struct envme_ctrl *ctrl;

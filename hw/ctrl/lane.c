@@ -88,7 +88,7 @@ void envme_lane_put_cmd(struct envme_cmd *cmd)
     }
 }
 
-/* ---- deadlines ---------------------------------------------------------- */
+/* ---- deadlines --------------------------------------------------------- */
 
 static void lane_arm(struct envme_lane *lane)
 {
@@ -129,7 +129,7 @@ static void lane_run_due(struct envme_lane *lane)
     lane_arm(lane);
 }
 
-/* ---- stopping and starting ------------------------------------------- */
+/* ---- stopping and starting --------------------------------------------- */
 
 static bool lane_may_ack(const struct envme_lane *lane)
 {
@@ -159,7 +159,7 @@ static void lane_ack(struct envme_lane *lane)
     }
 }
 
-/* ---- busy time ---------------------------------------------------------- */
+/* ---- busy time --------------------------------------------------------- */
 
 /*
  * The clock is looked at when a lane gets or loses its only I/O command, and
@@ -238,7 +238,7 @@ uint64_t envme_lanes_busy_us(const struct envme_ctrl *ctrl)
            (busy && now > busy >> 10 ? now - (busy >> 10) : 0);
 }
 
-/* ---- in flight ----------------------------------------------------------- */
+/* ---- in flight --------------------------------------------------------- */
 
 void envme_lane_enter(struct envme_cmd *cmd)
 {
@@ -385,7 +385,7 @@ void envme_lanes_arbitrate(struct envme_ctrl *ctrl)
     }
 }
 
-/* ---- doorbells -------------------------------------------------------- */
+/* ---- doorbells --------------------------------------------------------- */
 
 void envme_lane_ring(struct envme_ctrl *ctrl, struct envme_db *db)
 {

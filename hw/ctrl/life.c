@@ -57,7 +57,7 @@ void envme_ctrl_fatal(struct envme_ctrl *ctrl, const char *why)
     life_note(ctrl, text);
 }
 
-/* ---- enable ------------------------------------------------------------- */
+/* ---- enable ------------------------------------------------------------ */
 
 /* What is wrong with CC, AQA, ASQ and ACQ, or NULL. Base 2.1, 3.5.1. */
 static const char *life_check_cc(const struct envme_ctrl *ctrl)
@@ -170,7 +170,7 @@ static void life_enable(struct envme_ctrl *ctrl)
     }
 }
 
-/* ---- reset --------------------------------------------------------------- */
+/* ---- reset ------------------------------------------------------------- */
 
 bool envme_ctrl_idle(const struct envme_ctrl *ctrl)
 {
@@ -326,7 +326,7 @@ void envme_life_nssr(struct envme_ctrl *ctrl)
     envme_subsys_reset(ctrl->subsys);
 }
 
-/* ---- shutdown ------------------------------------------------------------- */
+/* ---- shutdown ---------------------------------------------------------- */
 
 struct life_flush {
     struct envme_ctrl *ctrl;
@@ -429,7 +429,7 @@ static void life_shutdown(struct envme_ctrl *ctrl)
     envme_pause(ctrl, true, NULL, life_shutdown_parked, NULL);
 }
 
-/* ---- CC ------------------------------------------------------------------- */
+/* ---- CC ---------------------------------------------------------------- */
 
 void envme_life_cc(struct envme_ctrl *ctrl, uint32_t cc)
 {

@@ -10,7 +10,7 @@
 #define IDENTIFY_BYTES 4096
 #define LOGPAGE_PART (64u << 10)
 
-/* ---- Get Log Page -------------------------------------------------------- */
+/* ---- Get Log Page ------------------------------------------------------ */
 
 static uint64_t logpage_numd(const struct envme_cmd *cmd)
 {
@@ -174,7 +174,7 @@ struct envme_status envme_logpage_get(struct envme_cmd *cmd)
     return st;
 }
 
-/* ---- Identify ------------------------------------------------------------ */
+/* ---- Identify ---------------------------------------------------------- */
 
 struct envme_status envme_identify_len(struct envme_cmd *cmd, uint64_t *len)
 {

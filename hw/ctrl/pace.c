@@ -36,7 +36,7 @@ void envme_pace_reset(struct envme_ctrl *ctrl)
     }
 }
 
-/* ---- commands at once --------------------------------------------------- */
+/* ---- commands at once -------------------------------------------------- */
 
 static bool pace_try(struct envme_ctrl *ctrl)
 {
@@ -127,7 +127,7 @@ void envme_pace_pass_on(struct envme_lane *lane)
     }
 }
 
-/* ---- time --------------------------------------------------------------- */
+/* ---- time -------------------------------------------------------------- */
 
 void envme_pace_begin(struct envme_cmd *cmd)
 {

@@ -18,7 +18,7 @@ void envme_pace_fini(struct envme_ctrl *ctrl);
 /* The controller is disabled, and no command is left. Lane 0. */
 void envme_pace_reset(struct envme_ctrl *ctrl);
 
-/* ---- commands at once --------------------------------------------------- */
+/* ---- commands at once -------------------------------------------------- */
 
 /*
  * A place for one more I/O command, given back with envme_pace_leave() of the
@@ -39,7 +39,7 @@ static inline void envme_pace_leave(struct envme_cmd *cmd)
     }
 }
 
-/* ---- time --------------------------------------------------------------- */
+/* ---- time -------------------------------------------------------------- */
 
 /*
  * The command begins to execute: asks the model when it is over. Its gates

@@ -34,7 +34,7 @@ struct envme_power {
 
 static void power_next(struct envme_ctrl *ctrl);
 
-/* ---- what others see ------------------------------------------------------ */
+/* ---- what others see --------------------------------------------------- */
 
 static void power_watch(struct envme_ctrl *ctrl)
 {
@@ -72,7 +72,7 @@ static void power_kick_all(struct envme_ctrl *ctrl)
     }
 }
 
-/* ---- idleness ---------------------------------------------------------------- */
+/* ---- idleness ---------------------------------------------------------- */
 
 /* Since when no lane has had I/O; false: one has. */
 static bool power_is_idle(struct envme_ctrl *ctrl, uint64_t *since)
@@ -146,7 +146,7 @@ static void power_look(void *arg)
     }
 }
 
-/* ---- transitions -------------------------------------------------------------- */
+/* ---- transitions ------------------------------------------------------- */
 
 static void power_enter(struct envme_ctrl *ctrl)
 {
@@ -274,7 +274,7 @@ bool envme_power_hold(struct envme_cmd *cmd)
     return true;
 }
 
-/* ---- requests -------------------------------------------------------------------- */
+/* ---- requests ---------------------------------------------------------- */
 
 unsigned envme_power_state(const struct envme_ctrl *ctrl)
 {
@@ -329,7 +329,7 @@ void envme_power_throttle(struct envme_ctrl *ctrl, uint32_t per_mille)
     power_rescale(ctrl);
 }
 
-/* ---- life ---------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------- */
 
 void envme_power_start(struct envme_ctrl *ctrl)
 {

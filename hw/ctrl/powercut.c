@@ -31,7 +31,7 @@ static void power_each_ctrl(struct power *p,
     }
 }
 
-/* ---- what writes on a medium are made of --------------------------------- */
+/* ---- what writes on a medium are made of ------------------------------- */
 
 static uint64_t power_atomic(const struct power *p, const struct envme_ns *ns)
 {
@@ -99,7 +99,7 @@ static GArray *power_all_zones(const struct power *p,
     return zones;
 }
 
-/* ---- media --------------------------------------------------------------- */
+/* ---- media ------------------------------------------------------------- */
 
 static GArray *power_choose(void *arg, const struct envme_vwc_view *view)
 {
@@ -208,7 +208,7 @@ static void power_media(struct power *p)
     power_medium_over(p);
 }
 
-/* ---- controllers --------------------------------------------------------- */
+/* ---- controllers ------------------------------------------------------- */
 
 static void power_ctrl_down(void *arg)
 {

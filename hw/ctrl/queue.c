@@ -30,7 +30,7 @@ struct envme_cq *envme_cq_get(const struct envme_ctrl *ctrl, uint32_t id)
     return id < ctrl->ncq_alloc ? ctrl->cq[id] : NULL;
 }
 
-/* ---- memory ------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------ */
 
 static uint64_t qmem_addr(const struct envme_qmem *m, uint32_t index)
 {
@@ -236,7 +236,7 @@ void envme_lane_signal_all(struct envme_lane *lane)
     }
 }
 
-/* ---- create and delete --------------------------------------------------- */
+/* ---- create and delete ------------------------------------------------- */
 
 static void *queue_array_grow(void *array, unsigned *alloc, uint32_t id)
 {
@@ -391,7 +391,7 @@ void envme_queues_destroy(struct envme_ctrl *ctrl)
     ctrl->nsq_alloc = ctrl->ncq_alloc = 0;
 }
 
-/* ---- delete with commands in flight -------------------------------------- */
+/* ---- delete with commands in flight ------------------------------------ */
 
 static void sq_delete_parked(struct envme_ctrl *ctrl, void *arg)
 {
@@ -450,7 +450,7 @@ struct envme_status envme_sq_delete_start(struct envme_cmd *cmd,
     return ENVME_ST_PENDING;
 }
 
-/* ---- abort ---------------------------------------------------------------- */
+/* ---- abort ------------------------------------------------------------- */
 
 struct abort_state {
     struct envme_sq *sq;
@@ -571,7 +571,7 @@ void envme_sq_cancel(struct envme_sq *sq)
     }
 }
 
-/* ---- fetch ---------------------------------------------------------------- */
+/* ---- fetch ------------------------------------------------------------- */
 
 static void queue_broken(void *arg)
 {
@@ -742,7 +742,7 @@ void envme_sq_set_tail(struct envme_sq *sq, uint32_t tail)
     sq_update_ready(sq);
 }
 
-/* ---- post ----------------------------------------------------------------- */
+/* ---- post -------------------------------------------------------------- */
 
 /*
  * The entry with its phase tag goes last, in one piece: a host on another

@@ -194,7 +194,8 @@ static void reg_write_one(struct envme_ctrl *ctrl, uint64_t off, uint64_t val,
     if (!row || (row->locked && ctrl->cc & ENVME_CC_EN)) {
         return;
     }
-    mask = size == 8 ? UINT64_MAX : UINT64_C(0xffffffff) << (off - row->off) * 8;
+    mask = size == 8 ? UINT64_MAX
+                     : UINT64_C(0xffffffff) << (off - row->off) * 8;
     val <<= (off - row->off) * 8;
     old = reg_value(ctrl, row);
     val = (old & ~(row->rw & mask)) | (val & row->rw & mask);

@@ -5,7 +5,7 @@
 #define ROWS(r) r, ENVME_ARRAY_SIZE(r)
 #define ON_CMD FAULT_BIT(FAULT_ON_COMMAND)
 
-/* ---- status ------------------------------------------------------------------ */
+/* ---- status ------------------------------------------------------------ */
 
 struct act_status {
     uint64_t code, crd;
@@ -85,7 +85,7 @@ static struct envme_status status_post(const void *args,
     return st;
 }
 
-/* ---- skip ------------------------------------------------------------------------ */
+/* ---- skip -------------------------------------------------------------- */
 
 static bool skip_pre(const void *args, struct fault_fired *fired,
                      struct envme_cmd *cmd, struct envme_status *st)
@@ -97,7 +97,7 @@ static bool skip_pre(const void *args, struct fault_fired *fired,
     return false;
 }
 
-/* ---- delay ------------------------------------------------------------------------ */
+/* ---- delay ------------------------------------------------------------- */
 
 struct act_delay {
     uint64_t time, jitter;
@@ -126,7 +126,7 @@ static struct envme_status delay_post(const void *args, struct envme_cmd *cmd,
     return st;
 }
 
-/* ---- completion ------------------------------------------------------------------- */
+/* ---- completion -------------------------------------------------------- */
 
 enum { CPL_LOST, CPL_TWICE, CPL_TORN, CPL_INVERTED };
 
@@ -201,7 +201,7 @@ static enum envme_cqe_how cqe_change(const void *args, struct envme_cmd *cmd,
            : a->how == CPL_TORN ? ENVME_CQE_TORN : ENVME_CQE_POST;
 }
 
-/* ---- the table --------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------- */
 
 const struct fault_action_row fault_actions_cmd[] = {
     {

@@ -7,7 +7,7 @@
 #define ROWS(r) r, ENVME_ARRAY_SIZE(r)
 #define ON_ALL ((1u << FAULT_NON) - 1)
 
-/* ---- override ------------------------------------------------------------------ */
+/* ---- override ---------------------------------------------------------- */
 
 struct act_override {
     uint64_t reg, set, clear, time;
@@ -29,7 +29,8 @@ static const struct envme_schema_name override_until[] = {
 static const struct envme_schema_row override_rows[] = {
     { "register", ENVME_SCHEMA_UINT, offsetof(struct act_override, reg),
       offsetof(struct act_override, has_reg), .max = 0xfff,
-      .lookup = fault_name_register, .help = "by name (csts, cap ...) or offset" },
+      .lookup = fault_name_register,
+      .help = "by name (csts, cap ...) or offset" },
     { "set", ENVME_SCHEMA_UINT, offsetof(struct act_override, set),
       .help = "bits that read as 1" },
     { "clear", ENVME_SCHEMA_UINT, offsetof(struct act_override, clear),
@@ -62,7 +63,7 @@ static void override_lane0(const void *args, struct envme_faults *f)
     fault_override_add(f, &o);
 }
 
-/* ---- fatal ------------------------------------------------------------------------ */
+/* ---- fatal ------------------------------------------------------------- */
 
 static void fatal_lane0(const void *args, struct envme_faults *f)
 {
@@ -70,7 +71,7 @@ static void fatal_lane0(const void *args, struct envme_faults *f)
     envme_ctrl_fatal(f->ctrl, "a fault rule says so");
 }
 
-/* ---- event ------------------------------------------------------------------------- */
+/* ---- event ------------------------------------------------------------- */
 
 struct act_event {
     uint64_t type, info, lid, count;
@@ -105,7 +106,7 @@ static void event_lane0(const void *args, struct envme_faults *f)
     }
 }
 
-/* ---- arm, disarm -------------------------------------------------------------------- */
+/* ---- arm, disarm ------------------------------------------------------- */
 
 struct act_arm {
     char *rule;
@@ -139,7 +140,7 @@ static void disarm_lane0(const void *args, struct envme_faults *f)
     fault_arm(f, a->rule, false);
 }
 
-/* ---- health --------------------------------------------------------------------------- */
+/* ---- health ------------------------------------------------------------ */
 
 struct act_health {
     uint64_t temperature, warning, media_errors;
@@ -172,7 +173,7 @@ static void health_lane0(const void *args, struct envme_faults *f)
     atomic_fetch_add(&f->ctrl->media_errors, a->media_errors);
 }
 
-/* ---- link, aer ------------------------------------------------------------------------- */
+/* ---- link, aer --------------------------------------------------------- */
 
 struct act_link {
     uint64_t up;
@@ -203,7 +204,7 @@ static void link_lane0(const void *args, struct envme_faults *f)
     f->world.link(f->world.opaque, a->up);
 }
 
-/* ---- the table ------------------------------------------------------------------------------ */
+/* ---- the table --------------------------------------------------------- */
 
 const struct fault_action_row fault_actions_ctrl[] = {
     {

@@ -10,7 +10,7 @@
 #define DATA_MAX (64u << 20)
 #define DATA_PATCHES 64
 
-/* ---- patches ------------------------------------------------------------------- */
+/* ---- patches ----------------------------------------------------------- */
 
 struct act_patch {
     uint64_t offset, value, xor;
@@ -122,7 +122,7 @@ static void patch_apply(const struct act_patch *p, patch_byte_fn *at, void *arg)
     }
 }
 
-/* ---- sqe ---------------------------------------------------------------------------- */
+/* ---- sqe --------------------------------------------------------------- */
 
 struct act_sqe {
     GArray *patches;
@@ -158,7 +158,7 @@ static void sqe_free(void *args)
     patch_free(a->patches);
 }
 
-/* ---- data, metadata --------------------------------------------------------------------- */
+/* ---- data, metadata ---------------------------------------------------- */
 
 struct act_data {
     GArray *patches;
@@ -347,7 +347,7 @@ static void data_free(void *args)
     patch_free(a->patches);
 }
 
-/* ---- the table ----------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------- */
 
 const struct fault_action_row fault_actions_data[] = {
     {

@@ -4,7 +4,7 @@
 
 #define ROWS(r) r, ENVME_ARRAY_SIZE(r)
 
-/* ---- value --------------------------------------------------------------------- */
+/* ---- value ------------------------------------------------------------- */
 
 struct act_value {
     uint64_t value, set, clear;
@@ -13,7 +13,8 @@ struct act_value {
 
 static const struct envme_schema_row value_rows[] = {
     { "value", ENVME_SCHEMA_UINT, offsetof(struct act_value, value),
-      offsetof(struct act_value, has_value), .help = "instead of the right one" },
+      offsetof(struct act_value, has_value),
+      .help = "instead of the right one" },
     { "set", ENVME_SCHEMA_UINT, offsetof(struct act_value, set),
       .help = "bits that are 1" },
     { "clear", ENVME_SCHEMA_UINT, offsetof(struct act_value, clear),
@@ -30,7 +31,7 @@ static void value_change(const void *args, const struct fault_event *ev,
     c->value = (c->value & ~a->clear) | a->set;
 }
 
-/* ---- lose ------------------------------------------------------------------------- */
+/* ---- lose -------------------------------------------------------------- */
 
 static void lose_change(const void *args, const struct fault_event *ev,
                         struct fault_change *c)
@@ -40,7 +41,7 @@ static void lose_change(const void *args, const struct fault_event *ev,
     c->lost = true;
 }
 
-/* ---- interrupt ---------------------------------------------------------------------- */
+/* ---- interrupt --------------------------------------------------------- */
 
 struct act_irq {
     uint64_t how, vector;
@@ -70,7 +71,7 @@ static void irq_change(const void *args, const struct fault_event *ev,
     c->vector = a->has_vector ? a->vector : c->vector;
 }
 
-/* ---- the table -------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------- */
 
 const struct fault_action_row fault_actions_reg[] = {
     {

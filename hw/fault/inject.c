@@ -15,7 +15,7 @@ struct fault_inject {
     char *err;                  /* of the last load or arm; or NULL */
 };
 
-/* ---- the entries -------------------------------------------------------- */
+/* ---- the entries ------------------------------------------------------- */
 
 /*
  * `first` fires once NRTDP of what it counts (reads, if it is NULL) have gone
@@ -167,7 +167,7 @@ static unsigned inject_get_errors(void *opaque, struct envme_ocp_error *e)
     return in->n;
 }
 
-/* ---- the commands ------------------------------------------------------- */
+/* ---- the commands ------------------------------------------------------ */
 
 static bool inject_fails(struct envme_faults *f, char *err)
 {
@@ -228,7 +228,7 @@ static const char *inject_error(void *opaque)
     return f->inject->err ? f->inject->err : "";
 }
 
-/* ---- made and freed ----------------------------------------------------- */
+/* ---- made and freed ---------------------------------------------------- */
 
 void fault_inject_new(struct envme_faults *f)
 {

@@ -6,7 +6,7 @@
 #include "hw/ctrl/regs.h"
 #include "hw/fault/rules.h"
 
-/* ---- names ------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------- */
 
 static bool match_row_name(const struct envme_ctrl *ctrl,
                            const struct envme_row *rows, unsigned flag,
@@ -141,7 +141,7 @@ bool fault_name_status(void *arg, const char *name, uint64_t *value)
     return false;
 }
 
-/* ---- the fields ----------------------------------------------------------------- */
+/* ---- the fields -------------------------------------------------------- */
 
 static const struct envme_schema_name match_queues[] = {
     { "any", FAULT_QUEUE_ANY }, { "admin", FAULT_QUEUE_ADMIN },
@@ -190,7 +190,8 @@ static const struct envme_schema_row match_rows[] = {
     { "mask", ENVME_SCHEMA_HEX, AT(mask),
       .help = "the bits of sqe that count; all, if it is not there" },
     { "register", ENVME_SCHEMA_UINT, AT(reg), GIVEN(has_reg), .max = 0xfff,
-      .lookup = fault_name_register, .help = "by name (cc, csts ...) or offset" },
+      .lookup = fault_name_register,
+      .help = "by name (cc, csts ...) or offset" },
     { "access", ENVME_SCHEMA_UINT, AT(access), .max = 2,
       .names = match_access, .help = "any, read or write of the register" },
     { "value", ENVME_SCHEMA_RANGE, AT(value), GIVEN(has_value),
@@ -237,7 +238,7 @@ bool fault_match_check(struct envme_schema_ctx *ctx, uint64_t on,
     return true;
 }
 
-/* ---- matching --------------------------------------------------------------------- */
+/* ---- matching ---------------------------------------------------------- */
 
 static bool match_in(const struct envme_schema_range *r, uint64_t v)
 {

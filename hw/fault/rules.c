@@ -4,7 +4,7 @@
 
 #include "hw/fault/rules.h"
 
-/* ---- actions ----------------------------------------------------------------- */
+/* ---- actions ----------------------------------------------------------- */
 
 static const struct fault_action_row *const rules_tables[] = {
     fault_actions_cmd, fault_actions_data, fault_actions_reg,
@@ -176,7 +176,7 @@ static bool rules_read_do(struct envme_schema_ctx *ctx, GVariant *v,
     return ok;
 }
 
-/* ---- the parts of a rule ---------------------------------------------------------- */
+/* ---- the parts of a rule ----------------------------------------------- */
 
 /* Reads into the rule itself: "when" has fields of the trigger and others. */
 #define AT(f) .offset = offsetof(struct fault_rule, f)
@@ -298,7 +298,7 @@ static const struct envme_schema rule_schema = {
     "rule", "One rule.", rule_rows, ENVME_ARRAY_SIZE(rule_rows),
 };
 
-/* ---- a rule -------------------------------------------------------------------------- */
+/* ---- a rule ------------------------------------------------------------ */
 
 struct fault_rule *fault_rule_ref(struct fault_rule *r)
 {
@@ -395,7 +395,8 @@ static struct fault_rule *rules_read(struct envme_schema_ctx *ctx,
     } else {
         envme_schema_push(ctx, "rule %zu", index);
     }
-    if (!envme_schema_read(ctx, &rule_schema, v, r) || !rules_check(ctx, f, r)) {
+    if (!envme_schema_read(ctx, &rule_schema, v, r) ||
+        !rules_check(ctx, f, r)) {
         fault_rule_unref(r);
         return NULL;
     }
@@ -431,7 +432,7 @@ bool envme_faults_do(struct envme_faults *f, GVariant *actions, char **err)
     return ok;
 }
 
-/* ---- a set -------------------------------------------------------------------------------- */
+/* ---- a set ------------------------------------------------------------- */
 
 struct rules_file {
     char *description;
@@ -552,7 +553,7 @@ void fault_set_free(struct fault_set *set)
     }
 }
 
-/* ---- the manual ------------------------------------------------------------------------------ */
+/* ---- the manual -------------------------------------------------------- */
 
 static void rules_describe(GString *s, const struct envme_schema *schema)
 {

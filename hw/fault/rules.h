@@ -16,7 +16,7 @@
 #include "hw/fault/fault.h"
 #include "hw/fault/schema.h"
 
-/* ---- what a rule looks at ------------------------------------------------------ */
+/* ---- what a rule looks at ---------------------------------------------- */
 
 /* "on" */
 enum fault_on {
@@ -48,7 +48,7 @@ struct fault_match {
     bool has_lid, has_cns, has_reg, has_state, has_value, has_vector;
 };
 
-/* ---- something that happens ------------------------------------------------------ */
+/* ---- something that happens -------------------------------------------- */
 
 struct fault_event {
     enum fault_on on;
@@ -62,7 +62,7 @@ struct fault_event {
     unsigned state;             /* STATE: 1 << enum envme_ctrl_state */
 };
 
-/* ---- what a rule does --------------------------------------------------------------- */
+/* ---- what a rule does -------------------------------------------------- */
 
 struct fault_rule;
 struct fault_fired;
@@ -119,7 +119,7 @@ extern const struct fault_action_row fault_actions_power[];
 const struct fault_action_row *fault_action_next(
     const struct fault_action_row *row);
 
-/* ---- what the host must do then ------------------------------------------------------- */
+/* ---- what the host must do then ---------------------------------------- */
 
 /* One thing that a host can do. */
 struct fault_step {
@@ -138,7 +138,7 @@ struct fault_expect {
     uint64_t within;            /* ns */
 };
 
-/* ---- a rule ------------------------------------------------------------------------------ */
+/* ---- a rule ------------------------------------------------------------ */
 
 struct fault_rule {
     gatomicrefcount ref;
@@ -206,7 +206,7 @@ void fault_steps_free(GArray *steps);
 bool fault_step_is(const struct fault_step *step,
                    const struct fault_event *ev);
 
-/* ---- one hit on a command ------------------------------------------------------------------ */
+/* ---- one hit on a command ---------------------------------------------- */
 
 struct fault_fired {
     struct fault_rule *rule;    /* counted */
@@ -221,7 +221,7 @@ struct fault_cmd {
     struct fault_fired fired[];
 };
 
-/* ---- the owner ------------------------------------------------------------------------------- */
+/* ---- the owner --------------------------------------------------------- */
 
 struct envme_faults {
     gatomicrefcount ref;        /* who was deferred to lane 0 has one */

@@ -7,7 +7,7 @@
 
 #include "envme/bytes.h"
 
-/* ---- where we are ----------------------------------------------------------- */
+/* ---- where we are ------------------------------------------------------ */
 
 void envme_schema_begin(struct envme_schema_ctx *ctx, void *arg)
 {
@@ -52,7 +52,7 @@ void envme_schema_pop(struct envme_schema_ctx *ctx, size_t len)
     g_string_truncate(ctx->path, len);
 }
 
-/* ---- single values ------------------------------------------------------------ */
+/* ---- single values ----------------------------------------------------- */
 
 GVariant *envme_schema_unwrap(GVariant *v)
 {
@@ -301,7 +301,7 @@ bool envme_schema_hex(struct envme_schema_ctx *ctx, GVariant *v,
     return true;
 }
 
-/* ---- structures ------------------------------------------------------------------ */
+/* ---- structures -------------------------------------------------------- */
 
 static bool schema_unit(struct envme_schema_ctx *ctx, GVariant *v, double *to)
 {

@@ -10,7 +10,7 @@ struct fault_todo {
     const struct fault_action *action;
 };
 
-/* ---- events for whoever listens ----------------------------------------------- */
+/* ---- events for whoever listens ---------------------------------------- */
 
 static GVariant *set_sqe_text(const struct envme_sqe *sqe)
 {
@@ -48,7 +48,7 @@ static void set_tell(struct envme_faults *f, const char *what,
     f->event(f->event_opaque, g_variant_ref_sink(g_variant_dict_end(&d)));
 }
 
-/* ---- what is watched -------------------------------------------------------------- */
+/* ---- what is watched --------------------------------------------------- */
 
 static unsigned set_watch_of(const struct fault_rule *r)
 {
@@ -94,7 +94,7 @@ static void set_arm(struct envme_faults *f, struct fault_rule *r, bool on,
     }
 }
 
-/* ---- expectations ------------------------------------------------------------------ */
+/* ---- expectations ------------------------------------------------------ */
 
 static void set_failed(struct envme_faults *f, struct fault_rule *r,
                        uint64_t now, const struct fault_event *ev, char *why)
@@ -177,7 +177,7 @@ static void set_expire(struct envme_faults *f, struct fault_rule *r,
     }
 }
 
-/* ---- hits ------------------------------------------------------------------------------ */
+/* ---- hits -------------------------------------------------------------- */
 
 static uint64_t set_next_time(const struct fault_rule *r)
 {
@@ -366,7 +366,7 @@ static void set_change(GPtrArray *fired, const struct fault_event *ev,
     }
 }
 
-/* ---- time: lane 0 -------------------------------------------------------------------------- */
+/* ---- time: lane 0 ------------------------------------------------------ */
 
 static struct envme_faults *set_of_deadline(struct envme_deadline *d)
 {
@@ -443,7 +443,7 @@ static void set_due(struct envme_deadline *d)
     set_run_todo(f);
 }
 
-/* ---- the hooks ------------------------------------------------------------------------------- */
+/* ---- the hooks --------------------------------------------------------- */
 
 static bool set_is_cmd_action(const struct fault_action_row *row)
 {
@@ -700,7 +700,7 @@ static void set_state(void *opaque, enum envme_ctrl_state state)
     g_mutex_unlock(&f->lock);
 }
 
-/* ---- from outside ------------------------------------------------------------------------------ */
+/* ---- from outside ------------------------------------------------------ */
 
 /* Everything begins anew. Under the lock. */
 static void set_begin(struct envme_faults *f, bool on)
@@ -862,7 +862,7 @@ void envme_faults_listen(struct envme_faults *f,
     g_mutex_unlock(&f->lock);
 }
 
-/* ---- the report ---------------------------------------------------------------------------------- */
+/* ---- the report -------------------------------------------------------- */
 
 static const char *set_verdict(const struct fault_rule *r)
 {
@@ -949,7 +949,7 @@ GVariant *envme_faults_report(struct envme_faults *f)
     return g_variant_ref_sink(g_variant_dict_end(&d));
 }
 
-/* ---- made and freed ------------------------------------------------------------------------------- */
+/* ---- made and freed ---------------------------------------------------- */
 
 struct envme_faults *envme_faults_new(struct envme_ctrl *ctrl,
                                       const struct envme_fault_world *world)

@@ -38,7 +38,7 @@ static struct mem_backend *mem_of(struct envme_backend *be)
     return (void *)((char *)be - offsetof(struct mem_backend, be));
 }
 
-/* ---- what has been written -------------------------------------------------- */
+/* ---- what has been written --------------------------------------------- */
 
 /* Of the units from..to-1, those of word w. */
 static uint64_t mem_mask(uint64_t w, uint64_t from, uint64_t to)
@@ -123,7 +123,7 @@ static void mem_status(const struct mem_backend *m, struct envme_bio *bio)
     }
 }
 
-/* ---- requests --------------------------------------------------------------- */
+/* ---- requests ---------------------------------------------------------- */
 
 /* memmove: a host may well name this very memory as its buffer. */
 static int mem_copy(struct mem_backend *m, struct envme_bio *bio)

@@ -171,7 +171,7 @@ bool envme_ns_find_bad(struct envme_ns *ns, uint64_t slba, uint64_t nlb,
     return found;
 }
 
-/* ---- blocks that the medium has lost ------------------------------------------ */
+/* ---- blocks that the medium has lost ----------------------------------- */
 
 /* With the lock held: all of them are in the set already. */
 static bool suspect_known(const struct envme_ns *ns, uint64_t slba,

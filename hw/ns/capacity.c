@@ -8,7 +8,7 @@
 #include "hw/ns/roster.h"
 #include "hw/ns/slice.h"
 
-/* ---- media ------------------------------------------------------------------ */
+/* ---- media ------------------------------------------------------------- */
 
 static struct envme_geometry capacity_geometry(struct envme_backend *be)
 {
@@ -194,7 +194,7 @@ uint64_t envme_capacity_unused(const struct envme_subsys *s)
     return envme_pool_unused(s->pool);
 }
 
-/* ---- what a namespace made here looks like ------------------------------------- */
+/* ---- what a namespace made here looks like ----------------------------- */
 
 /* Of all media: an index means the same format wherever a namespace lies. */
 static uint32_t capacity_align(const struct envme_subsys *s)
@@ -265,7 +265,7 @@ struct envme_ns *envme_capacity_model(const struct envme_subsys *s)
     return ns;
 }
 
-/* ---- making ------------------------------------------------------------------------ */
+/* ---- making ------------------------------------------------------------ */
 
 static void capacity_give_uuid(struct envme_subsys *s, uint8_t uuid[16])
 {

@@ -21,7 +21,7 @@
 
 #include "hw/ns/subsys.h"
 
-/* ---- for subsys.c ---------------------------------------------------------- */
+/* ---- for subsys.c ------------------------------------------------------ */
 
 void envme_capacity_init(struct envme_subsys *s);
 /* The medium of a namespace that came with one, and all of it is taken, unless
@@ -41,7 +41,7 @@ void envme_capacity_resized(struct envme_subsys *s, struct envme_ns *ns);
 bool envme_capacity_uses(const struct envme_ns *made,
                          const struct envme_ns *ns);
 
-/* ---- for everybody --------------------------------------------------------- */
+/* ---- for everybody ----------------------------------------------------- */
 
 /* The namespace that came with the medium of that number, deleted or not, or
  * NULL. From that number on, the next that there is. */

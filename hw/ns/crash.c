@@ -29,7 +29,7 @@ struct envme_crash {
     unsigned nedge;
 };
 
-/* ---- from requests to units ---------------------------------------------- */
+/* ---- from requests to units -------------------------------------------- */
 
 static const struct envme_crash_zone *crash_zone(const struct envme_crash *c,
                                                  uint64_t offset, bool *is_md)
@@ -213,7 +213,7 @@ static void crash_groups(struct envme_crash *c)
     g_array_sort(c->part, crash_part_cmp);
 }
 
-/* ---- made and freed ------------------------------------------------------ */
+/* ---- made and freed ---------------------------------------------------- */
 
 static int crash_edge_cmp(const void *a, const void *b)
 {
@@ -277,7 +277,7 @@ unsigned envme_crash_units(const struct envme_crash *c)
     return c->nunits;
 }
 
-/* ---- outcomes ------------------------------------------------------------ */
+/* ---- outcomes ---------------------------------------------------------- */
 
 static bool crash_is_kept(const struct crash_part *p, const uint8_t *kept)
 {
@@ -358,7 +358,7 @@ GArray *envme_crash_outcome(const struct envme_crash *c, const uint8_t *kept)
     return out;
 }
 
-/* ---- choices ------------------------------------------------------------- */
+/* ---- choices ----------------------------------------------------------- */
 
 /*
  * What drives do, and what finds most: the cache was written in order up to

@@ -12,7 +12,7 @@
 /* Of suspect ones: what is between two of them can be so as well. */
 #define NS_SUSPECT_MAX 1024
 
-/* ---- parameters ------------------------------------------------------ */
+/* ---- parameters -------------------------------------------------------- */
 
 static uint32_t ns_pow2_near(uint32_t v, uint32_t min, uint32_t max)
 {
@@ -190,7 +190,7 @@ static bool ns_check(const struct envme_ns_params *p,
     return true;
 }
 
-/* ---- formats --------------------------------------------------------- */
+/* ---- formats ----------------------------------------------------------- */
 
 static uint32_t ns_elbaf(unsigned pif, unsigned sts)
 {
@@ -265,7 +265,7 @@ bool envme_ns_set_pi(struct envme_ns *ns, uint8_t type, bool first)
     return true;
 }
 
-/* ---- namespace ------------------------------------------------------- */
+/* ---- namespace --------------------------------------------------------- */
 
 /* Whole blocks, and whole units of the medium. */
 static uint32_t ns_granularity(uint32_t block, uint32_t unit)
@@ -365,7 +365,7 @@ bool envme_ns_refresh(struct envme_ns *ns)
     return nsze != old || was_ro != ns->read_only;
 }
 
-/* ---- another format -------------------------------------------------------- */
+/* ---- another format ---------------------------------------------------- */
 
 bool envme_ns_can_format(const struct envme_ns *ns, unsigned index,
                          uint8_t pi_type)

@@ -43,7 +43,7 @@ void envme_pool_free(struct envme_pool *p)
     g_free(p);
 }
 
-/* ---- members ------------------------------------------------------------- */
+/* ---- members ----------------------------------------------------------- */
 
 static struct pool_member *pool_find(const struct envme_pool *p,
                                      const void *member)
@@ -93,7 +93,7 @@ void envme_pool_resize(struct envme_pool *p, void *member, uint64_t size)
     pool_find(p, member)->size = size;
 }
 
-/* ---- spans --------------------------------------------------------------- */
+/* ---- spans ------------------------------------------------------------- */
 
 static struct pool_span *pool_span(const struct pool_member *m, unsigned i)
 {
@@ -151,7 +151,7 @@ void envme_pool_give(struct envme_pool *p, const struct envme_extent *ext,
     }
 }
 
-/* ---- carving --------------------------------------------------------------- */
+/* ---- carving ----------------------------------------------------------- */
 
 /* What of a hole can be had with that alignment; empty: from == to. */
 static struct pool_span pool_trim(struct pool_span h, uint64_t start,
@@ -234,7 +234,7 @@ unsigned envme_pool_carve(struct envme_pool *p, uint64_t len, uint32_t align,
     return n;
 }
 
-/* ---- sums ------------------------------------------------------------------ */
+/* ---- sums -------------------------------------------------------------- */
 
 static uint64_t pool_holes(const struct pool_member *m)
 {

@@ -12,7 +12,7 @@
 #define ROSTER_VERSION 1
 #define ROSTER_NAME 40
 
-/* ---- records ----------------------------------------------------------------- */
+/* ---- records ----------------------------------------------------------- */
 
 enum {
     RECORD_MADE       = 1 << 0,
@@ -191,7 +191,7 @@ void envme_roster_forget(struct envme_ns *ns)
     }
 }
 
-/* ---- looking through it --------------------------------------------------------- */
+/* ---- looking through it ------------------------------------------------ */
 
 /* Made by a host, and on media that are not all there. */
 struct roster_away {
@@ -368,7 +368,7 @@ char *envme_roster_missing(const struct envme_subsys *s)
     return NULL;
 }
 
-/* ---- media come ---------------------------------------------------------------- */
+/* ---- media come -------------------------------------------------------- */
 
 static bool roster_has_ids(const struct envme_ns_params *p)
 {
@@ -587,7 +587,7 @@ bool envme_roster_meet(struct envme_subsys *s, struct envme_ns *ns, char **err)
     return true;
 }
 
-/* ---- what was made ----------------------------------------------------------------- */
+/* ---- what was made ----------------------------------------------------- */
 
 /* Takes what there is of it; true when that is all. */
 static bool roster_take(struct envme_subsys *s, struct roster_away *a)

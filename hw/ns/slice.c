@@ -42,7 +42,7 @@ static struct slice *slice_of(struct envme_backend *be)
     return (struct slice *)((char *)be - offsetof(struct slice, be));
 }
 
-/* ---- requests -------------------------------------------------------------- */
+/* ---- requests ---------------------------------------------------------- */
 
 /* A child has ended. Returns whether all have. */
 static bool slice_ended(struct slice_req *r, int err)
@@ -232,7 +232,7 @@ static void slice_cancel(struct envme_backend *be, struct envme_bio *bio)
     }
 }
 
-/* ---- the rest -------------------------------------------------------------- */
+/* ---- the rest ---------------------------------------------------------- */
 
 static uint32_t slice_least(uint32_t a, uint32_t b)
 {

@@ -19,7 +19,7 @@
 #define FILE_TRIES 16
 #define FILE_WRITE_MAX (1u << 20)       /* bytes of one call */
 
-/* ---- the system's calls ------------------------------------------------------ */
+/* ---- the system's calls ------------------------------------------------ */
 
 static int sys_create(void *opaque, int dir, const char *name, mode_t mode)
 {
@@ -71,7 +71,7 @@ static const struct envme_state_ops sys_ops = {
     .fsync = sys_fsync, .rename = sys_rename, .unlink = sys_unlink,
 };
 
-/* ---- helpers ------------------------------------------------------------------ */
+/* ---- helpers ----------------------------------------------------------- */
 
 /* Is this open file what the name stands for now? */
 static bool file_is_named(const struct envme_state_file *f, int fd,
@@ -133,7 +133,7 @@ static int file_sync_dir(const struct envme_state_file *f)
     return 0;
 }
 
-/* ---- replacing ---------------------------------------------------------------- */
+/* ---- replacing --------------------------------------------------------- */
 
 /* As the file that it replaces. The owner as far as we may. */
 static int file_like_old(const struct envme_state_file *f, int fd)
@@ -189,7 +189,7 @@ int envme_state_file_write(struct envme_state_file *f, const GByteArray *buf)
     return file_sync_dir(f);
 }
 
-/* ---- opening ------------------------------------------------------------------ */
+/* ---- opening ----------------------------------------------------------- */
 
 /* Answers of one attempt to open: what is to be done next. */
 enum file_try { FILE_OK, FILE_AGAIN, FILE_FAILED };

@@ -20,7 +20,7 @@
 #define HEADER_MAX 4096         /* of any version */
 #define ALIGN      8
 
-/* ---- integers -------------------------------------------------------------- */
+/* ---- integers ---------------------------------------------------------- */
 
 static void put32(uint8_t *p, uint32_t v)
 {
@@ -50,7 +50,7 @@ static uint64_t get64(const uint8_t *p)
     return get32(p) | (uint64_t)get32(p + 4) << 32;
 }
 
-/* ---- records --------------------------------------------------------------- */
+/* ---- records ----------------------------------------------------------- */
 
 static gint tree_compare(gconstpointer a, gconstpointer b, gpointer opaque)
 {
@@ -64,7 +64,7 @@ GTree *envme_state_tree_new(void)
                            (GDestroyNotify)g_bytes_unref);
 }
 
-/* ---- encode ------------------------------------------------------------------ */
+/* ---- encode ------------------------------------------------------------ */
 
 static size_t record_bytes(size_t name, size_t data)
 {
@@ -126,7 +126,7 @@ GByteArray *envme_state_encode(GTree *records, const char *ident,
     return e.out;
 }
 
-/* ---- decode ------------------------------------------------------------------ */
+/* ---- decode ------------------------------------------------------------ */
 
 static char *damaged(const char *what)
 {

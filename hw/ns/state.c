@@ -30,7 +30,7 @@ struct envme_state {
     bool writing, stop, failing;
 };
 
-/* ---- writing ------------------------------------------------------------------ */
+/* ---- writing ----------------------------------------------------------- */
 
 static void state_say(struct envme_state *s, int err)
 {
@@ -225,7 +225,7 @@ int envme_state_sync(struct envme_state *s)
     return y.err;
 }
 
-/* ---- records ------------------------------------------------------------------ */
+/* ---- records ----------------------------------------------------------- */
 
 GBytes *envme_state_get(struct envme_state *s, const char *name)
 {
@@ -347,7 +347,7 @@ void envme_state_remove_all(struct envme_state *s, const char *prefix)
     envme_state_foreach(s, prefix, state_remove_one, s);
 }
 
-/* ---- opened and closed ---------------------------------------------------------- */
+/* ---- opened and closed ------------------------------------------------- */
 
 /* Signals are for the process's own threads. */
 static GThread *state_thread(struct envme_state *s)

@@ -77,7 +77,7 @@ void envme_streams_free(struct envme_streams *s)
     }
 }
 
-/* ---- closing ------------------------------------------------------------------ */
+/* ---- closing ----------------------------------------------------------- */
 
 static void streams_close(struct envme_streams *s, unsigned i)
 {
@@ -130,7 +130,7 @@ static uint16_t streams_available(const struct envme_streams *s)
     return s->msl - s->allocated;
 }
 
-/* ---- enabling ------------------------------------------------------------------- */
+/* ---- enabling ---------------------------------------------------------- */
 
 static void streams_switch(struct envme_streams *s, struct streams_user *u,
                            bool on)
@@ -237,7 +237,7 @@ void envme_streams_forget_ctrl(struct envme_streams *s, uint16_t cntlid)
     g_mutex_unlock(&s->lock);
 }
 
-/* ---- resources -------------------------------------------------------------------- */
+/* ---- resources --------------------------------------------------------- */
 
 int envme_streams_allocate(struct envme_streams *s, uint32_t nsid,
                            uint16_t cntlid, uint16_t n)
@@ -349,7 +349,7 @@ void envme_streams_write(struct envme_streams *s, uint32_t nsid,
     g_mutex_unlock(&s->lock);
 }
 
-/* ---- what there is ------------------------------------------------------------------- */
+/* ---- what there is ----------------------------------------------------- */
 
 void envme_streams_numbers(struct envme_streams *s, uint32_t nsid,
                            uint16_t cntlid, struct envme_streams_numbers *n)

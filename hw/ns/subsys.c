@@ -79,7 +79,7 @@ void envme_subsys_free(struct envme_subsys *s)
     g_free(s);
 }
 
-/* ---- controllers ----------------------------------------------------- */
+/* ---- controllers ------------------------------------------------------- */
 
 int envme_subsys_add_ctrl(struct envme_subsys *s,
                           const struct envme_subsys_ctrl_ops *ops, void *ctrl)
@@ -107,7 +107,7 @@ void envme_subsys_remove_ctrl(struct envme_subsys *s, uint16_t cntlid)
     s->ctrl[cntlid] = (struct envme_subsys_slot){ 0 };
 }
 
-/* ---- attaching ------------------------------------------------------- */
+/* ---- attaching --------------------------------------------------------- */
 
 struct subsys_op {
     struct envme_ns *ns;
@@ -218,7 +218,7 @@ void envme_subsys_attach_all(struct envme_subsys *s, uint16_t cntlid)
     }
 }
 
-/* ---- namespaces ------------------------------------------------------ */
+/* ---- namespaces -------------------------------------------------------- */
 
 static void subsys_alloc_changed(const struct envme_subsys *s, uint32_t nsid)
 {
@@ -356,7 +356,7 @@ bool envme_subsys_add_ns(struct envme_subsys *s, struct envme_ns *ns,
     return true;
 }
 
-/* ---- going ----------------------------------------------------------- */
+/* ---- going ------------------------------------------------------------- */
 
 /* Whatever waits for several things; or one that waits for another. */
 struct subsys_wait {
@@ -552,7 +552,7 @@ void envme_ns_unhold(struct envme_ns *ns)
     }
 }
 
-/* ---- others ---------------------------------------------------------- */
+/* ---- others ------------------------------------------------------------ */
 
 void envme_subsys_flush(struct envme_subsys *s,
                         void (*done)(void *arg, int err), void *arg)

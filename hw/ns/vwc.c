@@ -58,7 +58,7 @@ static struct vwc *vwc_of(struct envme_backend *be)
     return (void *)((char *)be - offsetof(struct vwc, be));
 }
 
-/* ---- into the cache ------------------------------------------------------ */
+/* ---- into the cache ---------------------------------------------------- */
 
 static bool bio_is_write(const struct envme_bio *bio)
 {
@@ -147,7 +147,7 @@ static uint64_t bio_weight(const struct envme_bio *bio)
     return ENVME_VWC_WEIGHT + (bio->op == ENVME_BIO_WRITE ? bio->bytes : 0);
 }
 
-/* ---- requests ------------------------------------------------------------ */
+/* ---- requests ---------------------------------------------------------- */
 
 static struct vwc_req *req_new(struct vwc *v, struct envme_bio *bio,
                                enum vwc_kind kind)
@@ -237,7 +237,7 @@ static int req_inner(struct vwc_req *q, void (*done)(struct envme_bio *, int))
     return ret;
 }
 
-/* ---- reading ------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------- */
 
 /* Copies a part of a request in the cache into the reader's vector. */
 static void read_overlay_one(const struct envme_bio *bio,
@@ -319,7 +319,7 @@ static int vwc_pass(struct vwc *v, struct envme_bio *bio, uint64_t bytes)
     return req_submitted(q);
 }
 
-/* ---- writing out --------------------------------------------------------- */
+/* ---- writing out ------------------------------------------------------- */
 
 static void out_run(struct vwc_req *q);
 static void out_begin(struct vwc_req *q);
@@ -508,7 +508,7 @@ static int vwc_out(struct vwc *v, struct envme_bio *bio, enum vwc_kind kind)
     return req_submitted(q);
 }
 
-/* ---- power loss ---------------------------------------------------------- */
+/* ---- power loss -------------------------------------------------------- */
 
 /* What is kept takes the place of all there is. Under the lock. */
 static void cut_replace(struct vwc *v, GPtrArray *old, const GArray *pieces)
@@ -603,7 +603,7 @@ void envme_vwc_cut(struct envme_backend *be,
     out_ask(q);
 }
 
-/* ---- the backend --------------------------------------------------------- */
+/* ---- the backend ------------------------------------------------------- */
 
 static void vwc_geometry(struct envme_backend *be, struct envme_geometry *geo)
 {

@@ -41,7 +41,7 @@ bool envme_vwc_is(const struct envme_backend *be);
 /* Bytes in the cache, requests' own weight included; any thread. */
 uint64_t envme_vwc_bytes(struct envme_backend *be);
 
-/* ---- power loss ---------------------------------------------------------- */
+/* ---- power loss -------------------------------------------------------- */
 
 /* What is in the cache. data: of zeroes, NULL. */
 struct envme_vwc_rec {

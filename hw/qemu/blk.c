@@ -73,7 +73,7 @@ static bool blk_req_has_data(const struct blk_req *r)
     return r->bio->op == ENVME_BIO_READ || r->bio->op == ENVME_BIO_WRITE;
 }
 
-/* ---- cutting a request into calls ------------------------------------- */
+/* ---- cutting a request into calls -------------------------------------- */
 
 /* Moves on by `bytes` in the caller's vector. */
 static void blk_req_advance(struct blk_req *r, uint64_t bytes)
@@ -169,7 +169,7 @@ static bool blk_req_chunk_data(struct blk_req *r)
     return true;
 }
 
-/* ---- the course of a request ------------------------------------------ */
+/* ---- the course of a request ------------------------------------------- */
 
 static bool blk_req_go(struct blk_req *r, int *err);
 
@@ -425,7 +425,7 @@ static bool blk_req_go(struct blk_req *r, int *err)
     return false;
 }
 
-/* ---- rerror=stop, werror=stop ------------------------------------------- */
+/* ---- rerror=stop, werror=stop ------------------------------------------ */
 
 /* One that waits on this thread, or NULL. */
 static struct blk_req *blk_stopped_take(struct blk_backend *b,
@@ -499,7 +499,7 @@ void envme_blk_abandon(struct envme_backend *be)
     blk_stopped_kick(b);
 }
 
-/* ---- the backend -------------------------------------------------------- */
+/* ---- the backend ------------------------------------------------------- */
 
 static int blk_be_submit(struct envme_backend *be, struct envme_bio *bio)
 {
@@ -578,7 +578,7 @@ static const struct envme_backend_ops blk_ops = {
     .close = blk_be_close,
 };
 
-/* ---- size --------------------------------------------------------------- */
+/* ---- size -------------------------------------------------------------- */
 
 static int blk_measure(struct blk_backend *b)
 {

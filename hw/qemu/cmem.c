@@ -21,7 +21,7 @@
 
 #include "hw/qemu/dev.h"
 
-/* ---- the ports ------------------------------------------------------------- */
+/* ---- the ports --------------------------------------------------------- */
 
 /* Code translated from it has to go, as with any write to memory. */
 static void qcmem_written(void *opaque, uint64_t off, uint64_t len)
@@ -101,7 +101,7 @@ static void qcmem_port(struct envme_qregion *r, struct envme_region *port)
     };
 }
 
-/* ---- the BARs ---------------------------------------------------------------- */
+/* ---- the BARs ---------------------------------------------------------- */
 
 /* What a read returns while nothing is there; nobody hears of a write. */
 static uint64_t qcmem_off_read(void *opaque, hwaddr off, unsigned size)

@@ -17,7 +17,7 @@
 /* How long a configuration write waits for DMA under way to end. */
 #define CONFIG_SETTLE_MS 1000
 
-/* ---- waiting ------------------------------------------------------------- */
+/* ---- waiting ----------------------------------------------------------- */
 
 /*
  * The command that is doing DMA right now has got to our configuration space
@@ -58,7 +58,7 @@ static void config_settle(EnvmeState *s)
     timer_free(timer);
 }
 
-/* ---- Bus Master, power, reset ------------------------------------------- */
+/* ---- Bus Master, power, reset ------------------------------------------ */
 
 static bool config_is_d0(uint16_t pmcsr)
 {
@@ -214,7 +214,7 @@ void envme_config_reset(DeviceState *qdev)
     qemu_bh_schedule(s->bus_bh);
 }
 
-/* ---- coming and going ------------------------------------------------------ */
+/* ---- coming and going -------------------------------------------------- */
 
 void envme_config_init(EnvmeState *s)
 {

@@ -24,7 +24,7 @@
 #include "hw/fault/fault.h"
 #include "hw/qemu/dev.h"
 
-/* ---- JSON: QEMU's objects and GLib's ------------------------------------------ */
+/* ---- JSON: QEMU's objects and GLib's ----------------------------------- */
 
 static GVariant *faults_to_variant(const QObject *obj);
 
@@ -164,7 +164,7 @@ static char *faults_print(void *opaque, GVariant *tree)
     return text;
 }
 
-/* ---- rules ------------------------------------------------------------------------ */
+/* ---- rules ------------------------------------------------------------- */
 
 static bool faults_load(EnvmeState *s, Error **errp)
 {
@@ -308,7 +308,7 @@ static void faults_set_disarm(Object *o, const char *rule, Error **errp)
     faults_arm(o, rule, false, errp);
 }
 
-/* ---- events ------------------------------------------------------------------------- */
+/* ---- events ------------------------------------------------------------ */
 
 static void faults_write_event(EnvmeState *s, GVariant *ev)
 {
@@ -348,7 +348,7 @@ static void faults_event(void *opaque, GVariant *ev)
     aio_bh_schedule_oneshot(qemu_get_aio_context(), faults_write_events, s);
 }
 
-/* ---- power --------------------------------------------------------------------------- */
+/* ---- power ------------------------------------------------------------- */
 
 /* Not here and now: we may be deep inside the controller. */
 static void faults_machine(void *opaque, const char *what)
@@ -400,7 +400,7 @@ static void faults_do(Object *o, Visitor *v, const char *name, void *opaque,
     }
 }
 
-/* ---- life ----------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------- */
 
 bool envme_qfaults_init(EnvmeState *s, Error **errp)
 {

@@ -89,7 +89,7 @@ static bool medium_open_memdev(struct envme_medium *m,
     return m->low;
 }
 
-/* ---- the volatile write cache ------------------------------------------------ */
+/* ---- the volatile write cache ------------------------------------------ */
 
 #define VWC_SIZE (64u * MiB)
 

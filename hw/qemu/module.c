@@ -147,7 +147,7 @@ static bool module_register(void)
     return true;
 }
 
-/* ---- -plugin --------------------------------------------------------- */
+/* ---- -plugin ----------------------------------------------------------- */
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id,
                                            const qemu_info_t *info, int argc,
@@ -167,7 +167,7 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id,
     return module_register() ? 0 : -1;
 }
 
-/* ---- LD_PRELOAD ------------------------------------------------------ */
+/* ---- LD_PRELOAD -------------------------------------------------------- */
 
 typedef void module_init_fn(void (*fn)(void), module_init_type type);
 

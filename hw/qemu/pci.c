@@ -105,7 +105,7 @@ static const MemoryRegionOps pci_doorbell_ops = {
     .impl = PCI_ANY_ACCESS,
 };
 
-/* ---- realize -------------------------------------------------------------- */
+/* ---- realize ----------------------------------------------------------- */
 
 static bool pci_init_caps(EnvmeState *s, Error **errp)
 {
@@ -380,7 +380,7 @@ static void pci_exit(PCIDevice *dev)
     pci_teardown(ENVME_DEV(dev));
 }
 
-/* ---- class ------------------------------------------------------------------ */
+/* ---- class ------------------------------------------------------------- */
 
 static DeviceRealize pci_parent_realize;
 

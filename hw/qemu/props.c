@@ -150,7 +150,7 @@ static const Property props[] = {
     DEFINE_PROP_BOOL("ams-vs", EnvmeState, props.ams_vs, true),
 };
 
-/* ---- iothreads: "a:b:c" or a JSON list -------------------------------- */
+/* ---- iothreads: "a:b:c" or a JSON list --------------------------------- */
 
 static void props_get_iothreads(Object *obj, Visitor *v, const char *name,
                                 void *opaque, Error **errp)
@@ -486,7 +486,7 @@ void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p)
               sizeof(p->firmware));
 }
 
-/* ---- class --------------------------------------------------------------- */
+/* ---- class ------------------------------------------------------------- */
 
 void envme_props_instance_init(EnvmeState *s)
 {

@@ -11,7 +11,7 @@
 #include "hw/qemu/dev.h"
 #include "hw/qemu/exec.h"
 
-/* ---- bus ------------------------------------------------------------- */
+/* ---- bus --------------------------------------------------------------- */
 
 static void bus_unplug_done(void *opaque)
 {
@@ -91,7 +91,7 @@ bool envme_bus_init(EnvmeBus *bus, DeviceState *dev, Error **errp)
     return true;
 }
 
-/* ---- subsystem ------------------------------------------------------- */
+/* ---- subsystem --------------------------------------------------------- */
 
 static void subsys_realize(DeviceState *dev, Error **errp)
 {

@@ -94,7 +94,7 @@ static inline void rig_cut(struct rig *r)
     rig_start(r);
 }
 
-/* ---- what is on it -------------------------------------------------------------- */
+/* ---- what is on it ----------------------------------------------------- */
 
 static inline uint32_t attached(struct th *h, uint32_t nsid)
 {

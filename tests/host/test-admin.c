@@ -15,7 +15,7 @@ static struct th *admin_host(void)
     return h;
 }
 
-/* ---- Identify -------------------------------------------------------------- */
+/* ---- Identify ---------------------------------------------------------- */
 
 static void test_identify_ctrl(void)
 {
@@ -235,7 +235,7 @@ static void test_identify_pointers(void)
     th_free(h);
 }
 
-/* ---- Get Log Page ----------------------------------------------------------- */
+/* ---- Get Log Page ------------------------------------------------------ */
 
 /* regressions 7.1 CVE-2021-3947 and 7.6 (b): every LID, offset, length; every
  * byte that comes back is the log's own. */
@@ -388,7 +388,7 @@ static void test_smart(void)
     th_free(h);
 }
 
-/* ---- features ---------------------------------------------------------------- */
+/* ---- features ---------------------------------------------------------- */
 
 static void test_features_every(void)
 {

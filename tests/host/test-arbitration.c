@@ -106,7 +106,7 @@ static void set_arb(struct th *h, unsigned ab, unsigned hpw, unsigned mpw,
                                 (lpw - 1) << 8 | ab, false), SUCCESS);
 }
 
-/* ---- what is offered --------------------------------------------- */
+/* ---- what is offered --------------------------------------------------- */
 
 static bool offer_wrr, offer_vs;
 
@@ -162,7 +162,7 @@ static void test_qprio(void)
     th_free(h);
 }
 
-/* ---- the order --------------------------------------------- */
+/* ---- the order --------------------------------------------------------- */
 
 /* Random queues, weights, bursts and arrivals against the model: all that
  * waits when the one place comes free goes in the order of the rules; the
@@ -449,7 +449,7 @@ static void test_first_rung(void)
     }
 }
 
-/* ---- how many at once --------------------------------------------- */
+/* ---- how many at once -------------------------------------------------- */
 
 /* Of all lanes together, never more, and all there may be; each goes on when
  * another ends. */

@@ -84,7 +84,7 @@ static void expect(struct th *h, uint64_t slba, uint8_t byte)
     g_assert_cmpint(memcmp(got, want, BS), ==, 0);
 }
 
-/* ---- Write Uncorrectable --------------------------------------------------- */
+/* ---- Write Uncorrectable ----------------------------------------------- */
 
 static void test_uncor(void)
 {
@@ -177,7 +177,7 @@ static void test_uncor_kept(void)
     g_free(path);
 }
 
-/* ---- fused Compare and Write -------------------------------------------------- */
+/* ---- fused Compare and Write ------------------------------------------- */
 
 static void test_fused(void)
 {
@@ -458,7 +458,7 @@ static void test_counter(void)
     check_counter(1, true);
 }
 
-/* ---- atomicity -------------------------------------------------------------------- */
+/* ---- atomicity --------------------------------------------------------- */
 
 static void awun_15(struct envme_ctrl_params *p)
 {

@@ -157,7 +157,7 @@ static void check_image(struct th *h, unsigned id, size_t len, uint64_t seed)
     g_assert_cmpmem(buf, SIZE, want, SIZE);
 }
 
-/* ---- not there ---------------------------------------------------------- */
+/* ---- not there --------------------------------------------------------- */
 
 static void test_absent(void)
 {
@@ -190,7 +190,7 @@ static void test_absent(void)
     th_free(h);
 }
 
-/* ---- registers ---------------------------------------------------------- */
+/* ---- registers --------------------------------------------------------- */
 
 static void test_read(void)
 {
@@ -409,7 +409,7 @@ static void test_nested(void)
     th_free(h);
 }
 
-/* ---- replacing ---------------------------------------------------------- */
+/* ---- replacing --------------------------------------------------------- */
 
 static void test_replace(void)
 {
@@ -482,7 +482,7 @@ static void test_active(void)
     th_free(h);
 }
 
-/* ---- write protection --------------------------------------------------- */
+/* ---- write protection -------------------------------------------------- */
 
 static void test_protect(void)
 {
@@ -542,7 +542,7 @@ static void test_protect(void)
     th_free(h);
 }
 
-/* ---- the log page ------------------------------------------------------- */
+/* ---- the log page ------------------------------------------------------ */
 
 static void no_limit(struct envme_ctrl_params *p)
 {
@@ -591,7 +591,7 @@ static void test_log(void)
     th_free(h);
 }
 
-/* ---- other states of the controller ------------------------------------- */
+/* ---- other states of the controller ------------------------------------ */
 
 static void test_gates(void)
 {
@@ -656,7 +656,7 @@ static void test_params(void)
     th_free(h);
 }
 
-/* ---- kept --------------------------------------------------------------- */
+/* ---- kept -------------------------------------------------------------- */
 
 static void smaller(struct envme_ctrl_params *p)
 {

@@ -58,7 +58,7 @@ static struct th *cmb_host(unsigned lanes)
     return cmb_host_at(lanes, TH_CMB_BASE);
 }
 
-/* ---- registers -------------------------------------------------------------- */
+/* ---- registers --------------------------------------------------------- */
 
 static void test_none(void)
 {
@@ -267,7 +267,7 @@ static void test_reset_status(void)
     th_free(h);
 }
 
-/* ---- everything in it ---------------------------------------------------------- */
+/* ---- everything in it -------------------------------------------------- */
 
 static void roundtrip(struct th *h, uint16_t qid, uint32_t nlb,
                       unsigned wshape, unsigned rshape, uint64_t seed)
@@ -427,7 +427,7 @@ static void test_legacy(void)
     th_free(h);
 }
 
-/* ---- what may not lie there ----------------------------------------------------- */
+/* ---- what may not lie there -------------------------------------------- */
 
 static void test_uses(void)
 {

@@ -117,7 +117,7 @@ static struct th *host(const struct th_ns_opts *a, const struct th_ns_opts *b)
 
 static const struct th_ns_opts plain = { .size = MIB };
 
-/* ---- one namespace -------------------------------------------------------------- */
+/* ---- one namespace ----------------------------------------------------- */
 
 static void test_simple(void)
 {
@@ -236,7 +236,7 @@ static void test_errors(void)
     th_free(h);
 }
 
-/* ---- two namespaces ----------------------------------------------------------------- */
+/* ---- two namespaces ---------------------------------------------------- */
 
 static void test_across(void)
 {
@@ -314,7 +314,7 @@ static void test_behavior(void)
     th_free(h);
 }
 
-/* ---- protection information ------------------------------------------------------------ */
+/* ---- protection information -------------------------------------------- */
 
 #define R_PRACT (8u << 12)
 #define R_CHECK (7u << 12)

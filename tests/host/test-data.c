@@ -131,7 +131,7 @@ static void test_mdts(void)
     th_free(h);
 }
 
-/* ---- 64 MiB at once -------------------------------------------------------- */
+/* ---- 64 MiB at once ---------------------------------------------------- */
 
 #define HUGE_BLOCKS 16384u      /* of 4 KiB */
 #define HUGE_PAGES  256u        /* of host memory, one after the other again */
@@ -274,7 +274,7 @@ static void test_split_offset(void)
     th_free(h);
 }
 
-/* ---- PRPs that are wrong -------------------------------------------------- */
+/* ---- PRPs that are wrong ----------------------------------------------- */
 
 static struct envme_cqe prp_read(struct th *h, uint32_t nlb, uint64_t prp1,
                                  uint64_t prp2)
@@ -388,7 +388,7 @@ static void test_list_loops(void)
     th_free(h);
 }
 
-/* ---- SGLs that are wrong -------------------------------------------------- */
+/* ---- SGLs that are wrong ----------------------------------------------- */
 
 static struct envme_sgl_desc sgl(unsigned type, uint64_t addr, uint32_t len)
 {

@@ -67,7 +67,7 @@ static void want_event(struct th *h, uint16_t cid)
                     ENVME_LID_ENDGRP_AGGREGATE << 16);
 }
 
-/* ---- who has one -------------------------------------------------------- */
+/* ---- who has one ------------------------------------------------------- */
 
 static void test_identify(void)
 {
@@ -177,7 +177,7 @@ static void test_create(void)
     th_free(h);
 }
 
-/* ---- counters ----------------------------------------------------------- */
+/* ---- counters ---------------------------------------------------------- */
 
 static void test_counters(void)
 {
@@ -283,7 +283,7 @@ static void test_state(void)
     g_unlink(path);
 }
 
-/* ---- warnings and events ------------------------------------------------ */
+/* ---- warnings and events ----------------------------------------------- */
 
 static void test_feature(void)
 {

@@ -155,7 +155,7 @@ static void test_flood(void)
     th_free(h);
 }
 
-/* ---- namespaces ------------------------------------------------------------- */
+/* ---- namespaces -------------------------------------------------------- */
 
 static void set_flag(void *arg)
 {

@@ -27,7 +27,7 @@ static void done(struct th *h, struct envme_faults *f)
     th_free(h);
 }
 
-/* ---- matches and triggers ---------------------------------------------------- */
+/* ---- matches and triggers ---------------------------------------------- */
 
 static void test_status(void)
 {
@@ -207,7 +207,7 @@ static void test_active(void)
     done(h, f);
 }
 
-/* ---- completions ----------------------------------------------------------------- */
+/* ---- completions ------------------------------------------------------- */
 
 /* The nth entry of CQ 1, whatever the driver thinks of it. */
 static const struct envme_cqe *entry(struct th *h, unsigned n)
@@ -337,7 +337,7 @@ static void test_interrupt(void)
     done(h, f);
 }
 
-/* ---- data -------------------------------------------------------------------------- */
+/* ---- data -------------------------------------------------------------- */
 
 static void test_data(void)
 {
@@ -435,7 +435,7 @@ static void test_structures(void)
     done(h, f);
 }
 
-/* ---- registers, states ------------------------------------------------------------- */
+/* ---- registers, states ------------------------------------------------- */
 
 static void test_registers(void)
 {
@@ -498,7 +498,7 @@ static void test_doorbell(void)
     done(h, f);
 }
 
-/* ---- expectations -------------------------------------------------------------------- */
+/* ---- expectations ------------------------------------------------------ */
 
 static void test_expect(void)
 {
@@ -565,7 +565,7 @@ static void test_never(void)
     done(h, f);
 }
 
-/* ---- bad input -------------------------------------------------------------------------- */
+/* ---- bad input --------------------------------------------------------- */
 
 static void wrong(struct envme_faults *f, const char *file, const char *want)
 {

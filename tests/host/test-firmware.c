@@ -95,7 +95,7 @@ static void check_afi(struct th *h, unsigned active, unsigned next)
     g_assert_cmphex(log.afi, ==, active | next << 4);
 }
 
-/* ---- images ----------------------------------------------------------------- */
+/* ---- images ------------------------------------------------------------ */
 
 static void test_identify(void)
 {
@@ -234,7 +234,7 @@ static void test_another(void)
     }
 }
 
-/* ---- activation -------------------------------------------------------------- */
+/* ---- activation -------------------------------------------------------- */
 
 static void test_at_reset(void)
 {
@@ -383,7 +383,7 @@ static void test_two(void)
     th_free(a);
 }
 
-/* ---- kept ------------------------------------------------------------------------ */
+/* ---- kept -------------------------------------------------------------- */
 
 static void test_kept(void)
 {

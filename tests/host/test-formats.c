@@ -208,7 +208,7 @@ static void model_random(struct model *m, unsigned rounds)
     }
 }
 
-/* ---- every format, every kind of backend ----------------------------------- */
+/* ---- every format, every kind of backend ------------------------------- */
 
 static void check_format(uint32_t lbs, uint16_t ms, bool mset, bool later,
                          uint32_t max_transfer, uint32_t max_iov)
@@ -257,7 +257,7 @@ static void test_limits(void)
     }
 }
 
-/* ---- pieces smaller than the backend's unit --------------------------------- */
+/* ---- pieces smaller than the backend's unit ---------------------------- */
 
 /*
  * A block in more pieces than the backend takes at once, each far below what
@@ -305,7 +305,7 @@ static void test_crumbs(void)
     th_free(h);
 }
 
-/* ---- sizes ------------------------------------------------------------------- */
+/* ---- sizes ------------------------------------------------------------- */
 
 static void mdts_5(struct envme_ctrl_params *p)
 {
@@ -364,7 +364,7 @@ static void test_vsl(void)
     th_free(h);
 }
 
-/* ---- fields that are not there ------------------------------------------------- */
+/* ---- fields that are not there ----------------------------------------- */
 
 static void test_fields(void)
 {

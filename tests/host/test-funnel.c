@@ -303,7 +303,7 @@ static void test_fused_small_cq(void)
     }
 }
 
-/* ---- features that can be saved --------------------------------------------- */
+/* ---- features that can be saved ---------------------------------------- */
 
 static void test_saved(void)
 {
@@ -349,7 +349,7 @@ static void test_saved(void)
     th_free(h);
 }
 
-/* ---- hooks ---------------------------------------------------------------------- */
+/* ---- hooks ------------------------------------------------------------- */
 
 static unsigned npre, npost;
 

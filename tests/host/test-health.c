@@ -49,7 +49,7 @@ static uint32_t under(uint16_t k)
     return k | FIELD_SET(ENVME_FEAT_TMPTH_THSEL, ENVME_THSEL_UNDER);
 }
 
-/* ---- thresholds ------------------------------------------------------------ */
+/* ---- thresholds -------------------------------------------------------- */
 
 static struct envme_cqe get_threshold(struct th *h, unsigned sel,
                                       uint32_t cdw11)
@@ -158,7 +158,7 @@ static void test_temperature_event(void)
     th_free(h);
 }
 
-/* ---- warnings ---------------------------------------------------------------- */
+/* ---- warnings ---------------------------------------------------------- */
 
 static void test_warnings(void)
 {
@@ -235,7 +235,7 @@ static void test_aec(void)
     th_free(h);
 }
 
-/* ---- counters ------------------------------------------------------------------ */
+/* ---- counters ---------------------------------------------------------- */
 
 static uint64_t counter(const uint8_t c[16])
 {

@@ -101,7 +101,7 @@ static void check_off(struct th *h)
     g_assert_cmpmem(&a, sizeof(a), &zero, sizeof(zero));
 }
 
-/* ---- telemetry ---------------------------------------------------------- */
+/* ---- telemetry --------------------------------------------------------- */
 
 static struct envme_cqe get_telemetry(struct th *h, uint8_t lid, unsigned lsp,
                                       uint64_t off, void *buf, size_t len)
@@ -181,7 +181,7 @@ static void check(struct th *h, uint64_t bad, unsigned least)
     g_assert_cmpuint(traced_opcode(t, ENVME_ADM_GET_LOG), >=, least);
 }
 
-/* ---- tests -------------------------------------------------------------- */
+/* ---- tests ------------------------------------------------------------- */
 
 static void test_identify(void)
 {

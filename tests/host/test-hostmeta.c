@@ -31,7 +31,7 @@ static uint32_t caps(struct th *h, uint8_t fid)
     return v;
 }
 
-/* ---- Host Metadata ------------------------------------------------------ */
+/* ---- Host Metadata ----------------------------------------------------- */
 
 struct meta {
     struct envme_feat_meta m;
@@ -246,7 +246,7 @@ static void test_meta_bad(void)
     th_free(h);
 }
 
-/* ---- Software Progress Marker ------------------------------------------- */
+/* ---- Software Progress Marker ------------------------------------------ */
 
 static uint32_t progress(struct th *h, unsigned select)
 {
@@ -293,7 +293,7 @@ static void test_progress(void)
     g_rmdir(dir);
 }
 
-/* ---- Host Identifier ---------------------------------------------------- */
+/* ---- Host Identifier --------------------------------------------------- */
 
 static struct envme_cqe set_id(struct th *h, bool is_long, const void *id)
 {
@@ -374,7 +374,7 @@ static void test_host_id(void)
     th_free(a);
 }
 
-/* ---- LBA Range Type ----------------------------------------------------- */
+/* ---- LBA Range Type ---------------------------------------------------- */
 
 static struct envme_lba_range range(unsigned type, unsigned attr,
                                     uint64_t slba, uint64_t nlb)
@@ -504,7 +504,7 @@ static void test_ranges(void)
     g_rmdir(dir);
 }
 
-/* ---- Namespace Admin Label ---------------------------------------------- */
+/* ---- Namespace Admin Label --------------------------------------------- */
 
 static struct envme_cqe set_label(struct th *h, uint32_t nsid, bool save,
                                   const char *text)
@@ -605,7 +605,7 @@ static void test_label(void)
     g_rmdir(dir);
 }
 
-/* ---- the UUID list ------------------------------------------------------ */
+/* ---- the UUID list ----------------------------------------------------- */
 
 static void two_uuids(struct envme_ctrl_params *p)
 {
@@ -678,7 +678,7 @@ static void test_uuids(void)
     th_free(h);
 }
 
-/* ---- other states of the controller ------------------------------------- */
+/* ---- other states of the controller ------------------------------------ */
 
 /* Lockdown knows the features; a format and a sanitize operation, which keep
  * I/O out, do not mind what hosts leave. */

@@ -32,7 +32,7 @@ static void done(struct th *h, struct envme_faults *f)
     th_free(h);
 }
 
-/* ---- what there is ------------------------------------------------------ */
+/* ---- what there is ----------------------------------------------------- */
 
 static bool supported(struct th *h, uint8_t opc)
 {
@@ -99,7 +99,7 @@ static void test_absent(void)
     done(h, f);
 }
 
-/* ---- the feature -------------------------------------------------------- */
+/* ---- the feature ------------------------------------------------------- */
 
 static void test_feature(void)
 {
@@ -328,7 +328,7 @@ static void test_together(void)
     done(h, f);
 }
 
-/* ---- the commands ------------------------------------------------------- */
+/* ---- the commands ------------------------------------------------------ */
 
 static struct envme_cqe fault_send(struct th *h, unsigned op, const char *text)
 {

@@ -252,7 +252,7 @@ static void test_coalesce_ends(void)
     }
 }
 
-/* ---- arbitration --------------------------------------------------------- */
+/* ---- arbitration ------------------------------------------------------- */
 
 static void tweak_wrr(struct envme_ctrl_params *p)
 {
@@ -369,7 +369,7 @@ static void test_rr(void)
     }
 }
 
-/* ---- limits --------------------------------------------------------------- */
+/* ---- limits ------------------------------------------------------------ */
 
 static void tweak_inflight(struct envme_ctrl_params *p)
 {

@@ -94,7 +94,7 @@ static void lose(struct th *h, uint64_t slba, uint32_t nlb)
     th_fail_clear(h);
 }
 
-/* ---- the command ---------------------------------------------------------- */
+/* ---- the command ------------------------------------------------------- */
 
 static void test_identify(void)
 {
@@ -319,7 +319,7 @@ static void test_many(void)
     th_free(h);
 }
 
-/* ---- a scan ----------------------------------------------------------------- */
+/* ---- a scan ------------------------------------------------------------ */
 
 struct broken {
     struct envme_backend_ops ops;
@@ -462,7 +462,7 @@ static void test_scan_stops(void)
     th_free(h);
 }
 
-/* ---- the log ------------------------------------------------------------------- */
+/* ---- the log ----------------------------------------------------------- */
 
 struct lbas_log {
     struct envme_log_lba_status h;
@@ -577,7 +577,7 @@ static void test_log_many(void)
     th_free(h);
 }
 
-/* ---- feature 15h, the alert -------------------------------------------------------- */
+/* ---- feature 15h, the alert -------------------------------------------- */
 
 static void test_feature(void)
 {

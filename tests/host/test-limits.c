@@ -10,7 +10,7 @@ static void eight_queues(struct envme_ctrl_params *p)
     p->max_ioqpairs = 8;
 }
 
-/* ---- queues ------------------------------------------------------------------ */
+/* ---- queues ------------------------------------------------------------ */
 
 /* Identifiers end where Number of Queues says, for CQID too. */
 static void test_allocated(void)
@@ -82,7 +82,7 @@ static void test_entry_sizes(void)
     th_free(h);
 }
 
-/* ---- the write cache ------------------------------------------------------------ */
+/* ---- the write cache --------------------------------------------------- */
 
 static unsigned flushes(struct th *h, unsigned ns)
 {
@@ -153,7 +153,7 @@ static void test_read_fua(void)
     th_free(h);
 }
 
-/* ---- what a backend is asked for -------------------------------------------------- */
+/* ---- what a backend is asked for --------------------------------------- */
 
 static struct envme_backend_ops spy_ops;
 static const struct envme_backend_ops *spied;
@@ -227,7 +227,7 @@ static void test_deallocate(void)
     th_free(h);
 }
 
-/* ---- Identify --------------------------------------------------------------------- */
+/* ---- Identify ---------------------------------------------------------- */
 
 static void test_geometry(void)
 {

@@ -149,7 +149,7 @@ static void test_bad(void)
     th_free(h);
 }
 
-/* ---- directives --------------------------------------------------------------- */
+/* ---- directives -------------------------------------------------------- */
 
 static struct envme_cqe directive(struct th *h, uint8_t opc, uint32_t nsid,
                                   uint32_t cdw11, uint32_t cdw12, void *buf,
@@ -191,7 +191,7 @@ static void test_directives(void)
     th_free(h);
 }
 
-/* ---- security --------------------------------------------------------------------- */
+/* ---- security ---------------------------------------------------------- */
 
 static struct envme_cqe security(struct th *h, uint8_t opc, uint32_t cdw10,
                                  void *buf, size_t len)

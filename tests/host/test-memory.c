@@ -48,7 +48,7 @@ static void put_desc(struct th *h, uint64_t at, struct envme_sgl_desc d)
     memcpy(th_mem(h, at, 16), &d, 16);
 }
 
-/* ---- the controller's own registers --------------------------------------- */
+/* ---- the controller's own registers ------------------------------------ */
 
 /* regressions 7.1 CVE-2021-3929, each pointer of 7.6 (a) at the BAR */
 static void test_self_dma(void)
@@ -140,7 +140,7 @@ static void test_mixed_memory(void)
     th_free(h);
 }
 
-/* ---- metadata -------------------------------------------------------------- */
+/* ---- metadata ---------------------------------------------------------- */
 
 static void test_metadata(void)
 {

@@ -321,7 +321,7 @@ static void test_pieces(void)
     th_free(h);
 }
 
-/* ---- refusals ------------------------------------------------------------------- */
+/* ---- refusals ---------------------------------------------------------- */
 
 static void test_create_statuses(void)
 {
@@ -490,7 +490,7 @@ static void test_attach_statuses(void)
     th_free(a);
 }
 
-/* ---- others ------------------------------------------------------------------------ */
+/* ---- others ------------------------------------------------------------ */
 
 /* The other controller hears of each change of its own namespaces. */
 static void test_events(void)

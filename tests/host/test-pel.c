@@ -21,7 +21,7 @@ static char *state_path(void)
                            (int)getpid(), n++);
 }
 
-/* ---- contexts ----------------------------------------------------------- */
+/* ---- contexts ---------------------------------------------------------- */
 
 static void test_header(void)
 {
@@ -201,7 +201,7 @@ static void test_bad(void)
     th_free(h);
 }
 
-/* ---- events ------------------------------------------------------------- */
+/* ---- events ------------------------------------------------------------ */
 
 static void test_power_on(void)
 {
@@ -822,7 +822,7 @@ static void test_fatal(void)
     th_free(h);
 }
 
-/* ---- what is kept, what is dropped -------------------------------------- */
+/* ---- what is kept, what is dropped ------------------------------------- */
 
 static void test_ring(void)
 {

@@ -99,7 +99,7 @@ static void go(struct th *h, uint32_t ps)
     g_assert_cmpuint(power(h), ==, ps);
 }
 
-/* ---- the table ------------------------------------------------------------ */
+/* ---- the table --------------------------------------------------------- */
 
 static void test_parse(void)
 {
@@ -200,7 +200,7 @@ static void test_identify(void)
     th_free(h);
 }
 
-/* ---- Set Features 02h ------------------------------------------------------------ */
+/* ---- Set Features 02h -------------------------------------------------- */
 
 static void test_set(void)
 {
@@ -292,7 +292,7 @@ static void test_set_queue(void)
     th_free(h);
 }
 
-/* ---- commands in a non-operational state ------------------------------------------- */
+/* ---- commands in a non-operational state ------------------------------- */
 
 static void check_wake(unsigned lanes)
 {
@@ -454,7 +454,7 @@ static void test_pause(void)
     th_free(h);
 }
 
-/* ---- autonomous transitions ------------------------------------------------------------- */
+/* ---- autonomous transitions -------------------------------------------- */
 
 static struct envme_cqe set_apst(struct th *h, uint32_t on, const uint64_t *e,
                                  unsigned n, bool save)
@@ -616,7 +616,7 @@ static void test_apst_bad(void)
     th_free(h);
 }
 
-/* ---- speed ------------------------------------------------------------------------------- */
+/* ---- speed ------------------------------------------------------------- */
 
 static void tweak_timing(struct envme_ctrl_params *p)
 {
@@ -657,7 +657,7 @@ static void test_speed(void)
     }
 }
 
-/* ---- saved values -------------------------------------------------------------------------- */
+/* ---- saved values ------------------------------------------------------ */
 
 static void test_saved(void)
 {
@@ -707,7 +707,7 @@ static void test_saved(void)
     g_rmdir(dir);
 }
 
-/* ---- threads ------------------------------------------------------------------------------- */
+/* ---- threads ----------------------------------------------------------- */
 
 /* Lanes go to sleep and wake up while commands come from both sides. */
 static void test_threads(void)
@@ -733,7 +733,7 @@ static void test_threads(void)
     th_free(h);
 }
 
-/* ---- Keep Alive ------------------------------------------------------------------------------ */
+/* ---- Keep Alive -------------------------------------------------------- */
 
 static void tweak_kas(struct envme_ctrl_params *p)
 {

@@ -5,7 +5,7 @@
  */
 #include "rig.h"
 
-/* ---- what there ought to be ------------------------------------------------- */
+/* ---- what there ought to be -------------------------------------------- */
 
 struct model {
     struct {
@@ -112,7 +112,7 @@ static void check(struct rig *r, struct model *m)
     }
 }
 
-/* ---- doing something --------------------------------------------------------- */
+/* ---- doing something --------------------------------------------------- */
 
 /* A command, and what is there when it has succeeded. */
 struct step {

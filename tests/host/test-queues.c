@@ -442,7 +442,7 @@ static void test_queue_in_mmio(void)
     }
 }
 
-/* ---- deletion with I/O in flight ----------------------------------------- */
+/* ---- deletion with I/O in flight --------------------------------------- */
 
 static void delete_busy(unsigned lanes, uint64_t seed, bool cancel)
 {

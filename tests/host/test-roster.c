@@ -293,7 +293,7 @@ static void test_threads(void)
     g_free(path);
 }
 
-/* ---- formats ---------------------------------------------------------------------- */
+/* ---- formats ----------------------------------------------------------- */
 
 static void test_format_goes_on(void)
 {
@@ -419,7 +419,7 @@ static void test_cannot_write(void)
     finish(&r);
 }
 
-/* ---- sanitize ------------------------------------------------------------------- */
+/* ---- sanitize ---------------------------------------------------------- */
 
 static struct envme_log_sanitize san_log(struct th *h)
 {
@@ -511,7 +511,7 @@ static void test_sanitize_unplugged(void)
     finish(&r);
 }
 
-/* ---- nothing there --------------------------------------------------------------- */
+/* ---- nothing there ----------------------------------------------------- */
 
 static void test_nothing(void)
 {

@@ -98,7 +98,7 @@ static struct th *ready(void)
     return h;
 }
 
-/* ---- operations ---------------------------------------------------------------- */
+/* ---- operations -------------------------------------------------------- */
 
 static void test_identify(void)
 {
@@ -186,7 +186,7 @@ static void test_overwrite(void)
     th_free(h);
 }
 
-/* ---- what is refused ------------------------------------------------------------- */
+/* ---- what is refused --------------------------------------------------- */
 
 static void test_gates(void)
 {
@@ -267,7 +267,7 @@ static void test_bad(void)
     th_free(h);
 }
 
-/* ---- failures ------------------------------------------------------------------------ */
+/* ---- failures ---------------------------------------------------------- */
 
 static void fail(struct th *h, uint32_t cdw10)
 {
@@ -327,7 +327,7 @@ static void test_failed(void)
     th_free(h);
 }
 
-/* ---- SANICAP.NDI ------------------------------------------------------------------------ */
+/* ---- SANICAP.NDI ------------------------------------------------------- */
 
 static void ndi(struct envme_ctrl_params *p)
 {
@@ -371,7 +371,7 @@ static void test_ndi(void)
     th_free(h);
 }
 
-/* ---- resets, power cycles, controllers ---------------------------------------------------- */
+/* ---- resets, power cycles, controllers --------------------------------- */
 
 static void test_reset(void)
 {

@@ -61,7 +61,7 @@ static void done(struct th *h, struct envme_faults *f)
     th_free(h);
 }
 
-/* ---- all of them -------------------------------------------------------- */
+/* ---- all of them ------------------------------------------------------- */
 
 static void test_load(void)
 {
@@ -96,7 +96,7 @@ static void test_load(void)
     g_assert_cmpuint(n, >=, 25);
 }
 
-/* ---- some at work ------------------------------------------------------- */
+/* ---- some at work ------------------------------------------------------ */
 
 static void test_status(void)
 {
@@ -261,7 +261,7 @@ static void test_verdict(void)
     done(h, f);
 }
 
-/* ---- the manual --------------------------------------------------------- */
+/* ---- the manual -------------------------------------------------------- */
 
 #define BEGIN "<!-- reference: begin -->\n"
 #define END   "<!-- reference: end -->"

@@ -61,7 +61,7 @@ static struct th *power_on(const char *path)
     return h;
 }
 
-/* ---- features ------------------------------------------------------------- */
+/* ---- features ---------------------------------------------------------- */
 
 static void set(struct th *h, uint8_t fid, uint32_t nsid, uint32_t v,
                 bool save)
@@ -346,7 +346,7 @@ static void test_two(void)
     drop(path);
 }
 
-/* ---- a disk that fails --------------------------------------------------------- */
+/* ---- a disk that fails ------------------------------------------------- */
 
 static atomic_bool broken;
 
@@ -421,7 +421,7 @@ static void test_failing(void)
     drop(path);
 }
 
-/* ---- SMART --------------------------------------------------------------------- */
+/* ---- SMART ------------------------------------------------------------- */
 
 static uint64_t counter(const uint8_t c[16])
 {
@@ -597,7 +597,7 @@ static void test_sampled(void)
     drop(path);
 }
 
-/* ---- error log ------------------------------------------------------------------- */
+/* ---- error log --------------------------------------------------------- */
 
 static void read_errors(struct th *h, struct envme_log_error *e, unsigned n)
 {
@@ -641,7 +641,7 @@ static void test_errors(void)
     drop(path);
 }
 
-/* ---- threads ---------------------------------------------------------------------- */
+/* ---- threads ----------------------------------------------------------- */
 
 /* The worker writes while the lanes run; commands wait for it. */
 static void test_threads(void)

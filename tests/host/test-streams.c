@@ -133,7 +133,7 @@ static void check_open(struct th *h, uint32_t nsid, const char *want)
     g_string_free(s, TRUE);
 }
 
-/* ---- enabling ------------------------------------------------------------------- */
+/* ---- enabling ---------------------------------------------------------- */
 
 static void test_enable(void)
 {
@@ -241,7 +241,7 @@ static void test_counts(void)
     th_free(h);
 }
 
-/* ---- streams of the subsystem's resources ------------------------------------------ */
+/* ---- streams of the subsystem's resources ------------------------------ */
 
 static void test_open(void)
 {
@@ -291,7 +291,7 @@ static void test_open(void)
     th_free(h);
 }
 
-/* ---- a namespace's own resources ------------------------------------------------------ */
+/* ---- a namespace's own resources --------------------------------------- */
 
 static void test_allocate(void)
 {
@@ -350,7 +350,7 @@ static void test_allocate(void)
     th_free(h);
 }
 
-/* ---- what ends them ----------------------------------------------------------------------- */
+/* ---- what ends them ---------------------------------------------------- */
 
 static void test_ends(void)
 {
@@ -394,7 +394,7 @@ static void test_ends(void)
     th_free(h);
 }
 
-/* ---- several controllers --------------------------------------------------------------------- */
+/* ---- several controllers ----------------------------------------------- */
 
 /* Each is a host of its own. */
 static void test_controllers(void)

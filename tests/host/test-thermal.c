@@ -95,7 +95,7 @@ static bool event_came(struct th *h, uint16_t cid, uint32_t *dw0)
                    ENVME_AEN_IMMEDIATE_TEMP_RECOVERED << 8 | \
                    ENVME_AEN_TYPE_IMMEDIATE)
 
-/* ---- sensors ---------------------------------------------------------------- */
+/* ---- sensors ----------------------------------------------------------- */
 
 static void test_sensors(void)
 {
@@ -128,7 +128,7 @@ static void test_sensors(void)
     th_free(h);
 }
 
-/* ---- feature 04h ----------------------------------------------------------------- */
+/* ---- feature 04h ------------------------------------------------------- */
 
 static void test_thresholds(void)
 {
@@ -311,7 +311,7 @@ static void test_warm_time(void)
     th_free(h);
 }
 
-/* ---- feature 10h ------------------------------------------------------------------- */
+/* ---- feature 10h ------------------------------------------------------- */
 
 static uint32_t hctm(uint16_t tmt1, uint16_t tmt2)
 {

@@ -83,7 +83,7 @@ static bool has_cns(struct walk *w, uint8_t cns)
     return w->h->ctrl->tables->cns[cns].there;
 }
 
-/* ---- lists of 256 -------------------------------------------------------- */
+/* ---- lists of 256 ------------------------------------------------------ */
 
 static void test_logs(void)
 {
@@ -158,7 +158,7 @@ static void test_mi(void)
     lists_free(l);
 }
 
-/* ---- bits of Identify Controller ----------------------------------------- */
+/* ---- bits of Identify Controller --------------------------------------- */
 
 struct bit {
     uint32_t mask;

@@ -11,7 +11,7 @@
 
 #define AT(field) offsetof(struct envme_sqe, field)
 
-/* ---- log pages ----------------------------------------------------------- */
+/* ---- log pages --------------------------------------------------------- */
 
 /* How a page is asked for. */
 struct form {
@@ -263,7 +263,7 @@ static void test_logs_unknown(void)
     walk_free(&w);
 }
 
-/* ---- Identify ------------------------------------------------------------ */
+/* ---- Identify ---------------------------------------------------------- */
 
 static void test_identify(void)
 {
@@ -305,7 +305,7 @@ static void test_identify(void)
     walk_free(&w);
 }
 
-/* ---- features ------------------------------------------------------------ */
+/* ---- features ---------------------------------------------------------- */
 
 static const struct envme_feat_row *feat_row(struct walk *w, unsigned fid)
 {

@@ -76,7 +76,7 @@ static void walk_rows(walk_row_fn *fn)
     }
 }
 
-/* ---- bits ---------------------------------------------------------------- */
+/* ---- bits -------------------------------------------------------------- */
 
 static void walk_flags(struct walk *w, const struct place *p, uint8_t opc,
                        const struct envme_row *row)
@@ -172,7 +172,7 @@ static void test_unused(void)
     walk_rows(walk_unused);
 }
 
-/* ---- opcodes that are not there ------------------------------------------ */
+/* ---- opcodes that are not there ---------------------------------------- */
 
 static void test_unknown(void)
 {
@@ -199,7 +199,7 @@ static void test_unknown(void)
     walk_free(&w);
 }
 
-/* ---- NSIDs --------------------------------------------------------------- */
+/* ---- NSIDs ------------------------------------------------------------- */
 
 static void walk_nsid(struct walk *w, const struct place *p, uint8_t opc,
                       const struct envme_row *row)
@@ -238,7 +238,7 @@ static void test_nsid(void)
     walk_rows(walk_nsid);
 }
 
-/* ---- what holds commands back -------------------------------------------- */
+/* ---- what holds commands back ------------------------------------------ */
 
 static void walk_protected(struct walk *w, const struct place *p, uint8_t opc,
                            const struct envme_row *row)

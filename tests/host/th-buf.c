@@ -269,7 +269,7 @@ void th_buf_attach(struct th_buf *b, struct envme_sqe *sqe)
     sqe->flags |= (uint8_t)FIELD_SET(ENVME_PSDT, b->psdt);
 }
 
-/* ---- patterns ------------------------------------------------------------ */
+/* ---- patterns ---------------------------------------------------------- */
 
 static uint64_t pat_word(uint64_t seed, uint64_t i)
 {

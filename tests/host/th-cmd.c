@@ -4,7 +4,7 @@
  */
 #include "th-int.h"
 
-/* ---- I/O ----------------------------------------------------------------- */
+/* ---- I/O --------------------------------------------------------------- */
 
 struct envme_sqe th_sqe_rw(uint8_t opc, uint32_t nsid, uint64_t slba,
                            uint32_t nlb)
@@ -63,7 +63,7 @@ struct envme_cqe th_rw_(struct th *h, uint8_t opc, const struct th_rw *rw)
     return cqe;
 }
 
-/* ---- what the controller thinks ------------------------------------------ */
+/* ---- what the controller thinks ---------------------------------------- */
 
 uint32_t th_cq_size(struct th *h, uint16_t cqid)
 {
@@ -103,7 +103,7 @@ const char *th_sc_name(uint16_t sc)
     }
 }
 
-/* ---- admin commands ------------------------------------------------------ */
+/* ---- admin commands ---------------------------------------------------- */
 
 struct envme_cqe th_identify_csi(struct th *h, uint8_t cns, uint32_t nsid,
                                  uint16_t cntid, uint8_t csi, void *buf)

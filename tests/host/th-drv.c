@@ -80,7 +80,7 @@ void th_drv_fini(struct th *h)
     g_free(h->sq);
 }
 
-/* ---- submission ---------------------------------------------------------- */
+/* ---- submission -------------------------------------------------------- */
 
 static void *drv_entry(struct th *h, uint64_t base, const uint64_t *pages,
                        uint64_t off, unsigned len)
@@ -127,7 +127,7 @@ uint16_t th_submit(struct th *h, uint16_t qid, const struct envme_sqe *sqe)
     return cid;
 }
 
-/* ---- completion ---------------------------------------------------------- */
+/* ---- completion -------------------------------------------------------- */
 
 static void drv_completion(struct th *h, struct th_cq *cq,
                            const struct envme_cqe *cqe)
@@ -304,7 +304,7 @@ struct envme_cqe th_cmd_data(struct th *h, uint16_t qid, struct envme_sqe *sqe,
     return cqe;
 }
 
-/* ---- queues -------------------------------------------------------------- */
+/* ---- queues ------------------------------------------------------------ */
 
 struct envme_sqe th_sqe(uint8_t opc, uint32_t nsid)
 {

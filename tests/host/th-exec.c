@@ -16,7 +16,7 @@ uint32_t th_random(struct th *h, uint32_t below)
     return below > 1 ? g_rand_int(h->rand) % below : 0;
 }
 
-/* ---- time ---------------------------------------------------------------- */
+/* ---- time -------------------------------------------------------------- */
 
 static uint64_t exec_now(void *opaque)
 {
@@ -36,7 +36,7 @@ static uint64_t exec_wall(void *opaque)
            exec_now(h) / 1000000;
 }
 
-/* ---- the port ------------------------------------------------------------ */
+/* ---- the port ---------------------------------------------------------- */
 
 static void exec_kick(void *opaque, unsigned lane)
 {
@@ -90,7 +90,7 @@ static bool exec_on_lane(void *opaque, unsigned lane)
     return th_lane_now == (int)lane;
 }
 
-/* ---- one thread plays all lanes ------------------------------------------ */
+/* ---- one thread plays all lanes ---------------------------------------- */
 
 enum { CAND_KICK, CAND_JOB, CAND_BIO };
 
@@ -208,7 +208,7 @@ bool th_step(struct th *h)
     return true;
 }
 
-/* ---- threads ------------------------------------------------------------- */
+/* ---- threads ----------------------------------------------------------- */
 
 static bool exec_lane_bios(struct th *h, unsigned lane, GRand *rand)
 {
@@ -288,7 +288,7 @@ static void *exec_thread(void *arg)
     return NULL;
 }
 
-/* ---- both ---------------------------------------------------------------- */
+/* ---- both -------------------------------------------------------------- */
 
 void th_run(struct th *h)
 {

@@ -363,7 +363,7 @@ static void mem_unmap(void *opaque, void *ptr, size_t len, bool dirty)
     free(hdr);
 }
 
-/* ---- its own memory ------------------------------------------------------ */
+/* ---- its own memory ---------------------------------------------------- */
 
 static void own_show(void *opaque, bool on)
 {
@@ -437,7 +437,7 @@ static void own_init(struct th *h)
     }
 }
 
-/* ---- irq ----------------------------------------------------------------- */
+/* ---- irq --------------------------------------------------------------- */
 
 static struct th_vec *irq_vec(struct th *h, unsigned vector, const char *what)
 {
@@ -499,7 +499,7 @@ static void irq_reset(void *opaque)
     atomic_fetch_add(&h->irq_resets, 1);
 }
 
-/* ---- pages --------------------------------------------------------------- */
+/* ---- pages ------------------------------------------------------------- */
 
 void th_mem_init(struct th *h)
 {

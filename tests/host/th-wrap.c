@@ -60,7 +60,7 @@ void *__wrap_g_try_realloc_n(void *p, gsize n, gsize size)
     return alloc_fails() ? NULL : __real_g_try_realloc_n(p, n, size);
 }
 
-/* ---- locks --------------------------------------------------------------- */
+/* ---- locks ------------------------------------------------------------- */
 
 #ifdef __has_feature
 #if __has_feature(thread_sanitizer)

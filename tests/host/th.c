@@ -284,7 +284,7 @@ void th_fail_clear(struct th *h)
     }
 }
 
-/* ---- registers ----------------------------------------------------------- */
+/* ---- registers --------------------------------------------------------- */
 
 uint32_t th_r32(struct th *h, uint64_t off)
 {
@@ -337,7 +337,7 @@ void th_db_raw(struct th *h, bool cq, uint32_t qid, uint32_t value)
     envme_ctrl_doorbell(h->ctrl, off, value, 4);
 }
 
-/* ---- life ---------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------- */
 
 static bool host_ready_or_failed(void *arg)
 {

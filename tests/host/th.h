@@ -80,7 +80,7 @@ enum th_at {
     TH_AT_MAX,
 };
 
-/* ---- backend ------------------------------------------------------------- */
+/* ---- backend ----------------------------------------------------------- */
 
 struct th_be;
 
@@ -123,7 +123,7 @@ void th_be_release_random(struct th_be *be);
 /* The size changes under the namespace's feet, as with a resized file. */
 void th_be_resize(struct th_be *be, uint64_t size);
 
-/* ---- the host ------------------------------------------------------------ */
+/* ---- the host ---------------------------------------------------------- */
 
 struct th_ns_opts {
     uint64_t size;              /* bytes; 0: no such namespace */
@@ -309,7 +309,7 @@ extern __thread int th_lane_now;
 /* No DMA, no interrupt from here on, said why; NULL: allowed again. */
 void th_close(struct th *h, const char *why);
 
-/* ---- guest memory -------------------------------------------------------- */
+/* ---- guest memory ------------------------------------------------------ */
 
 uint64_t th_alloc(struct th *h, uint64_t bytes);        /* zeroed pages */
 uint64_t th_alloc_scattered(struct th *h);      /* one page, anywhere */
@@ -362,7 +362,7 @@ void th_buf_get(struct th_buf *b, void *dst);
 void th_buf_fill(struct th_buf *b, uint8_t byte);
 void th_buf_attach(struct th_buf *b, struct envme_sqe *sqe);
 
-/* ---- registers ----------------------------------------------------------- */
+/* ---- registers --------------------------------------------------------- */
 
 uint32_t th_r32(struct th *h, uint64_t off);
 uint64_t th_r64(struct th *h, uint64_t off);
@@ -373,7 +373,7 @@ void th_db(struct th *h, bool cq, uint32_t qid, uint32_t value);
 /* The register, whatever the shadow says. */
 void th_db_raw(struct th *h, bool cq, uint32_t qid, uint32_t value);
 
-/* ---- the driver ---------------------------------------------------------- */
+/* ---- the driver -------------------------------------------------------- */
 
 #define TH_CC_DEFAULT (ENVME_CC_EN | (uint32_t)FIELD_SET(ENVME_CC_IOSQES, 6) \
                        | (uint32_t)FIELD_SET(ENVME_CC_IOCQES, 4))
@@ -501,7 +501,7 @@ uint32_t th_cq_size(struct th *h, uint16_t cqid);
 /* Commands that the controller has in hand, over all lanes. */
 unsigned th_inflight(struct th *h);
 
-/* ---- admin commands ------------------------------------------------------ */
+/* ---- admin commands ---------------------------------------------------- */
 
 struct envme_sqe th_sqe(uint8_t opc, uint32_t nsid);
 struct envme_cqe th_identify(struct th *h, uint8_t cns, uint32_t nsid,

@@ -27,7 +27,7 @@
 #define GEN_MAX_SNAPS 8u
 #define GEN_STALL_NS 20000000000ull     /* no completion for so long: lost */
 
-/* ---- what was asked for ------------------------------------------------- */
+/* ---- what was asked for ------------------------------------------------ */
 
 enum gen_rw { GEN_READ, GEN_WRITE, GEN_RANDREAD, GEN_RANDWRITE, GEN_RANDRW };
 
@@ -58,7 +58,7 @@ struct gen_opts {
     unsigned njobs;
 };
 
-/* ---- state --------------------------------------------------------------- */
+/* ---- state ------------------------------------------------------------- */
 
 struct gen_mem {
     uint8_t *host;              /* of base */
@@ -158,7 +158,7 @@ static inline void gen_relax(void)
 #endif
 }
 
-/* ---- opts.c -------------------------------------------------------------- */
+/* ---- opts.c ------------------------------------------------------------ */
 
 /* The arguments of -plugin; NULL, or what is wrong with them, g_free(). */
 char *gen_opts_parse(struct gen_opts *o, int argc, char **argv);
@@ -182,7 +182,7 @@ void gen_write64(uint64_t addr, uint64_t val);
  * MSI-X with every vector's message aimed at g->irq_area. */
 bool gen_pci_init(struct gen *g);
 
-/* ---- doorbell.c ------------------------------------------------------------ */
+/* ---- doorbell.c -------------------------------------------------------- */
 
 /* Begins to follow what is mapped at [addr, addr + bytes). */
 void gen_db_watch(uint64_t addr, uint64_t bytes);
@@ -194,7 +194,7 @@ void gen_db_write(const struct gen_db *db, uint32_t val,
  * o.window times; false when one was lost. */
 bool gen_window_check(struct gen *g);
 
-/* ---- nvme.c ------------------------------------------------------------------ */
+/* ---- nvme.c ------------------------------------------------------------ */
 
 /* Enables the controller, identifies it and creates the queues. */
 bool gen_nvme_init(struct gen *g);
@@ -218,7 +218,7 @@ static inline bool gen_queue_has(const struct gen_queue *q)
 /* Takes the entry that gen_queue_has() has seen. */
 void gen_queue_take(struct gen_queue *q, uint16_t *cid, uint16_t *status);
 
-/* ---- load.c, verify.c, report.c -------------------------------------------- */
+/* ---- load.c, verify.c, report.c ---------------------------------------- */
 
 uint64_t gen_random(struct gen *g);
 bool gen_load_run(struct gen *g, const struct gen_job *job);

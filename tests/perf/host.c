@@ -68,7 +68,7 @@ void gen_write64(uint64_t addr, uint64_t val)
     gen_write32(addr + 4, val >> 32);
 }
 
-/* ---- configuration space ---------------------------------------------- */
+/* ---- configuration space ----------------------------------------------- */
 
 static void host_conf_select(unsigned devfn, unsigned reg)
 {

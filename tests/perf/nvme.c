@@ -64,7 +64,7 @@ static struct envme_sqe *nvme_next_sqe(struct gen_queue *q)
     return sqe;
 }
 
-/* ---- admin --------------------------------------------------------------- */
+/* ---- admin ------------------------------------------------------------- */
 
 static bool nvme_admin(struct gen *g, const struct envme_sqe *cmd,
                        uint32_t *dw0)
@@ -211,7 +211,7 @@ bool gen_nvme_init(struct gen *g)
     return nvme_wait(g, ENVME_CSTS_RDY) && nvme_identify_all(g);
 }
 
-/* ---- I/O queues ------------------------------------------------------------ */
+/* ---- I/O queues -------------------------------------------------------- */
 
 static bool nvme_create_pair(struct gen *g, struct gen_queue *q)
 {

@@ -257,7 +257,7 @@ static void test_block_size(const void *data)
     qn_close(q);
 }
 
-/* ---- resize --------------------------------------------------------------- */
+/* ---- resize ------------------------------------------------------------ */
 
 static void resize(QNvme *q, uint64_t size)
 {
@@ -309,7 +309,7 @@ static void test_resize(const void *data)
     qn_close(q);
 }
 
-/* ---- backends that fail --------------------------------------------------- */
+/* ---- backends that fail ------------------------------------------------ */
 
 static char *failing_drive(const char *iotype, int err, bool once)
 {

@@ -64,7 +64,7 @@ static void verify(QNvme *q, QnSq *sq, uint64_t from, uint64_t cpu_from,
     g_assert_true(qn_matches(q, cpu_to, LEN, seed));
 }
 
-/* ---- BARs ----------------------------------------------------------------- */
+/* ---- BARs -------------------------------------------------------------- */
 
 static void check_bar(QNvme *q, int n, uint64_t size)
 {
@@ -118,7 +118,7 @@ static void test_bars(void)
     qn_close(q);
 }
 
-/* ---- CMB -------------------------------------------------------------------- */
+/* ---- CMB --------------------------------------------------------------- */
 
 static void test_cmb(const void *iothread)
 {
@@ -214,7 +214,7 @@ static void test_legacy(const void *iothread)
     qn_close(q);
 }
 
-/* ---- PMR -------------------------------------------------------------------- */
+/* ---- PMR --------------------------------------------------------------- */
 
 static void do_flr(QNvme *q)
 {

@@ -73,7 +73,7 @@ static int64_t hits(QNvme *q, unsigned rule, char **verdict)
     return n;
 }
 
-/* ---- from outside -------------------------------------------------------- */
+/* ---- from outside ------------------------------------------------------ */
 
 static void test_file(void)
 {
@@ -137,7 +137,7 @@ static void test_qmp(void)
     qn_close(q);
 }
 
-/* ---- from inside --------------------------------------------------------------- */
+/* ---- from inside ------------------------------------------------------- */
 
 static struct envme_cqe send_text(QNvme *q, unsigned op, const char *text)
 {

@@ -12,7 +12,7 @@ enum { N = 48, LEN = 4096, BLOCKS = LEN / 512, BUS1 = 1 << 8 };
 #define NODE(name, ns) "-blockdev driver=null-co,node-name=" name \
     ",read-zeroes=on,size=67108864,latency-ns=" ns " "
 
-/* ---- a controller behind a root port -------------------------------------- */
+/* ---- a controller behind a root port ----------------------------------- */
 
 typedef struct Port {
     QNvme *q;           /* the machine */
@@ -197,7 +197,7 @@ static void test_json_iothreads(void)
     port_close(&p);
 }
 
-/* ---- namespaces ------------------------------------------------------------- */
+/* ---- namespaces -------------------------------------------------------- */
 
 static void want_events(QNvme *q)
 {
@@ -325,7 +325,7 @@ static void test_many_ns(void)
     qn_close(q);
 }
 
-/* ---- subsystems -------------------------------------------------------------- */
+/* ---- subsystems -------------------------------------------------------- */
 
 static void test_subsys(const void *data)
 {

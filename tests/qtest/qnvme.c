@@ -7,7 +7,7 @@
 #define RAM_START (16ull << 20)
 #define RAM_END   (256ull << 20)
 
-/* ---- PCI ---------------------------------------------------------------- */
+/* ---- PCI --------------------------------------------------------------- */
 
 QPCIBar qn_bar(QNvme *q, int n)
 {
@@ -133,7 +133,7 @@ void qn_set_bme(QNvme *q, bool on)
     qpci_config_writew(q->pdev, PCI_COMMAND, cmd);
 }
 
-/* ---- guest memory ------------------------------------------------------- */
+/* ---- guest memory ------------------------------------------------------ */
 
 uint64_t qn_alloc(QNvme *q, uint64_t size)
 {
@@ -190,7 +190,7 @@ char *qn_sum(QNvme *q, uint64_t addr, size_t len)
     return g_compute_checksum_for_data(G_CHECKSUM_SHA256, buf, len);
 }
 
-/* ---- registers ---------------------------------------------------------- */
+/* ---- registers --------------------------------------------------------- */
 
 uint32_t qn_r4(QNvme *q, uint64_t reg)
 {
@@ -265,7 +265,7 @@ void qn_ring_cq(QNvme *q, QnCq *cq)
     qn_w4(q, qn_db_off(q, 2 * cq->id + 1), cq->head);
 }
 
-/* ---- life cycle --------------------------------------------------------- */
+/* ---- life cycle -------------------------------------------------------- */
 
 void qn_admin_queues(QNvme *q, uint32_t sq_size, uint32_t cq_size)
 {

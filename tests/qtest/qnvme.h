@@ -86,7 +86,7 @@ typedef struct QnConf {
 #define QN_SLOW(ns) "driver=null-co,read-zeroes=on,size=64M,latency-ns=" #ns
 #define QN_DRIVE_SIZE (64u << 20)
 
-/* ---- qnvme-env.c: QEMU's command line, files, other processes --------- */
+/* ---- qnvme-env.c: QEMU's command line, files, other processes ---------- */
 
 #define QN_SMOKE 1
 /* Registers a test, after g_test_init(). */
@@ -113,7 +113,7 @@ uint64_t qn_rss_kib(QNvme *q);
 /* QEMU's memory has not grown noticeably since. */
 void qn_assert_no_growth(QNvme *q, uint64_t before);
 
-/* ---- qnvme.c: PCI, registers, life cycle ------------------------------ */
+/* ---- qnvme.c: PCI, registers, life cycle ------------------------------- */
 
 QNvme *qn_open(const QnConf *conf);             /* not enabled */
 QNvme *qn_start(const QnConf *conf);            /* enabled, 32-entry queues */
@@ -160,7 +160,7 @@ uint64_t qn_db_off(QNvme *q, unsigned n);       /* of doorbell register n */
 void qn_ring_sq(QNvme *q, QnSq *sq);
 void qn_ring_cq(QNvme *q, QnCq *cq);
 
-/* ---- qnvme-cmd.c: queues and commands --------------------------------- */
+/* ---- qnvme-cmd.c: queues and commands ---------------------------------- */
 
 QnCq *qn_cq_new(QNvme *q, uint16_t id, uint32_t size, uint16_t vector);
 QnSq *qn_sq_new(QNvme *q, uint16_t id, uint32_t size, QnCq *cq);
@@ -201,7 +201,7 @@ void qn_set_prps(QNvme *q, struct envme_sqe *sqe, uint64_t buf, size_t len);
 void qn_verify_io(QNvme *q, QnSq *sq, uint64_t slba, uint32_t nlb,
                   uint32_t seed);
 
-/* ---- qnvme-irq.c: interrupts ------------------------------------------ */
+/* ---- qnvme-irq.c: interrupts ------------------------------------------- */
 
 /* Vectors write 0x4d580000 + n into guest memory. */
 void qn_msix_enable(QNvme *q);

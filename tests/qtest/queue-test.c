@@ -349,7 +349,7 @@ static void test_discontiguous(void)
     qn_close(q);
 }
 
-/* ---- doorbells ------------------------------------------------------------ */
+/* ---- doorbells --------------------------------------------------------- */
 
 enum { AEN_ERROR = 0, AEN_BAD_DB_REG = 0, AEN_BAD_DB_VALUE = 1, LID_ERROR = 1 };
 

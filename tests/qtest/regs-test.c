@@ -222,7 +222,7 @@ static void test_admin_regs_enabled(void)
     qn_close(q);
 }
 
-/* ---- PCI configuration space -------------------------------------------- */
+/* ---- PCI configuration space ------------------------------------------- */
 
 static void test_pci_ids(void)
 {

@@ -137,7 +137,7 @@ static struct envme_cqe block_io(QNvme *q, QnSq *sq, uint8_t opc,
     return qn_cmd(q, sq, s);
 }
 
-/* ---- is it as it ought to be? -------------------------------------------------- */
+/* ---- is it as it ought to be? ------------------------------------------ */
 
 static const char *differs_ns(QNvme *q, QnSq *sq, const Model *m, uint32_t i)
 {
@@ -212,7 +212,7 @@ static const char *differs(QNvme *q, QnSq *sq, const Model *m)
            "saved feature" : NULL;
 }
 
-/* ---- one command ------------------------------------------------------------------ */
+/* ---- one command ------------------------------------------------------- */
 
 typedef struct Step {
     struct envme_sqe sqe;
@@ -321,7 +321,7 @@ static void carry_out(QNvme *q, QnSq *sq, const Step *s)
     qn_assert_ok(c);
 }
 
-/* ---- killed again and again ---------------------------------------------------------- */
+/* ---- killed again and again -------------------------------------------- */
 
 typedef struct Report {
     pid_t qemu;
@@ -464,7 +464,7 @@ static void test_kill_loop(void)
     rig_free(&r);
 }
 
-/* ---- against the command line ---------------------------------------------------------- */
+/* ---- against the command line ------------------------------------------ */
 
 static void refuse(const char *args, const char *want)
 {

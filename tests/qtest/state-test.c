@@ -284,7 +284,7 @@ static void test_unplug(void)
     unlink(path);
 }
 
-/* ---- refused ------------------------------------------------------------- */
+/* ---- refused ----------------------------------------------------------- */
 
 static void refuse(const char *path, const char *args, const char *want)
 {

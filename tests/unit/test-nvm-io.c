@@ -6,7 +6,7 @@
 #include "hw/iocs/nvm/nvm.h"
 #include "hw/ns/layout.h"
 
-/* ---- cursors -------------------------------------------------------------- */
+/* ---- cursors ----------------------------------------------------------- */
 
 #define BYTES 3000
 
@@ -126,7 +126,7 @@ static void test_cursor_end(void)
     g_assert_true(out[0].iov_base == mem + 8);
 }
 
-/* ---- areas ------------------------------------------------------------------ */
+/* ---- areas ------------------------------------------------------------- */
 
 static void check_area(const struct envme_ns *ns, uint64_t slba, uint64_t nlb,
                        uint64_t step)

@@ -38,7 +38,7 @@ static uint32_t be32(const uint8_t *p)
     return (uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
 }
 
-/* ---- a model ------------------------------------------------------------ */
+/* ---- a model ----------------------------------------------------------- */
 
 /* Puts `bits` bits of v, the highest first, where *at says. */
 static void put_bits(uint8_t *p, unsigned *at, uint64_t v, unsigned bits)
@@ -77,7 +77,7 @@ static uint64_t model_guard(const struct envme_pi *pi, const uint8_t *data,
     }
 }
 
-/* ---- a medium in memory, fed in random pieces ----------------------------- */
+/* ---- a medium in memory, fed in random pieces -------------------------- */
 
 struct medium {
     const struct envme_pi *pi;
@@ -217,7 +217,7 @@ static void each_format(void (*fn)(const struct envme_pi *pi))
     }
 }
 
-/* ---- tests -------------------------------------------------------------- */
+/* ---- tests ------------------------------------------------------------- */
 
 static void test_limits(void)
 {

@@ -175,7 +175,7 @@ static void test_refused(void)
     g_remove(path);
 }
 
-/* ---- records that cannot be ----------------------------------------------------- */
+/* ---- records that cannot be -------------------------------------------- */
 
 static void spoil(const char *name, size_t at, uint32_t v, const char *want)
 {

@@ -152,7 +152,7 @@ static const struct backend_factory late_factory = {
     .name = "slice-late", .open = open_late, .poll = slice_poll,
 };
 
-/* ---- what a slice alone does --------------------------------------------------- */
+/* ---- what a slice alone does ------------------------------------------- */
 
 static int over_err;
 static bool over;

@@ -95,7 +95,7 @@ static void has_str(struct envme_state *s, const char *name, const char *v)
     }
 }
 
-/* ---- records ----------------------------------------------------------------- */
+/* ---- records ----------------------------------------------------------- */
 
 static void collect(void *arg, const char *name, GBytes *data)
 {
@@ -228,7 +228,7 @@ static void test_big(void)
     clean(path);
 }
 
-/* ---- the bytes ----------------------------------------------------------------- */
+/* ---- the bytes --------------------------------------------------------- */
 
 /* docs/state.md, by hand. */
 static void test_format(void)
@@ -416,7 +416,7 @@ static void test_ident(void)
     clean(path);
 }
 
-/* ---- paths ----------------------------------------------------------------------- */
+/* ---- paths ------------------------------------------------------------- */
 
 static void test_paths(void)
 {
@@ -475,7 +475,7 @@ static void test_paths(void)
     clean(path);
 }
 
-/* ---- the lock ----------------------------------------------------------------------- */
+/* ---- the lock ---------------------------------------------------------- */
 
 static void other_process(const char *path, bool is_free)
 {
@@ -547,7 +547,7 @@ static void test_replaced(void)
     clean(path);
 }
 
-/* ---- crashes --------------------------------------------------------------------- */
+/* ---- crashes ----------------------------------------------------------- */
 
 /*
  * One run: open (or make), change two records and a third, sync. Says whether
@@ -788,7 +788,7 @@ static void test_kill(void)
     clean(path);
 }
 
-/* ---- the thread --------------------------------------------------------------------- */
+/* ---- the thread -------------------------------------------------------- */
 
 static void test_async(void)
 {

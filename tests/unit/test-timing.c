@@ -15,7 +15,7 @@
 #define MS 1000000ull
 #define US 1000ull
 
-/* ---- distributions --------------------------------------------- */
+/* ---- distributions ----------------------------------------------------- */
 
 static struct envme_dist dist(const char *text)
 {
@@ -181,7 +181,7 @@ static void test_bad_text(void)
     }
 }
 
-/* ---- the model --------------------------------------------- */
+/* ---- the model --------------------------------------------------------- */
 
 static void set(struct envme_timing_params *p, enum envme_time_class kind,
                 const char *text)

@@ -14,7 +14,7 @@
 
 #define SIZE (1u << 20)
 
-/* ---- threads: each has a queue of calls ---------------------------------- */
+/* ---- threads: each has a queue of calls -------------------------------- */
 
 struct call {
     void (*fn)(void *arg);
@@ -63,7 +63,7 @@ static bool exec_run(void)
     return true;
 }
 
-/* ---- an inner backend that ends later, the newest first ------------------ */
+/* ---- an inner backend that ends later, the newest first ---------------- */
 
 struct late {
     struct envme_backend be;
@@ -147,7 +147,7 @@ static struct late *late_new(uint64_t size, bool read_only)
     return l;
 }
 
-/* ---- the suite ----------------------------------------------------------- */
+/* ---- the suite --------------------------------------------------------- */
 
 static struct envme_backend *open_mem(const struct backend_factory *f,
                                       uint64_t size, bool read_only)
@@ -192,7 +192,7 @@ static const struct backend_factory factories[] = {
       .opaque = &small },
 };
 
-/* ---- what is where ------------------------------------------------------- */
+/* ---- what is where ----------------------------------------------------- */
 
 struct rig {
     struct late *late;
@@ -434,7 +434,7 @@ static void test_status(void)
     rig_free(&r);
 }
 
-/* ---- power loss ---------------------------------------------------------- */
+/* ---- power loss -------------------------------------------------------- */
 
 struct cut {
     struct envme_crash_zone zone;

@@ -46,7 +46,7 @@ struct copy_mem {
     struct copy_range range[256];
 };
 
-/* ---- what the command says ------------------------------------------------- */
+/* ---- what the command says --------------------------------------------- */
 
 static bool copy_wide(unsigned fmt)
 {
@@ -169,7 +169,7 @@ struct envme_status envme_nvm_enter_copy(struct envme_cmd *cmd)
                                                 cmd->ns->nsze - slba));
 }
 
-/* ---- the ranges --------------------------------------------------------------- */
+/* ---- the ranges -------------------------------------------------------- */
 
 static struct envme_status copy_parse(struct envme_cmd *cmd, unsigned fmt,
                                       const uint8_t *p, struct copy_range *r)
@@ -317,7 +317,7 @@ static struct envme_status copy_ranges(struct envme_cmd *cmd,
     return copy_check_all(cmd, m, total);
 }
 
-/* ---- chunk by chunk -------------------------------------------------------------- */
+/* ---- chunk by chunk ---------------------------------------------------- */
 
 /* The metadata of a chunk, as it has been read, becomes what is written. */
 static struct envme_status copy_turn(struct envme_cmd *cmd)
@@ -495,7 +495,7 @@ static struct envme_status copy_step(struct envme_cmd *cmd, int err)
     return ENVME_ST_PENDING;
 }
 
-/* ---- the command --------------------------------------------------------------------- */
+/* ---- the command ------------------------------------------------------- */
 
 static bool copy_alloc(struct envme_cmd *cmd)
 {

@@ -5,7 +5,7 @@
 #include "hw/iocs/nvm/nvm.h"
 #include "hw/ns/layout.h"
 
-/* ---- checks ----------------------------------------------------------- */
+/* ---- checks ------------------------------------------------------------ */
 
 struct envme_status envme_nvm_check_rw(struct envme_cmd *cmd, uint64_t slba,
                                        uint32_t nlb, bool is_write)
@@ -62,7 +62,7 @@ unsigned envme_nvm_write_flags(const struct envme_cmd *cmd)
            !atomic_load(&ns->wce) ? ENVME_BIO_FUA : 0;
 }
 
-/* ---- the loop --------------------------------------------------------- */
+/* ---- the loop ---------------------------------------------------------- */
 
 static void loop_cont(struct envme_cmd *cmd, int err)
 {
@@ -101,7 +101,7 @@ struct envme_status envme_nvm_loop(struct envme_cmd *cmd, struct envme_ns *ns,
     return envme_st_pending(st) ? envme_cmd_io(cmd, l->ns, loop_cont) : st;
 }
 
-/* ---- cursors ---------------------------------------------------------- */
+/* ---- cursors ----------------------------------------------------------- */
 
 void envme_nvm_cursor_data(struct envme_nvm_cursor *c,
                            const struct envme_cmd *cmd)
@@ -213,7 +213,7 @@ unsigned envme_nvm_cursor_slice(struct envme_nvm_cursor *c, struct iovec *iov,
     return cursor_fill(c, iov, max, bytes);
 }
 
-/* ---- areas ------------------------------------------------------------ */
+/* ---- areas ------------------------------------------------------------- */
 
 void envme_nvm_area_init(struct envme_nvm_area *a, uint64_t slba, uint64_t nlb)
 {

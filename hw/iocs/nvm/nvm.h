@@ -15,7 +15,7 @@
 
 extern const struct envme_iocs envme_iocs_nvm;
 
-/* ---- rows ------------------------------------------------------------ */
+/* ---- rows -------------------------------------------------------------- */
 
 envme_run_fn envme_nvm_read, envme_nvm_write, envme_nvm_flush;
 envme_run_fn envme_nvm_compare, envme_nvm_write_zeroes, envme_nvm_dsm;
@@ -51,7 +51,7 @@ void envme_nvm_identify_format(struct envme_ctrl *ctrl, struct envme_ns *ns,
                                unsigned format, void *buf);
 void envme_nvm_identify_ctrl(struct envme_ctrl *ctrl, void *buf);
 
-/* ---- the LBA range of a command -------------------------------------- */
+/* ---- the LBA range of a command ---------------------------------------- */
 
 static inline uint64_t envme_nvm_slba(const struct envme_cmd *cmd)
 {
@@ -131,7 +131,7 @@ static inline struct envme_status envme_nvm_guard(struct envme_cmd *cmd,
     return envme_nvm_guard_slow(cmd, run);
 }
 
-/* ---- protection information ------------------------------------------- */
+/* ---- protection information -------------------------------------------- */
 
 static inline uint8_t envme_nvm_prinfo(const struct envme_cmd *cmd)
 {
@@ -165,7 +165,7 @@ struct envme_status envme_nvm_pi_run(const struct envme_ns *ns,
                                      uint8_t *data, uint8_t *md,
                                      bool generate);
 
-/* ---- several backend requests, one after the other ------------------- */
+/* ---- several backend requests, one after the other --------------------- */
 
 /*
  * The step function of a handler. Called with err 0 first, then with the
@@ -193,7 +193,7 @@ bool envme_nvm_written(struct envme_cmd *cmd);
 struct envme_status envme_nvm_loop(struct envme_cmd *cmd, struct envme_ns *ns,
                                    envme_nvm_step_fn *step);
 
-/* ---- host memory in pieces ------------------------------------------- */
+/* ---- host memory in pieces --------------------------------------------- */
 
 /*
  * A place in a command's vector that goes through `take` bytes, leaves out
@@ -224,7 +224,7 @@ unsigned envme_nvm_cursor_slice(struct envme_nvm_cursor *c, struct iovec *iov,
                                 unsigned max, uint32_t align,
                                 uint64_t *bytes);
 
-/* ---- the areas of a range on the backend ------------------------------ */
+/* ---- the areas of a range on the backend ------------------------------- */
 
 enum envme_nvm_phase {
     ENVME_NVM_START,

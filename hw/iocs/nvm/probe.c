@@ -34,7 +34,7 @@ bool envme_nvm_dulbe(const struct envme_cmd *cmd, const struct envme_ns *ns)
                                          ns));
 }
 
-/* ---- the search --------------------------------------------------------- */
+/* ---- the search -------------------------------------------------------- */
 
 void envme_nvm_probe_start(struct envme_nvm_probe *p,
                            const struct envme_ns *ns, uint64_t slba,
@@ -87,7 +87,7 @@ struct envme_status envme_nvm_deallocated(struct envme_cmd *cmd)
                           offsetof(struct envme_sqe, cdw10));
 }
 
-/* ---- commands that read their range ---------------------------------------- */
+/* ---- commands that read their range ------------------------------------ */
 
 struct probe_state {
     struct envme_nvm_probe probe;

@@ -41,7 +41,7 @@ struct prot_mem {
     uint8_t mem[];
 };
 
-/* ---- tags ---------------------------------------------------------------- */
+/* ---- tags -------------------------------------------------------------- */
 
 static void prot_tags(const struct envme_cmd *cmd, struct envme_pi_tags *tags)
 {
@@ -89,7 +89,7 @@ void envme_nvm_pi_flip(const struct envme_pi *pi, uint8_t *md, uint64_t nlb)
     }
 }
 
-/* ---- between the host and us ---------------------------------------------- */
+/* ---- between the host and us ------------------------------------------- */
 
 static void prot_copy(struct envme_nvm_cursor *c, uint8_t *buf, uint64_t bytes,
                       bool to_host)
@@ -126,7 +126,7 @@ static void prot_host(struct envme_cmd *cmd, uint8_t *buf, uint8_t *mbuf,
     }
 }
 
-/* ---- checks ---------------------------------------------------------------- */
+/* ---- checks ------------------------------------------------------------ */
 
 /* Base 2.1, SMART: CRC and tag mismatches of the medium are media errors. */
 static struct envme_status prot_failed(struct envme_cmd *cmd,
@@ -229,7 +229,7 @@ static struct envme_status prot_compare(struct envme_cmd *cmd)
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- chunk by chunk ----------------------------------------------------------- */
+/* ---- chunk by chunk ---------------------------------------------------- */
 
 /* A chunk is to be written: it comes from the host. */
 static struct envme_status prot_begin(struct envme_cmd *cmd)
@@ -360,7 +360,7 @@ static struct envme_status prot_flush_step(struct envme_cmd *cmd, int err)
     return err ? envme_cmd_io_status(cmd, err) : ENVME_ST_PENDING;
 }
 
-/* ---- the commands --------------------------------------------------------------- */
+/* ---- the commands ------------------------------------------------------ */
 
 static bool prot_alloc(struct envme_cmd *cmd, enum prot_op op)
 {

@@ -28,7 +28,7 @@ struct rw_mem {
     uint8_t bounce[];           /* geo.align bytes, if need be */
 };
 
-/* ---- lengths ---------------------------------------------------------- */
+/* ---- lengths ----------------------------------------------------------- */
 
 static struct envme_status rw_len(struct envme_cmd *cmd, bool is_write,
                                   bool pract, uint64_t *len)

@@ -14,7 +14,7 @@
 #include "hw/ctrl/keep.h"
 #include "hw/iocs/nvm/nvm.h"
 
-/* ---- waking -------------------------------------------------------------- */
+/* ---- waking ------------------------------------------------------------ */
 
 static struct envme_cmd *serial_cmd(struct envme_rangelock_entry *e)
 {
@@ -85,7 +85,7 @@ static void serial_loose_end(struct envme_ns *ns)
     serial_wake(go);
 }
 
-/* ---- leaving --------------------------------------------------------------- */
+/* ---- leaving ----------------------------------------------------------- */
 
 static void serial_leave(struct envme_cmd *cmd)
 {
@@ -125,7 +125,7 @@ static void serial_over_fused(struct envme_cmd *cmd, struct envme_status st)
     second->over = serial_over;
 }
 
-/* ---- entering ---------------------------------------------------------------- */
+/* ---- entering ---------------------------------------------------------- */
 
 /* It is to end although it waits: then nobody wakes it but this. */
 static void serial_unwait(struct envme_cmd *cmd)
@@ -273,7 +273,7 @@ struct envme_status envme_nvm_check_fused(struct envme_cmd *cmd)
     return ENVME_ST(SUCCESS);
 }
 
-/* ---- Write Uncorrectable: NVM 1.1, 3.3.7 ---------------------------------------- */
+/* ---- Write Uncorrectable: NVM 1.1, 3.3.7 ------------------------------- */
 
 struct envme_status envme_nvm_uncor_len(struct envme_cmd *cmd, uint64_t *len)
 {
