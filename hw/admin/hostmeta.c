@@ -20,9 +20,9 @@
 /* ---- Host Metadata ----------------------------------------------------- */
 
 struct meta_desc {
-    struct envme_meta_element head;
     const uint8_t *at;          /* all of it, the head too */
     size_t len;
+    struct envme_meta_element head;
 };
 
 /* The descriptor at *off, which moves behind it; false when it does not end

@@ -613,7 +613,8 @@ static bool roster_take(struct envme_subsys *s, struct roster_away *a)
 static void roster_revive(struct envme_subsys *s, struct roster_away *a)
 {
     const struct record_ns *r;
-    g_autoptr(GBytes) b = roster_get(s, a->nsid, &r);
+    /* What r lies in. */
+    G_GNUC_UNUSED g_autoptr(GBytes) b = roster_get(s, a->nsid, &r);
     struct envme_extent *ext = g_new(struct envme_extent, a->n);
     struct envme_capacity_old old = {
         .align = le32_get(r->align), .csi = r->csi,

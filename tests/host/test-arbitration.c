@@ -175,7 +175,7 @@ static void order_run(unsigned ams, unsigned lanes, unsigned seed)
                                                          : ENVME_ARB_VS;
     GRand *rand = g_rand_new_with_seed(seed);
     unsigned n = g_rand_int_range(rand, 4, MAX_QUEUES - 1), seen = 0, q;
-    unsigned left[MAX_QUEUES] = { 0 }, total = 1, phase;
+    unsigned left[MAX_QUEUES] = { 0 }, phase;
     uint64_t age = 0, since[MAX_QUEUES][64];
     struct model m;
 
@@ -200,7 +200,6 @@ static void order_run(unsigned ams, unsigned lanes, unsigned seed)
         model_fetched(&m, q);
         model_unready(&m, q);
         block(h, q);
-        total += all;
         g_assert_cmpuint(sq_of(h, seen), ==, 0);
         for (unsigned i = 0; i < 3 * n; i++) {
             unsigned who = g_rand_int_range(rand, 1, n + 1);

@@ -6,6 +6,8 @@
 #include "envme/log.h"
 #include "envme/nvm.h"
 #include "envme/ocp.h"
+#include "qapi/error.h"
+#include "qobject/qjson.h"
 
 #define PATH "/machine/peripheral/nv"
 
@@ -28,9 +30,10 @@ static uint16_t read_block(QNvme *q, QnSq *sq, uint64_t lba)
 /* Sets a property; the error's sentence (g_free), or NULL. */
 static char *set(QNvme *q, const char *json)
 {
-    g_autofree char *text = g_strdup_printf(
-        "{'execute': 'qom-set', 'arguments': {'path': '" PATH "', %s}}", json);
-    QDict *answer = qtest_qmp(q->qts, text);
+    g_autofree char *text = g_strdup_printf("{'path': '" PATH "', %s}", json);
+    QDict *answer = qtest_qmp(q->qts, "{'execute': 'qom-set', "
+                              "'arguments': %p}",
+                              qobject_from_json(text, &error_abort));
     char *err = NULL;
 
     if (qdict_haskey(answer, "error")) {
