@@ -38,6 +38,10 @@ over() {
 rebind() {
     host faults off >/dev/null
     echo $bdf >/sys/bus/pci/drivers/nvme/unbind
+    # Its number is free when the last one lets go of it, and not before.
+    wait_for 20 gone /sys/class/nvme/nvme0
+    wait_for 20 gone /dev/nvme0
+    sleep 1
     echo $bdf >/sys/bus/pci/drivers/nvme/bind
     t "$now: it works when it is bound again" wait_for 20 there
     t "$now: I/O afterwards" works
