@@ -494,7 +494,7 @@ void envme_cmd_start(struct envme_cmd *cmd)
 
 /* ---- out --------------------------------------------------------------- */
 
-static enum envme_retry status_retry(uint16_t code)
+enum envme_retry envme_status_retry(uint16_t code)
 {
     switch (code) {
 #define CMD_RETRY_CASE_(name, sct, sc, retry, text) \
@@ -512,7 +512,7 @@ static enum envme_retry status_retry(uint16_t code)
 static uint16_t status_retry_bits(const struct envme_ctrl *ctrl,
                                   struct envme_status st)
 {
-    enum envme_retry retry = status_retry(envme_st_code(st));
+    enum envme_retry retry = envme_status_retry(envme_st_code(st));
     unsigned crd = retry - ENVME_RETRY_1;
 
     if (retry == ENVME_RETRY_0 || st.sf & ENVME_SF_CRD) {

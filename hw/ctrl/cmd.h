@@ -65,6 +65,10 @@ bool envme_cmd_is_media_error(int err);
  * thread of the command, which is in flight. */
 void envme_cmd_lost(struct envme_cmd *cmd, struct envme_ns *ns);
 
+/* Is a command with this status code (SCT and SC) to be sent again, and when?
+ * As the list in envme/status.h has it; not again, if it is not there. */
+enum envme_retry envme_status_retry(uint16_t code);
+
 /* Copies between the command's data buffer (mapped by cmd_start) and memory.
  * Short when the buffer is shorter; returns the bytes copied. */
 size_t envme_cmd_to_host(struct envme_cmd *cmd, size_t off, const void *buf,

@@ -37,22 +37,11 @@ static bool status_check(struct envme_schema_ctx *ctx, struct envme_faults *f,
     return a->has_code || envme_schema_fail(ctx, "\"code\" is missing");
 }
 
-static bool status_dnr(const struct act_status *a)
-{
-    switch (a->code) {
-#define ACT_DNR_(name, sct, sc, retry, text) \
-    case (sct) << 8 | (sc):                  \
-        return ENVME_RETRY_##retry == ENVME_RETRY_1;
-    ENVME_STATUS_LIST(ACT_DNR_)
-#undef ACT_DNR_
-    default:
-        return true;
-    }
-}
-
 static struct envme_status status_of(const struct act_status *a)
 {
-    bool dnr = a->has_dnr ? a->dnr : a->code && !a->crd && status_dnr(a);
+    bool dnr = a->has_dnr ? a->dnr
+               : a->code && !a->crd &&
+                 envme_status_retry(a->code) == ENVME_RETRY_1;
 
     return (struct envme_status){
         a->code | FIELD_SET(ENVME_SF_CRD, a->crd) |

@@ -62,11 +62,20 @@ static bool patch_add(struct envme_schema_ctx *ctx, GVariant *v, GArray *to)
     return true;
 }
 
+static bool patch_nth(struct envme_schema_ctx *ctx, GVariant *v, size_t index,
+                      void *to)
+{
+    size_t len = envme_schema_push(ctx, "[%zu]", index);
+    bool ok = patch_add(ctx, v, to);
+
+    envme_schema_pop(ctx, len);
+    return ok;
+}
+
 /* One patch, or a list of them. */
 static bool patch_read(struct envme_schema_ctx *ctx, GVariant *v, void *field)
 {
     GArray **to = field;
-    bool ok = true;
 
     if (!*to) {
         *to = g_array_new(FALSE, FALSE, sizeof(struct act_patch));
@@ -74,17 +83,7 @@ static bool patch_read(struct envme_schema_ctx *ctx, GVariant *v, void *field)
     if (!g_variant_is_of_type(v, G_VARIANT_TYPE("av"))) {
         return patch_add(ctx, v, *to);
     }
-    for (size_t i = 0; ok && i < g_variant_n_children(v); i++) {
-        GVariant *c = g_variant_get_child_value(v, i);
-        GVariant *inner = envme_schema_unwrap(c);
-        size_t len = envme_schema_push(ctx, "[%zu]", i);
-
-        ok = patch_add(ctx, inner, *to);
-        envme_schema_pop(ctx, len);
-        g_variant_unref(inner);
-        g_variant_unref(c);
-    }
-    return ok;
+    return envme_schema_each(ctx, v, patch_nth, *to);
 }
 
 static void patch_free(GArray *patches)

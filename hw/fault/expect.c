@@ -53,12 +53,13 @@ static bool expect_parse(struct envme_schema_ctx *ctx, const char *text,
                              "and \"shutdown\" are", text);
 }
 
-static bool expect_one(struct envme_schema_ctx *ctx, GVariant *v,
-                       GArray *steps)
+static bool expect_one(struct envme_schema_ctx *ctx, GVariant *v, size_t index,
+                       void *steps)
 {
     struct fault_step step = { 0 };
     const char *text = envme_schema_text(v);
 
+    (void)index;
     if (!text) {
         return envme_schema_fail(ctx, "a string, or a list of strings, is "
                                  "wanted");
@@ -67,7 +68,7 @@ static bool expect_one(struct envme_schema_ctx *ctx, GVariant *v,
         return false;
     }
     step.text = g_strdup(text);
-    g_array_append_val(steps, step);
+    g_array_append_vals(steps, &step, 1);
     return true;
 }
 
@@ -75,20 +76,13 @@ bool fault_read_steps(struct envme_schema_ctx *ctx, GVariant *v, void *field)
 {
     GArray **to = field, *steps = g_array_new(FALSE, FALSE,
                                               sizeof(struct fault_step));
-    bool ok = true;
+    bool ok;
 
     if (g_variant_is_of_type(v, G_VARIANT_TYPE_ARRAY) &&
         !g_variant_is_of_type(v, G_VARIANT_TYPE_DICTIONARY)) {
-        for (size_t i = 0; ok && i < g_variant_n_children(v); i++) {
-            GVariant *c = g_variant_get_child_value(v, i);
-            GVariant *inner = envme_schema_unwrap(c);
-
-            ok = expect_one(ctx, inner, steps);
-            g_variant_unref(inner);
-            g_variant_unref(c);
-        }
+        ok = envme_schema_each(ctx, v, expect_one, steps);
     } else {
-        ok = expect_one(ctx, v, steps);
+        ok = expect_one(ctx, v, 0, steps);
     }
     if (ok && !steps->len) {
         ok = envme_schema_fail(ctx, "the list is empty");

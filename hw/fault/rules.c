@@ -150,11 +150,20 @@ static bool rules_read_object(struct envme_schema_ctx *ctx, GVariant *v,
     return ok;
 }
 
+static bool rules_read_nth(struct envme_schema_ctx *ctx, GVariant *v,
+                           size_t index, void *to)
+{
+    size_t len = envme_schema_push(ctx, "[%zu]", index);
+    bool ok = rules_read_object(ctx, v, to);
+
+    envme_schema_pop(ctx, len);
+    return ok;
+}
+
 static bool rules_read_do(struct envme_schema_ctx *ctx, GVariant *v,
                           void *field)
 {
     GArray **to = field;
-    bool ok = true;
 
     if (*to) {
         rules_free_actions(*to);
@@ -163,17 +172,7 @@ static bool rules_read_do(struct envme_schema_ctx *ctx, GVariant *v,
     if (!g_variant_is_of_type(v, G_VARIANT_TYPE("av"))) {
         return rules_read_object(ctx, v, *to);
     }
-    for (size_t i = 0; ok && i < g_variant_n_children(v); i++) {
-        GVariant *c = g_variant_get_child_value(v, i);
-        GVariant *inner = envme_schema_unwrap(c);
-        size_t len = envme_schema_push(ctx, "[%zu]", i);
-
-        ok = rules_read_object(ctx, inner, *to);
-        envme_schema_pop(ctx, len);
-        g_variant_unref(inner);
-        g_variant_unref(c);
-    }
-    return ok;
+    return envme_schema_each(ctx, v, rules_read_nth, *to);
 }
 
 /* ---- the parts of a rule ----------------------------------------------- */
@@ -504,10 +503,28 @@ static bool rules_link(struct envme_schema_ctx *ctx, struct fault_set *set)
     return true;
 }
 
+struct rules_to {
+    struct envme_faults *f;
+    struct fault_set *set;
+};
+
+static bool rules_add(struct envme_schema_ctx *ctx, GVariant *v, size_t index,
+                      void *arg)
+{
+    struct rules_to *to = arg;
+    struct fault_rule *r = rules_read(ctx, to->f, v, index);
+
+    if (r) {
+        g_ptr_array_add(to->set->rules, r);
+    }
+    return r;
+}
+
 struct fault_set *fault_set_parse(struct envme_faults *f, GVariant *tree,
                                   char **err)
 {
     struct fault_set *set = g_new0(struct fault_set, 1);
+    struct rules_to to = { f, set };
     struct rules_file file = { .active = true };
     struct envme_schema_ctx ctx;
     GVariant *top = envme_schema_unwrap(tree);
@@ -517,21 +534,9 @@ struct fault_set *fault_set_parse(struct envme_faults *f, GVariant *tree,
     set->rules = g_ptr_array_new_with_free_func((GDestroyNotify)
                                                 fault_rule_unref);
     g_string_assign(ctx.path, "");
-    ok = envme_schema_read(&ctx, &file_schema, top, &file);
-    for (size_t i = 0; ok && file.rules &&
-         i < g_variant_n_children(file.rules); i++) {
-        GVariant *c = g_variant_get_child_value(file.rules, i);
-        GVariant *inner = envme_schema_unwrap(c);
-        struct fault_rule *r = rules_read(&ctx, f, inner, i);
-
-        ok = r;
-        if (r) {
-            g_ptr_array_add(set->rules, r);
-        }
-        g_variant_unref(inner);
-        g_variant_unref(c);
-    }
-    ok = ok && rules_link(&ctx, set);
+    ok = envme_schema_read(&ctx, &file_schema, top, &file) &&
+         (!file.rules || envme_schema_each(&ctx, file.rules, rules_add, &to)) &&
+         rules_link(&ctx, set);
     set->seed = file.seed;
     set->active = file.active;
     *err = ctx.err;

@@ -130,9 +130,6 @@ struct fault_step {
     char *text;
 };
 
-enum fault_expect_mode { FAULT_EXPECT_NEXT, FAULT_EXPECT_ANY,
-                         FAULT_EXPECT_NEVER };
-
 struct fault_expect {
     GArray *next, *any, *never; /* struct fault_step, or NULL */
     uint64_t within;            /* ns */

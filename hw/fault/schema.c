@@ -66,6 +66,23 @@ GVariant *envme_schema_unwrap(GVariant *v)
     return v;
 }
 
+bool envme_schema_each(struct envme_schema_ctx *ctx, GVariant *list,
+                       bool (*one)(struct envme_schema_ctx *ctx, GVariant *v,
+                                   size_t index, void *arg), void *arg)
+{
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < g_variant_n_children(list); i++) {
+        GVariant *c = g_variant_get_child_value(list, i);
+        GVariant *inner = envme_schema_unwrap(c);
+
+        ok = one(ctx, inner, i, arg);
+        g_variant_unref(inner);
+        g_variant_unref(c);
+    }
+    return ok;
+}
+
 const char *envme_schema_text(GVariant *v)
 {
     return g_variant_is_of_type(v, G_VARIANT_TYPE_STRING)

@@ -91,6 +91,10 @@ bool envme_schema_time(struct envme_schema_ctx *ctx, GVariant *v,
                        uint64_t *ns);
 bool envme_schema_hex(struct envme_schema_ctx *ctx, GVariant *v,
                       GByteArray **to);
+/* Calls one() with each value of a list, unwrapped, until one is refused. */
+bool envme_schema_each(struct envme_schema_ctx *ctx, GVariant *list,
+                       bool (*one)(struct envme_schema_ctx *ctx, GVariant *v,
+                                   size_t index, void *arg), void *arg);
 /* The inner value of variants in variants; the result is a reference. */
 GVariant *envme_schema_unwrap(GVariant *v);
 /* The text of a string, or NULL. */

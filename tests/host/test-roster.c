@@ -340,66 +340,17 @@ static void test_format_goes_on(void)
     }
 }
 
-static bool broken;
-
-static int bad_create(void *opaque, int dir, const char *name, mode_t mode)
-{
-    (void)opaque;
-    if (broken) {
-        errno = ENOSPC;
-        return -1;
-    }
-    return openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-}
-
-static int ok_lock(void *opaque, int fd)
-{
-    (void)opaque;
-    (void)fd;
-    return 0;
-}
-
-static ssize_t ok_write(void *opaque, int fd, const void *buf, size_t len)
-{
-    (void)opaque;
-    return write(fd, buf, len);
-}
-
-static int ok_fsync(void *opaque, int fd)
-{
-    (void)opaque;
-    (void)fd;
-    return 0;
-}
-
-static int ok_rename(void *opaque, int dir, const char *from, const char *to)
-{
-    (void)opaque;
-    return renameat(dir, from, dir, to);
-}
-
-static int ok_unlink(void *opaque, int dir, const char *name)
-{
-    (void)opaque;
-    return unlinkat(dir, name, 0);
-}
-
-static const struct envme_state_ops bad_ops = {
-    .create = bad_create, .lock = ok_lock, .write = ok_write,
-    .fsync = ok_fsync, .rename = ok_rename, .unlink = ok_unlink,
-};
-
 /* What cannot be told to the state is not done to the medium. */
 static void test_cannot_write(void)
 {
-    struct rig r = { .ops = &bad_ops };
+    struct rig r = { .ops = &th_state_bad };
     struct envme_sqe s = th_sqe(ENVME_ADM_FORMAT, 1);
     uint32_t nsid;
 
     rig_new(&r);
     data_write(r.h[0], 1, 9);
     data_write(r.h[0], 2, 8);
-    broken = true;
+    th_state_broken = true;
     th_assert_sc(th_admin(r.h[0], &s), INTERNAL);
     g_assert_true(data_ok(r.h[0], 1, 9));
     g_assert_cmpuint(atomic_load(
@@ -410,7 +361,7 @@ static void test_cannot_write(void)
     g_assert_cmpuint(nsm_unused(r.h[0]), ==, MEDIUM);
     g_assert_cmpuint(atomic_load(
         &r.h[0]->be[1]->nops[ENVME_BIO_WRITE_ZEROES]), ==, 0);
-    broken = false;
+    th_state_broken = false;
     rig_cut(&r);
     g_assert_true(data_ok(r.h[0], 1, 9));
     g_assert_true(data_ok(r.h[0], 2, 8));

@@ -6,9 +6,7 @@
  */
 #include "th.h"
 
-#include <fcntl.h>
 #include <glib/gstdio.h>
-#include <unistd.h>
 
 #define SEC (1000ull * 1000 * 1000)
 #define HOUR (3600 * SEC)
@@ -348,62 +346,13 @@ static void test_two(void)
 
 /* ---- a disk that fails ------------------------------------------------- */
 
-static atomic_bool broken;
-
-static int bad_create(void *opaque, int dir, const char *name, mode_t mode)
-{
-    (void)opaque;
-    if (broken) {
-        errno = ENOSPC;
-        return -1;
-    }
-    return openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-}
-
-static int ok_lock(void *opaque, int fd)
-{
-    (void)opaque;
-    (void)fd;
-    return 0;
-}
-
-static ssize_t ok_write(void *opaque, int fd, const void *buf, size_t len)
-{
-    (void)opaque;
-    return write(fd, buf, len);
-}
-
-static int ok_fsync(void *opaque, int fd)
-{
-    (void)opaque;
-    (void)fd;
-    return 0;
-}
-
-static int ok_rename(void *opaque, int dir, const char *from, const char *to)
-{
-    (void)opaque;
-    return renameat(dir, from, dir, to);
-}
-
-static int ok_unlink(void *opaque, int dir, const char *name)
-{
-    (void)opaque;
-    return unlinkat(dir, name, 0);
-}
-
-static const struct envme_state_ops bad_ops = {
-    .create = bad_create, .lock = ok_lock, .write = ok_write,
-    .fsync = ok_fsync, .rename = ok_rename, .unlink = ok_unlink,
-};
-
 static void test_failing(void)
 {
     char *path = fresh();
-    struct th *h = th_new(.state = path, .state_ops = &bad_ops);
+    struct th *h = th_new(.state = path, .state_ops = &th_state_bad);
 
     th_enable(h);
-    broken = true;
+    th_state_broken = true;
     th_assert_sc(th_set_feature(h, ENVME_FID_ARBITRATION, 0, 3, true),
                  INTERNAL);
     /* Without saving it goes on as ever. */
@@ -412,7 +361,7 @@ static void test_failing(void)
     shutdown(h, ENVME_CC_SHN_NORMAL);
     th_disable(h);
     th_enable(h);
-    broken = false;
+    th_state_broken = false;
     set(h, ENVME_FID_ARBITRATION, 0, 4, true);
     th_free(h);
     h = power_on(path);

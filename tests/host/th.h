@@ -518,6 +518,10 @@ struct envme_cqe th_abort(struct th *h, uint16_t sqid, uint16_t cid);
 /* Parks an AER; returns its CID. */
 uint16_t th_aer(struct th *h);
 
+/* A state file on a disk that is full while th_state_broken is set. */
+extern atomic_bool th_state_broken;
+extern const struct envme_state_ops th_state_bad;
+
 /* Fills with something that depends on place and seed. */
 void th_pattern(void *buf, size_t len, uint64_t seed);
 bool th_pattern_ok(const void *buf, size_t len, uint64_t seed);
