@@ -17,7 +17,8 @@ def meson_job(suite, build, name, *more):
     """`meson test` of one suite in the directory that the job BUILD made."""
     env = {"ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1",
            "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
-           "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"}
+           "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1:"
+                           "suppressions=" + os.path.join(TOP, "tests/host/tsan.supp")}
     return Job(name, ["meson", "test", "-C", "{%s}" % build, "--no-rebuild",
                       "--logbase", name, "--suite", suite, "-t", "3",
                       "--num-processes", "1", *more],
