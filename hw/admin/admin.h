@@ -12,6 +12,7 @@
 #include "envme/feat.h"
 #include "envme/id-ctrl.h"
 #include "envme/id.h"
+#include "hw/admin/health-shown.h"
 #include "hw/ctrl/cmd.h"
 #include "hw/ctrl/ctrl.h"
 
@@ -24,6 +25,12 @@ extern const struct envme_tables envme_tables;
 struct envme_health_totals {
     uint64_t reads, writes, read_bytes, written_bytes, on_ms, busy_us;
     uint64_t media_errors, errors;      /* errors: entries of the error log */
+};
+
+/* health-shown.c: what SMART says instead, by enum envme_health_field. */
+struct envme_health_shown {
+    uint32_t set;               /* a bit each */
+    uint64_t value[ENVME_HEALTH_FIELDS];        /* counters: so much more */
 };
 
 /* keep.c */
@@ -104,6 +111,7 @@ struct envme_admin {
     uint64_t sampled_at;        /* ns: the times below count up to here */
     uint64_t warm_ns, hot_ns;   /* at or above WCTEMP, CCTEMP */
     uint8_t warned;             /* critical warnings that have been told */
+    struct envme_health_shown shown;
     struct envme_thermal thermal;
     struct envme_keepalive keepalive;
     struct envme_feat_apst apst;
@@ -261,6 +269,8 @@ void envme_health_set_temperature(struct envme_ctrl *ctrl, uint16_t kelvin);
 void envme_health_set_warning(struct envme_ctrl *ctrl, uint8_t bits);
 /* All bits of Critical Warning, as SMART has them. */
 uint8_t envme_health_warning(const struct envme_ctrl *ctrl);
+/* Those of them that are the media's. */
+uint8_t envme_health_media_warning(const struct envme_ctrl *ctrl);
 /* Times are counted up to now; before what they depend on changes. */
 void envme_health_sample(struct envme_ctrl *ctrl);
 /* Something that warnings and throttling depend on has changed. */
@@ -273,6 +283,9 @@ void envme_health_put(uint8_t counter[16], uint64_t v);
 void envme_health_spare(bool is_low, uint8_t *spare, uint8_t *threshold);
 /* Log page 02h: size and contents. */
 void envme_health_log(struct envme_ctrl *ctrl, struct envme_log_smart *log);
+/* Without what health-shown.h says. */
+void envme_health_true_log(struct envme_ctrl *ctrl,
+                           struct envme_log_smart *log);
 size_t envme_health_size(const struct envme_log_req *req);
 struct envme_status envme_health_fill(const struct envme_log_req *req,
                                       void *buf);

@@ -20,6 +20,7 @@ void envme_bgio_start(struct envme_bgio *io, struct envme_ctrl *ctrl,
                       struct envme_ns *ns,
                       void (*fn)(struct envme_bgio *io, int err))
 {
+    struct envme_backend *be = atomic_load(&ns->io);
     int ret;
 
     assert(!io->busy);
@@ -39,7 +40,7 @@ void envme_bgio_start(struct envme_bgio *io, struct envme_ctrl *ctrl,
     }
     envme_ns_hold(ns);
     envme_life_background(ctrl, true);
-    ret = ns->be->ops->submit(ns->be, &io->bio);
+    ret = be->ops->submit(be, &io->bio);
     if (ret != ENVME_BIO_PENDING) {
         bgio_done(&io->bio, ret);
     }

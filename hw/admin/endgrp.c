@@ -83,7 +83,7 @@ uint8_t envme_endgrp_warning(const struct envme_ctrl *ctrl)
         const struct envme_ctrl *c = envme_shared_ctrl(ctrl->subsys, i);
 
         if (c && c != group_of(ctrl)->leaving) {
-            cw |= c->critical_warning & GROUP_CW;
+            cw |= envme_health_media_warning(c) & GROUP_CW;
         }
     }
     return cw;
@@ -143,6 +143,9 @@ struct envme_status envme_endgrp_log(const struct envme_log_req *req,
     group_totals(ctrl, &t);
     log->cw = envme_endgrp_warning(ctrl);
     envme_health_spare(log->cw & ENVME_EGCW_EGASCBT, &log->avsp, &log->avspt);
+    envme_health_shown_gauge(ctrl, ENVME_HEALTH_SPARE, &log->avsp);
+    envme_health_shown_gauge(ctrl, ENVME_HEALTH_THRESHOLD, &log->avspt);
+    envme_health_shown_gauge(ctrl, ENVME_HEALTH_USED, &log->pused);
     /* There is no wear and nothing is written that no host has written. */
     group_units(log->dur, t.read_bytes);
     group_units(log->duw, t.written_bytes);

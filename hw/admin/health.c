@@ -22,9 +22,15 @@
 
 /* ---- warnings and events ----------------------------------------------- */
 
+uint8_t envme_health_media_warning(const struct envme_ctrl *ctrl)
+{
+    return ctrl->critical_warning |
+           (envme_health_shown_low(ctrl) ? ENVME_SMART_CW_ASCBT : 0);
+}
+
 uint8_t envme_health_warning(const struct envme_ctrl *ctrl)
 {
-    uint8_t bits = ctrl->critical_warning;
+    uint8_t bits = envme_health_media_warning(ctrl);
 
     if (envme_admin(ctrl)->thermal.out) {
         bits |= ENVME_SMART_CW_TTC;
@@ -159,6 +165,13 @@ size_t envme_health_size(const struct envme_log_req *req)
 }
 
 void envme_health_log(struct envme_ctrl *ctrl, struct envme_log_smart *log)
+{
+    envme_health_true_log(ctrl, log);
+    envme_health_shown_apply(ctrl, log);
+}
+
+void envme_health_true_log(struct envme_ctrl *ctrl,
+                           struct envme_log_smart *log)
 {
     struct envme_admin *a = ctrl->admin;
     struct envme_health_totals t;

@@ -137,9 +137,19 @@ static void identify_atomicity(const struct envme_ns *ns,
     id->nabspf = le16(p->nabspf);
 }
 
+static struct envme_ns_ids identify_ids(const struct envme_ns *ns)
+{
+    struct envme_ns_ids ids = { .eui64 = ns->params.eui64 };
+
+    memcpy(ids.uuid, ns->params.uuid, sizeof(ids.uuid));
+    memcpy(ids.nguid, ns->params.nguid, sizeof(ids.nguid));
+    return ns->ids_faked ? *ns->ids_faked : ids;
+}
+
 void envme_identify_ns(const struct envme_ctrl *ctrl,
                        const struct envme_ns *ns, struct envme_id_ns *id)
 {
+    const struct envme_ns_ids ids = identify_ids(ns);
     uint64_t nsze = ns->nsze;
     uint64_t bytes = ns->geo.size;
 
@@ -163,11 +173,11 @@ void envme_identify_ns(const struct envme_ctrl *ctrl,
     id->fpi = identify_fpi(ns);
     for (unsigned i = 0; i < 8; i++) {
         id->nvmcap[i] = bytes >> (8 * i);
-        id->eui64[i] = ns->params.eui64 >> (8 * (7 - i));
+        id->eui64[i] = ids.eui64 >> (8 * (7 - i));
     }
     id->nsattr = identify_nsattr(ns);
     id->endgid = le16(envme_endgrp(ctrl));
-    memcpy(id->nguid, ns->params.nguid, sizeof(id->nguid));
+    memcpy(id->nguid, ids.nguid, sizeof(id->nguid));
 }
 
 /* What all namespaces that are going to be created have in common. */
@@ -329,7 +339,8 @@ struct envme_status envme_cns_ns_indep(struct envme_cmd *cmd, void *buf)
     id->nsattr = identify_nsattr(ns);
     id->endgid = le16(envme_endgrp(cmd->ctrl));
     id->fpi = identify_fpi(ns);
-    id->nstat = ENVME_NSTAT_NRDY;
+    id->nstat = envme_st_is((struct envme_status){ atomic_load(&ns->gate_sf) },
+                            ENVME_SC_NS_NOT_READY) ? 0 : ENVME_NSTAT_NRDY;
     return st;
 }
 
@@ -413,7 +424,7 @@ struct envme_status envme_cns_ns_descs(struct envme_cmd *cmd, void *buf)
     static const uint8_t none[16];
     const struct envme_ns *ns = envme_ctrl_ns(cmd->ctrl, envme_cmd_nsid(cmd));
     struct envme_status st = identify_nsid(cmd);
-    const struct envme_ns_params *p;
+    struct envme_ns_ids ids;
     uint8_t eui64[8];
     uint8_t *at = buf;
 
@@ -424,20 +435,20 @@ struct envme_status envme_cns_ns_descs(struct envme_cmd *cmd, void *buf)
     if (envme_st_err(st)) {
         return st;
     }
-    p = &ns->params;
-    if (p->eui64) {
+    ids = identify_ids(ns);
+    if (ids.eui64) {
         for (unsigned i = 0; i < sizeof(eui64); i++) {
-            eui64[i] = p->eui64 >> (8 * (7 - i));
+            eui64[i] = ids.eui64 >> (8 * (7 - i));
         }
         at += identify_nid(at, ENVME_NIDT_EUI64, eui64, ENVME_NIDL_EUI64);
     }
-    if (memcmp(p->nguid, none, sizeof(none))) {
-        at += identify_nid(at, ENVME_NIDT_NGUID, p->nguid, ENVME_NIDL_NGUID);
+    if (memcmp(ids.nguid, none, sizeof(none))) {
+        at += identify_nid(at, ENVME_NIDT_NGUID, ids.nguid, ENVME_NIDL_NGUID);
     }
-    if (memcmp(p->uuid, none, sizeof(none))) {
-        at += identify_nid(at, ENVME_NIDT_UUID, p->uuid, ENVME_NIDL_UUID);
+    if (memcmp(ids.uuid, none, sizeof(none))) {
+        at += identify_nid(at, ENVME_NIDT_UUID, ids.uuid, ENVME_NIDL_UUID);
     }
-    identify_nid(at, ENVME_NIDT_CSI, &p->csi, ENVME_NIDL_CSI);
+    identify_nid(at, ENVME_NIDT_CSI, &ns->params.csi, ENVME_NIDL_CSI);
     return ENVME_ST(SUCCESS);
 }
 

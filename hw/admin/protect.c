@@ -34,7 +34,7 @@ uint8_t envme_admin_nwpc(const struct envme_ctrl *ctrl)
 static void protect_apply(struct envme_ns *ns, uint8_t wps)
 {
     ns->wps = wps;
-    atomic_store(&ns->read_only, ns->geo.read_only || wps);
+    envme_ns_update_read_only(ns);
 }
 
 void envme_protect_load(struct envme_ns *ns)

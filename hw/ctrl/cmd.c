@@ -48,6 +48,7 @@ const struct envme_row *envme_iocs_row(const struct envme_iocs *iocs,
 static struct envme_status cmd_find_ns(struct envme_cmd *cmd)
 {
     uint32_t nsid = envme_cmd_nsid(cmd);
+    uint16_t sf;
 
     cmd->ns = envme_ctrl_ns(cmd->ctrl, nsid);
     if (cmd->ns) {
@@ -57,7 +58,8 @@ static struct envme_status cmd_find_ns(struct envme_cmd *cmd)
         (nsid > cmd->ctrl->subsys->nn && nsid != UINT32_MAX)) {
         return ENVME_ST(INVALID_NS);
     }
-    return ENVME_ST(INVALID_FIELD);
+    sf = atomic_load(&cmd->ctrl->inactive_sf);
+    return sf ? (struct envme_status){ sf } : ENVME_ST(INVALID_FIELD);
 }
 
 static struct envme_status cmd_gate_ns(struct envme_cmd *cmd)
@@ -154,6 +156,13 @@ static struct envme_status cmd_gate_busy(const struct envme_cmd *cmd)
     return (struct envme_status){ sf };
 }
 
+static struct envme_status cmd_st_read_only(const struct envme_ns *ns)
+{
+    uint16_t sf = atomic_load(&ns->ro_sf);
+
+    return sf ? (struct envme_status){ sf } : ENVME_ST(NS_WRITE_PROTECTED);
+}
+
 static struct envme_status cmd_gates(struct envme_cmd *cmd)
 {
     const struct envme_row *row;
@@ -203,7 +212,7 @@ static struct envme_status cmd_gates(struct envme_cmd *cmd)
         return st;
     }
     if (row->gate & ENVME_GATE_WRITES && cmd->ns && cmd->ns->read_only) {
-        return envme_cmd_fail(cmd, ENVME_ST(NS_WRITE_PROTECTED),
+        return envme_cmd_fail(cmd, cmd_st_read_only(cmd->ns),
                               offsetof(struct envme_sqe, nsid));
     }
     if (row->len) {
@@ -515,7 +524,7 @@ static uint16_t status_retry_bits(const struct envme_ctrl *ctrl,
     enum envme_retry retry = envme_status_retry(envme_st_code(st));
     unsigned crd = retry - ENVME_RETRY_1;
 
-    if (retry == ENVME_RETRY_0 || st.sf & ENVME_SF_CRD) {
+    if (retry == ENVME_RETRY_0 || st.sf & (ENVME_SF_CRD | ENVME_SF_DNR)) {
         return 0;
     }
     if (retry == ENVME_RETRY_1) {
@@ -783,6 +792,7 @@ static void cmd_bio_done(struct envme_bio *bio, int err)
 struct envme_status envme_cmd_io(struct envme_cmd *cmd, struct envme_ns *ns,
                                  void (*cont)(struct envme_cmd *cmd, int err))
 {
+    struct envme_backend *be;
     int ret;
 
     cmd->bio.done = cmd_bio_done;
@@ -793,7 +803,8 @@ struct envme_status envme_cmd_io(struct envme_cmd *cmd, struct envme_ns *ns,
     if (cmd->aborted || cmd->sq->deleting) {
         ret = -ECANCELED;
     } else {
-        ret = ns->be->ops->submit(ns->be, &cmd->bio);
+        be = atomic_load_explicit(&ns->io, memory_order_acquire);
+        ret = be->ops->submit(be, &cmd->bio);
     }
     if (ret == ENVME_BIO_PENDING) {
         cmd->loop = NULL;
@@ -851,7 +862,7 @@ void envme_cmd_cancel(struct envme_cmd *cmd)
     if (!cmd->io_pending) {
         return;
     }
-    be = cmd->io_ns->be;
+    be = atomic_load_explicit(&cmd->io_ns->io, memory_order_acquire);
     if (be->ops->cancel) {
         be->ops->cancel(be, &cmd->bio);
     }

@@ -511,6 +511,9 @@ struct envme_ctrl {
 
     /* Namespaces attached, by NSID: [1 .. subsys->nn]. */
     struct envme_ns **ns;
+    /* A fault: the status field of commands for one that is not attached; 0:
+     * Invalid Field in Command. Lane 0 sets it. */
+    _Atomic uint16_t inactive_sf;
 
     struct envme_lane *lane;
     unsigned nlanes;

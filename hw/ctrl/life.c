@@ -387,6 +387,7 @@ static void life_flush_all(struct envme_ctrl *ctrl)
     ctrl->flushes++;
     for (uint32_t nsid = 1; nsid <= ctrl->subsys->nn; nsid++) {
         struct envme_ns *ns = ctrl->ns[nsid];
+        struct envme_backend *be;
         struct life_flush *f;
         int ret;
 
@@ -399,7 +400,8 @@ static void life_flush_all(struct envme_ctrl *ctrl)
         f->bio.done = life_flushed;
         f->bio.opaque = f;
         ctrl->flushes++;
-        ret = ns->be->ops->submit(ns->be, &f->bio);
+        be = atomic_load(&ns->io);
+        ret = be->ops->submit(be, &f->bio);
         if (ret != ENVME_BIO_PENDING) {
             life_flushed(&f->bio, ret);
         }

@@ -68,7 +68,7 @@ static void power_zones(const struct power *p, const struct envme_ns *ns,
                         const struct envme_backend *be, GArray *zones)
 {
     struct envme_crash_zone z = {
-        .bytes = envme_ns_blocks_to_bytes(ns, ns->nsze),
+        .bytes = envme_ns_blocks_to_bytes(ns, envme_ns_true_size(ns)),
         .block = 1u << ns->lbads, .ms = ns->ms, .moff = ns->moff,
         .atomic = power_atomic(p, ns),
     };

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Actions on the controller as a whole. Lane 0. */
-#include "hw/admin/admin.h"
 #include "hw/ctrl/event.h"
 #include "hw/fault/rules.h"
 
@@ -140,39 +139,6 @@ static void disarm_lane0(const void *args, struct envme_faults *f)
     fault_arm(f, a->rule, false);
 }
 
-/* ---- health ------------------------------------------------------------ */
-
-struct act_health {
-    uint64_t temperature, warning, media_errors;
-    bool has_temperature, has_warning;
-};
-
-static const struct envme_schema_row health_rows[] = {
-    { "temperature", ENVME_SCHEMA_UINT,
-      offsetof(struct act_health, temperature),
-      offsetof(struct act_health, has_temperature), .max = 0xffff,
-      .help = "composite, in K" },
-    { "critical-warning", ENVME_SCHEMA_UINT,
-      offsetof(struct act_health, warning),
-      offsetof(struct act_health, has_warning), .max = 0x3d,
-      .help = "bits of SMART's Critical Warning, but for the temperature's" },
-    { "media-errors", ENVME_SCHEMA_UINT,
-      offsetof(struct act_health, media_errors), .help = "so many more" },
-};
-
-static void health_lane0(const void *args, struct envme_faults *f)
-{
-    const struct act_health *a = args;
-
-    if (a->has_temperature) {
-        envme_health_set_temperature(f->ctrl, a->temperature);
-    }
-    if (a->has_warning) {
-        envme_health_set_warning(f->ctrl, a->warning);
-    }
-    atomic_fetch_add(&f->ctrl->media_errors, a->media_errors);
-}
-
 /* ---- link, aer --------------------------------------------------------- */
 
 struct act_link {
@@ -242,12 +208,6 @@ const struct fault_action_row fault_actions_ctrl[] = {
         .schema = { "disarm", "", ROWS(arm_rows) },
         .size = sizeof(struct act_arm), .check = arm_check,
         .lane0 = disarm_lane0,
-    },
-    {
-        .name = "health", .on = ON_ALL,
-        .help = "What SMART says, with the events that come of it.",
-        .schema = { "health", "", ROWS(health_rows) },
-        .size = sizeof(struct act_health), .lane0 = health_lane0,
     },
     {
         .name = "link", .on = ON_ALL, .scalar = "state",

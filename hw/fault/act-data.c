@@ -2,124 +2,12 @@
 /* Actions on what a command carries: its entry, data and metadata. */
 #include <string.h>
 
-#include "hw/fault/rules.h"
+#include "hw/fault/patch.h"
 
 #define ROWS(r) r, ENVME_ARRAY_SIZE(r)
 #define ON_CMD FAULT_BIT(FAULT_ON_COMMAND)
 /* A write whose data are changed is copied first; longer ones are left. */
 #define DATA_MAX (64u << 20)
-#define DATA_PATCHES 64
-
-/* ---- patches ----------------------------------------------------------- */
-
-struct act_patch {
-    uint64_t offset, value, xor;
-    uint64_t width;             /* bytes; 0: hex */
-    GByteArray *hex;
-    bool has_value, has_xor;
-};
-
-static const struct envme_schema_name patch_widths[] = {
-    { "le8", 1 }, { "le16", 2 }, { "le32", 4 }, { "le64", 8 }, { NULL, 0 },
-};
-
-static const struct envme_schema_row patch_rows[] = {
-    { "offset", ENVME_SCHEMA_BYTES, offsetof(struct act_patch, offset),
-      .help = "first byte" },
-    { "as", ENVME_SCHEMA_UINT, offsetof(struct act_patch, width), .min = 1,
-      .max = 8, .names = patch_widths, .help = "of value and xor" },
-    { "value", ENVME_SCHEMA_UINT, offsetof(struct act_patch, value),
-      offsetof(struct act_patch, has_value), .help = "what to put there" },
-    { "xor", ENVME_SCHEMA_UINT, offsetof(struct act_patch, xor),
-      offsetof(struct act_patch, has_xor), .help = "bits to invert" },
-    { "hex", ENVME_SCHEMA_HEX, offsetof(struct act_patch, hex),
-      .help = "bytes to put there" },
-};
-
-static const struct envme_schema patch_schema = {
-    "patch", "One change of bytes.", ROWS(patch_rows),
-};
-
-static bool patch_add(struct envme_schema_ctx *ctx, GVariant *v, GArray *to)
-{
-    struct act_patch p = { .width = 1 };
-
-    if (!envme_schema_read(ctx, &patch_schema, v, &p)) {
-        envme_schema_free(&patch_schema, &p);
-        return false;
-    }
-    g_array_append_val(to, p);
-    if (to->len > DATA_PATCHES) {
-        return envme_schema_fail(ctx, "more than %u patches", DATA_PATCHES);
-    }
-    if (!p.has_value && !p.has_xor && !p.hex) {
-        return envme_schema_fail(ctx, "\"value\", \"xor\" or \"hex\" is "
-                                 "wanted");
-    }
-    if (p.width != 1 && p.width != 2 && p.width != 4 && p.width != 8) {
-        return envme_schema_fail(ctx, "as: 1, 2, 4 or 8 bytes");
-    }
-    return true;
-}
-
-static bool patch_nth(struct envme_schema_ctx *ctx, GVariant *v, size_t index,
-                      void *to)
-{
-    size_t len = envme_schema_push(ctx, "[%zu]", index);
-    bool ok = patch_add(ctx, v, to);
-
-    envme_schema_pop(ctx, len);
-    return ok;
-}
-
-/* One patch, or a list of them. */
-static bool patch_read(struct envme_schema_ctx *ctx, GVariant *v, void *field)
-{
-    GArray **to = field;
-
-    if (!*to) {
-        *to = g_array_new(FALSE, FALSE, sizeof(struct act_patch));
-    }
-    if (!g_variant_is_of_type(v, G_VARIANT_TYPE("av"))) {
-        return patch_add(ctx, v, *to);
-    }
-    return envme_schema_each(ctx, v, patch_nth, *to);
-}
-
-static void patch_free(GArray *patches)
-{
-    for (unsigned i = 0; patches && i < patches->len; i++) {
-        envme_schema_free(&patch_schema,
-                          &g_array_index(patches, struct act_patch, i));
-    }
-    if (patches) {
-        g_array_free(patches, TRUE);
-    }
-}
-
-/* How a patch reads and writes one byte of what it changes. */
-typedef uint8_t *patch_byte_fn(void *arg, uint64_t off);
-
-static void patch_apply(const struct act_patch *p, patch_byte_fn *at, void *arg)
-{
-    uint64_t n = p->hex ? p->hex->len : p->width;
-
-    for (uint64_t i = 0; i < n; i++) {
-        uint8_t *b = at(arg, p->offset + i);
-
-        if (!b) {
-            continue;
-        }
-        if (p->hex) {
-            *b = p->hex->data[i];
-        } else if (p->has_value) {
-            *b = p->value >> i * 8;
-        }
-        if (p->has_xor && i < p->width) {
-            *b ^= p->xor >> i * 8;
-        }
-    }
-}
 
 /* ---- sqe --------------------------------------------------------------- */
 
@@ -129,7 +17,7 @@ struct act_sqe {
 
 static const struct envme_schema_row sqe_rows[] = {
     { "patch", ENVME_SCHEMA_CUSTOM, offsetof(struct act_sqe, patches),
-      .read = patch_read, .help = "one or a list; see the patch object" },
+      .read = fault_patch_read, .help = "one or a list; see the patch object" },
 };
 
 static uint8_t *sqe_byte(void *arg, uint64_t off)
@@ -142,10 +30,7 @@ static void sqe_fetched(const void *args, struct envme_cmd *cmd)
     const struct act_sqe *a = args;
     le16_t cid = cmd->sqe.cid;
 
-    for (unsigned i = 0; a->patches && i < a->patches->len; i++) {
-        patch_apply(&g_array_index(a->patches, struct act_patch, i), sqe_byte,
-                    &cmd->sqe);
-    }
+    fault_patch_apply(a->patches, sqe_byte, &cmd->sqe);
     /* What the completion says of it is another action's. */
     cmd->sqe.cid = cid;
 }
@@ -154,7 +39,7 @@ static void sqe_free(void *args)
 {
     struct act_sqe *a = args;
 
-    patch_free(a->patches);
+    fault_patch_free(a->patches);
 }
 
 /* ---- data, metadata ---------------------------------------------------- */
@@ -167,7 +52,7 @@ struct act_data {
 
 static const struct envme_schema_row data_rows[] = {
     { "patch", ENVME_SCHEMA_CUSTOM, offsetof(struct act_data, patches),
-      .read = patch_read,
+      .read = fault_patch_read,
       .help = "one or a list of objects with offset, and hex or (as and) value "
               "or xor; offsets count from the begin of the structure that is "
               "read, whatever piece of it" },
@@ -234,10 +119,7 @@ static void data_spoil(const struct act_data *a, const struct envme_xfer *x,
             *b ^= 1u << bit % 8;
         }
     }
-    for (unsigned i = 0; a->patches && i < a->patches->len; i++) {
-        patch_apply(&g_array_index(a->patches, struct act_patch, i), data_byte,
-                    &at);
-    }
+    fault_patch_apply(a->patches, data_byte, &at);
 }
 
 /* Log pages are read in pieces: CDW12 and 13 say which. Base 2.1, 5.1.12. */
@@ -343,7 +225,7 @@ static void data_free(void *args)
 {
     struct act_data *a = args;
 
-    patch_free(a->patches);
+    fault_patch_free(a->patches);
 }
 
 /* ---- the table --------------------------------------------------------- */

@@ -8,7 +8,8 @@
 
 static const struct fault_action_row *const rules_tables[] = {
     fault_actions_cmd, fault_actions_data, fault_actions_reg,
-    fault_actions_ctrl, fault_actions_power,
+    fault_actions_ctrl, fault_actions_medium, fault_actions_ns,
+    fault_actions_health, fault_actions_power,
 };
 
 const struct fault_action_row *fault_action_next(
@@ -79,11 +80,13 @@ static bool rules_args(struct envme_schema_ctx *ctx,
     }
     if (!row->scalar) {
         if (g_variant_is_of_type(v, G_VARIANT_TYPE_BOOLEAN) &&
-            g_variant_get_boolean(v) && !row->schema.n) {
+            g_variant_get_boolean(v) && (!row->schema.n || row->plain)) {
             return true;
         }
-        return envme_schema_fail(ctx, row->schema.n ? "an object { } is wanted"
-                                                    : "true is wanted");
+        return envme_schema_fail(ctx, row->plain ? "true, or an object { }, is "
+                                                   "wanted"
+                                 : row->schema.n ? "an object { } is wanted"
+                                                 : "true is wanted");
     }
     g_variant_dict_init(&dict, NULL);
     g_variant_dict_insert_value(&dict, row->scalar, v);
@@ -418,12 +421,14 @@ bool envme_faults_do(struct envme_faults *f, GVariant *actions, char **err)
         g_string_truncate(ctx.path, 0);
         ok = rules_check_actions(&ctx, f, r);
     }
+    f->doing = r;
     for (unsigned i = 0; ok && i < r->actions->len; i++) {
         const struct fault_action *a = &g_array_index(r->actions,
                                                       struct fault_action, i);
 
         a->row->lane0(a->args, f);
     }
+    f->doing = NULL;
     *err = ctx.err;
     envme_schema_end(&ctx);
     g_variant_unref(inner);
@@ -608,6 +613,9 @@ char *envme_faults_reference(void)
         if (row->scalar) {
             g_string_append_printf(s, " A plain value is its `%s`.",
                                    row->scalar);
+        }
+        if (row->plain) {
+            g_string_append(s, " Or just `true`.");
         }
         g_string_append(s, "\n");
         if (row->schema.n) {

@@ -80,6 +80,7 @@ struct fault_action_row {
     unsigned on;                /* FAULT_BIT()s: where it may stand */
     struct envme_schema schema; /* of an object; n 0: takes none */
     const char *scalar;         /* the field that a plain value stands for */
+    bool plain;                 /* true stands for an object with nothing in */
     size_t size;                /* of args */
     void (*init)(void *args);   /* defaults; may be NULL: zeroes */
     bool (*check)(struct envme_schema_ctx *ctx, struct envme_faults *f,
@@ -114,6 +115,9 @@ extern const struct fault_action_row fault_actions_cmd[];
 extern const struct fault_action_row fault_actions_data[];
 extern const struct fault_action_row fault_actions_reg[];
 extern const struct fault_action_row fault_actions_ctrl[];
+extern const struct fault_action_row fault_actions_health[];
+extern const struct fault_action_row fault_actions_medium[];
+extern const struct fault_action_row fault_actions_ns[];
 extern const struct fault_action_row fault_actions_power[];
 /* Goes round all of them: NULL starts, NULL ends. */
 const struct fault_action_row *fault_action_next(
@@ -223,6 +227,8 @@ struct fault_cmd {
 struct envme_faults {
     gatomicrefcount ref;        /* who was deferred to lane 0 has one */
     bool dead;                  /* lane 0: the controller is gone */
+    bool dying;                 /* lane 0: it is about to be */
+    struct fault_rule *doing;   /* lane 0: whose lane0() runs now */
     struct envme_ctrl *ctrl;
     struct envme_fault_world world;
     GMutex lock;
@@ -233,6 +239,10 @@ struct envme_faults {
     GQueue todo;                /* under the lock: struct fault_todo */
     struct envme_deadline due;  /* lane 0: expectations and TIME rules */
     GArray *overrides;          /* under the lock: struct fault_override */
+    GQueue effects;             /* lane 0: struct fault_effect */
+    unsigned round;             /* lane 0: grows when all effects end */
+    struct envme_deadline effects_due;
+    bool effects_reset;         /* under the lock: some end with a reset */
     struct fault_inject *inject;    /* lane 0; or NULL */
     void (*event)(void *opaque, GVariant *ev);
     void *event_opaque;
@@ -249,9 +259,16 @@ struct fault_override {
 /* For what outlives them; see `dead`. */
 struct envme_faults *fault_faults_ref(struct envme_faults *f);
 void fault_faults_unref(struct envme_faults *f);
+/* A sentence for whoever runs the machine. Lane 0. */
+void fault_note(struct envme_faults *f, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Lane 0. */
 void fault_override_add(struct envme_faults *f,
                         const struct fault_override *o);
+/* effect.c: is there something that ends with a reset? And what comes when
+ * the time of one has come. Lane 0. */
+void fault_watch_resets(struct envme_faults *f, bool on);
+void fault_effects_due(struct envme_deadline *d);
 /* Arms or disarms the rule of that name. Lane 0. */
 bool fault_arm(struct envme_faults *f, const char *name, bool on);
 /* The rules of this set take the place of the injected ones; frees it. Lane 0. */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "hw/ctrl/lane.h"
-#include "hw/fault/rules.h"
+#include "hw/fault/effect.h"
 
 struct fault_todo {
     struct fault_rule *rule;    /* counted */
@@ -81,7 +81,18 @@ static void set_update_watch(struct envme_faults *f)
     if (f->overrides->len) {
         w |= ENVME_WATCH_REG | ENVME_WATCH_STATE;
     }
+    if (f->effects_reset) {
+        w |= ENVME_WATCH_STATE;
+    }
     atomic_store(&f->ctrl->watch, w);
+}
+
+void fault_watch_resets(struct envme_faults *f, bool on)
+{
+    g_mutex_lock(&f->lock);
+    f->effects_reset = on;
+    set_update_watch(f);
+    g_mutex_unlock(&f->lock);
 }
 
 static void set_arm(struct envme_faults *f, struct fault_rule *r, bool on,
@@ -212,6 +223,21 @@ void fault_faults_unref(struct envme_faults *f)
     g_free(f);
 }
 
+void fault_note(struct envme_faults *f, const char *fmt, ...)
+{
+    const struct envme_note *note = &f->ctrl->ports.note;
+    va_list ap;
+    char *text;
+
+    va_start(ap, fmt);
+    text = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    if (note->say) {
+        note->say(note->opaque, text);
+    }
+    g_free(text);
+}
+
 static void set_run_todo(struct envme_faults *f)
 {
     struct fault_todo *t;
@@ -223,7 +249,9 @@ static void set_run_todo(struct envme_faults *f)
         if (!t) {
             return;
         }
+        f->doing = t->rule;
         t->action->row->lane0(t->action->args, f);
+        f->doing = NULL;
         fault_rule_unref(t->rule);
         g_free(t);
     }
@@ -666,22 +694,9 @@ static enum envme_irq_how set_signal(void *opaque, struct envme_cq *cq,
     return c.how;
 }
 
-static void set_state(void *opaque, enum envme_ctrl_state state)
+/* Before what rules do at that reset: that lasts until the next one. */
+static void set_end_with_reset(struct envme_faults *f)
 {
-    struct envme_faults *f = opaque;
-    const struct fault_event ev = {
-        .on = FAULT_ON_STATE, .ctrl = f->ctrl, .state = 1u << state,
-    };
-    GPtrArray *fired = set_event(f, &ev);
-
-    if (fired) {
-        g_ptr_array_unref(fired);
-    }
-    /* What a rule asks for at a state is there before the host can look. */
-    set_run_todo(f);
-    if (state != ENVME_STATE_RESET) {
-        return;
-    }
     g_mutex_lock(&f->lock);
     for (unsigned i = 0; f->set && i < f->set->rules->len; i++) {
         struct fault_rule *r = g_ptr_array_index(f->set->rules, i);
@@ -698,6 +713,25 @@ static void set_state(void *opaque, enum envme_ctrl_state state)
     }
     set_update_watch(f);
     g_mutex_unlock(&f->lock);
+    fault_effects_end(f, true);
+}
+
+static void set_state(void *opaque, enum envme_ctrl_state state)
+{
+    struct envme_faults *f = opaque;
+    const struct fault_event ev = {
+        .on = FAULT_ON_STATE, .ctrl = f->ctrl, .state = 1u << state,
+    };
+    GPtrArray *fired = set_event(f, &ev);
+
+    if (fired) {
+        g_ptr_array_unref(fired);
+    }
+    if (state == ENVME_STATE_RESET) {
+        set_end_with_reset(f);
+    }
+    /* What a rule asks for at a state is there before the host can look. */
+    set_run_todo(f);
 }
 
 /* ---- from outside ------------------------------------------------------ */
@@ -737,6 +771,7 @@ bool envme_faults_load(struct envme_faults *f, GVariant *tree, char **err)
     g_mutex_unlock(&f->lock);
     fault_set_free(old);
     fault_inject_forget(f);
+    fault_effects_end(f, false);
     if (f->tree) {
         g_variant_unref(f->tree);
     }
@@ -753,11 +788,17 @@ GVariant *envme_faults_tree(struct envme_faults *f)
 
 void envme_faults_activate(struct envme_faults *f, bool on)
 {
+    bool change;
+
     g_mutex_lock(&f->lock);
-    if (f->active != on) {
+    change = f->active != on;
+    if (change) {
         set_begin(f, on);
     }
     g_mutex_unlock(&f->lock);
+    if (change) {
+        fault_effects_end(f, false);
+    }
     set_rearm(f);
     set_run_todo(f);
 }
@@ -964,6 +1005,8 @@ struct envme_faults *envme_faults_new(struct envme_ctrl *ctrl,
     g_mutex_init(&f->lock);
     g_queue_init(&f->todo);
     f->overrides = g_array_new(FALSE, FALSE, sizeof(struct fault_override));
+    g_queue_init(&f->effects);
+    f->effects_due.fn = fault_effects_due;
     f->due.fn = set_due;
     ctrl->hooks = (struct envme_hooks){
         .opaque = f, .fetched = set_fetched, .pre = set_pre,
@@ -983,6 +1026,8 @@ void envme_faults_free(struct envme_faults *f)
     if (!f) {
         return;
     }
+    f->dying = true;
+    fault_effects_end(f, false);
     atomic_store(&f->ctrl->watch, 0);
     envme_lane_not_at(&f->ctrl->lane[0], &f->due);
     while ((t = g_queue_pop_head(&f->todo))) {

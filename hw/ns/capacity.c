@@ -261,6 +261,7 @@ struct envme_ns *envme_capacity_model(const struct envme_subsys *s)
             capacity_geometry(capacity_backend(s, i)).discard;
     }
     ns->be = &nothing;
+    atomic_store(&ns->io, &nothing);
     be->ops->close(be);
     return ns;
 }

@@ -42,7 +42,7 @@ static void erase_done(struct envme_bio *bio, int err);
 static void erase_go(void *arg)
 {
     struct envme_ns_erase *e = arg;
-    struct envme_backend *be = e->ns->be;
+    struct envme_backend *be = atomic_load(&e->ns->io);
     const struct envme_subsys *s = e->ns->subsys;
     int err = 0;
 
@@ -108,9 +108,11 @@ void envme_ns_erase_stop(struct envme_ns *ns)
     struct envme_ns_erase *e = ns->erase;
 
     if (e) {
+        struct envme_backend *be = atomic_load(&ns->io);
+
         e->stop = true;
-        if (e->pending && ns->be->ops->cancel) {
-            ns->be->ops->cancel(ns->be, &e->bio);
+        if (e->pending && be->ops->cancel) {
+            be->ops->cancel(be, &e->bio);
         }
     }
 }

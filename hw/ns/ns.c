@@ -3,6 +3,7 @@
 
 #include "envme/bytes.h"
 #include "envme/id-ns.h"
+#include "hw/ns/sick.h"
 #include "hw/ns/layout.h"
 #include "hw/ns/hostdata.h"
 #include "hw/ns/ns.h"
@@ -310,6 +311,7 @@ struct envme_ns *envme_ns_new(const struct envme_ns_params *params,
     }
     ns->nsid = params->nsid;
     ns->be = be;
+    atomic_init(&ns->io, be);
     ns->geo = geo;
     ns->lbads = lbads;
     ns->ms = params->ms;
@@ -345,23 +347,65 @@ void envme_ns_free(struct envme_ns *ns)
     envme_rangeset_fini(&ns->bad);
     envme_rangeset_fini(&ns->suspect);
     envme_ns_free_hostdata(ns);
+    envme_ns_free_sick(ns);
     g_mutex_clear(&ns->lock);
     g_free(ns);
+}
+
+static void ns_set_size(struct envme_ns *ns, uint64_t nsze)
+{
+    if (ns->nsze_faked) {
+        ns->nsze_true = nsze;
+        return;
+    }
+    atomic_store(&ns->nsze, nsze);
+    atomic_store(&ns->nuse_hint, nsze);
+}
+
+uint64_t envme_ns_true_size(const struct envme_ns *ns)
+{
+    return ns->nsze_faked ? ns->nsze_true : atomic_load(&ns->nsze);
+}
+
+bool envme_ns_fake_size(struct envme_ns *ns, uint64_t nsze)
+{
+    uint64_t truth = envme_ns_true_size(ns);
+
+    if (ns->ms && nsze > truth) {
+        return false;
+    }
+    ns->nsze_faked = false;
+    ns_set_size(ns, nsze ? nsze : truth);
+    ns->nsze_faked = nsze;
+    ns->nsze_true = truth;
+    return true;
+}
+
+void envme_ns_update_read_only(struct envme_ns *ns)
+{
+    atomic_store(&ns->read_only, ns->geo.read_only || ns->wps ||
+                                 ns->ro_faked);
+}
+
+void envme_ns_fake_read_only(struct envme_ns *ns, bool on, uint16_t sf)
+{
+    ns->ro_faked = on;
+    atomic_store(&ns->ro_sf, on ? sf : 0);
+    envme_ns_update_read_only(ns);
 }
 
 bool envme_ns_refresh(struct envme_ns *ns)
 {
     struct envme_geometry geo = { 0 };
-    uint64_t old = ns->nsze, nsze;
+    uint64_t old = envme_ns_true_size(ns), nsze;
     bool was_ro = ns->read_only;
 
     ns->be->ops->geometry(ns->be, &geo);
     nsze = envme_layout_refit(geo.size, ns->lbads, ns->ms, ns->moff, old);
     ns->geo.size = geo.size;
-    atomic_store(&ns->nsze, nsze);
-    atomic_store(&ns->nuse_hint, nsze);
+    ns_set_size(ns, nsze);
     ns->geo.read_only = geo.read_only;
-    atomic_store(&ns->read_only, geo.read_only || ns->wps);
+    envme_ns_update_read_only(ns);
     return nsze != old || was_ro != ns->read_only;
 }
 
@@ -431,8 +475,8 @@ bool envme_ns_set_format(struct envme_ns *ns, unsigned index, bool extended,
     ns->ms = f->ms;
     ns->extended = extended && f->ms;
     ns->moff = layout.moff;
-    atomic_store(&ns->nsze, layout.nsze);
-    atomic_store(&ns->nuse_hint, layout.nsze);
+    ns->nsze_faked = false;     /* all of it is there again */
+    ns_set_size(ns, layout.nsze);
     ok = envme_ns_set_pi(ns, pi_type, pi_first);
     g_assert(ok);
     return true;

@@ -64,6 +64,12 @@ struct envme_ns_params {
     uint16_t nabsn, nabo, nabspf;
 };
 
+/* Its identifiers, as in the parameters. */
+struct envme_ns_ids {
+    uint8_t uuid[16], nguid[16];
+    uint64_t eui64;
+};
+
 /* What a namespace is to be formatted to. */
 struct envme_ns_format {
     unsigned index;             /* into lbaf */
@@ -96,6 +102,10 @@ struct envme_ns {
     struct envme_ns_params params;
     uint32_t nsid;
     struct envme_backend *be;
+    /* Where requests go: be, or what stands in front of it now (sick.h). Lane 0
+     * changes it while lanes use it. */
+    _Atomic(struct envme_backend *) io;
+    struct envme_ns_sick *sick; /* lane 0; NULL until there was a fault */
     const struct envme_iocs *iocs;      /* set by the composition root */
 
     /* The format in use; see layout.h for where a block lies. */
@@ -107,10 +117,18 @@ struct envme_ns {
     uint16_t ms;
     struct envme_pi pi;         /* type 0: none */
     _Atomic uint64_t nsze;      /* logical blocks */
+    /* Lane 0: what a fault shows instead of the truth, and that. */
+    bool nsze_faked;
+    uint64_t nsze_true;
+    const struct envme_ns_ids *ids_faked;
     uint64_t moff;              /* byte offset of the metadata area */
     struct envme_geometry geo;
 
     atomic_bool read_only;      /* the medium cannot be written */
+    bool ro_faked;              /* because a fault says so; lane 0 */
+    /* What a write then ends with: the status field; 0: Namespace is Write
+     * Protected. */
+    _Atomic uint16_t ro_sf;
     /* Why I/O commands are refused now (Format In Progress, Namespace Not
      * Ready ...): the status field, 0 when they are not. Lane 0 sets it. */
     _Atomic uint16_t gate_sf;
@@ -179,6 +197,21 @@ struct envme_ns {
 struct envme_ns *envme_ns_new(const struct envme_ns_params *params,
                               struct envme_backend *be, char **err);
 void envme_ns_free(struct envme_ns *ns);
+
+/*
+ * A fault shows another number of blocks: what is beyond the medium's end fails
+ * in the backend. 0: the truth again, whatever that has become. False: with
+ * metadata a namespace cannot seem larger than it is. Lane 0; I/O may be
+ * running.
+ */
+bool envme_ns_fake_size(struct envme_ns *ns, uint64_t nsze);
+/* How many blocks there are, whatever is shown. Lane 0. */
+uint64_t envme_ns_true_size(const struct envme_ns *ns);
+/* A fault makes it read-only; sf: the status field that writes end with, 0:
+ * Namespace is Write Protected. Lane 0. */
+void envme_ns_fake_read_only(struct envme_ns *ns, bool on, uint16_t sf);
+/* read_only follows from the backend, wps and faults. Lane 0. */
+void envme_ns_update_read_only(struct envme_ns *ns);
 
 /* Looks at the backend's size and read-only state again. Lane 0; I/O may be
  * running: what is beyond a new end fails in the backend.

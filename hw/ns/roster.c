@@ -152,7 +152,7 @@ void envme_roster_put(struct envme_ns *ns)
     if (formatting) {
         r->next = roster_format(&ns->lbaf[ns->format.index], &ns->format);
     }
-    r->nsze = le64(atomic_load(&ns->nsze));
+    r->nsze = le64(envme_ns_true_size(ns));
     r->moff = le64(ns->moff);
     r->lbstm = le64(ns->pi.lbstm);
     r->eui64 = le64(ns->params.eui64);
