@@ -172,7 +172,8 @@ static void vanish_detach(void *arg)
     struct vanish *v = arg;
     struct envme_faults *f = v->f;
     struct envme_subsys *s = f->ctrl->subsys;
-    struct envme_ns *ns = f->dead ? NULL : ns_find(f, v->a.nsid);
+    bool off = f->dead || v->round != f->round;
+    struct envme_ns *ns = off ? NULL : ns_find(f, v->a.nsid);
 
     v->left = 1;
     for (unsigned i = 0; ns && i < ENVME_MAX_CTRLS; i++) {
@@ -202,9 +203,11 @@ static void vanish_run(void *arg)
 static void vanish_lane0(const void *args, struct envme_faults *f)
 {
     const struct act_ns *a = args;
+    struct envme_ns *ns = ns_find(f, a->nsid);
     struct vanish *v;
 
-    if (!envme_ctrl_ns(f->ctrl, a->nsid)) {
+    /* Also when it is on its way back. */
+    if (!ns || !envme_subsys_is_attached(ns, f->ctrl->cntlid)) {
         fault_note(f, "faults: NSID %u is not attached", (unsigned)a->nsid);
         return;
     }
@@ -212,6 +215,7 @@ static void vanish_lane0(const void *args, struct envme_faults *f)
     v->f = fault_faults_ref(f);
     v->a = *a;
     v->n = g_new0(struct ns_effect, 1);
+    v->n->nsid = a->nsid;
     v->round = f->round;
     envme_defer(f->ctrl, 0, vanish_run, v);
 }

@@ -135,7 +135,8 @@ static void test_feature(void)
         }
     }
     th_run(h);
-    g_assert_cmpuint(atomic_load(&h->ctrl->media_errors), ==, 1);
+    g_assert_cmpuint(envme_health_look(h->ctrl, ENVME_HEALTH_MEDIA_ERRORS),
+                     ==, 1);
     /* What was to come once is off now; the other goes on, over a reset. */
     get_errors(h, e);
     g_assert_cmphex(e[0].flags, ==, ENVME_OCP_ERROR_SINGLE);

@@ -108,7 +108,8 @@ static void test_status(void)
     g_assert_true(cqe_dnr(&c));
     th_assert_sc(th_read(h, .slba = 2056), SUCCESS);
     th_run(h);
-    g_assert_cmpuint(atomic_load(&h->ctrl->media_errors), ==, 1);
+    g_assert_cmpuint(envme_health_look(h->ctrl, ENVME_HEALTH_MEDIA_ERRORS),
+                     ==, 1);
     tf_assert_text(f, "media", "verdict", "open");
     th_advance(h, 11 * S);
     tf_assert_text(f, "media", "verdict", "passed");
