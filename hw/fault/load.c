@@ -20,7 +20,7 @@ static void load_begin(struct envme_faults *f, bool on)
 
         fault_arm_rule(f, r, true, now);
         r->is_armed = r->armed && !r->after;
-        r->open = r->has_sqe = false;
+        r->open = r->has_sqe = r->ticked = false;
         r->met = r->failed = 0;
         g_free(r->why);
         r->why = NULL;

@@ -52,20 +52,40 @@ void fault_arm_rule(struct envme_faults *f, struct fault_rule *r, bool on,
 
 /* ---- hits -------------------------------------------------------------- */
 
+/* The least time between two firings of a rule of TIME: rules that arm each
+ * other would else keep lane 0 busy at one moment for ever. */
+#define SET_TICK UINT64_C(1000000)
+
+/* UINT64_MAX is never, and so is what comes after it. */
+static uint64_t set_after(uint64_t at, uint64_t ns)
+{
+    return at > UINT64_MAX - ns ? UINT64_MAX : at + ns;
+}
+
+static uint64_t set_expiry(const struct fault_rule *r)
+{
+    return set_after(r->open_at, r->expect.within);
+}
+
+/* When a rule of TIME that is armed fires. */
+static uint64_t set_due_at(const struct fault_rule *r)
+{
+    /* Without "from", the first time is one period away. */
+    uint64_t n = r->trigger.matches + !r->when.from;
+    uint64_t step = n && r->period > UINT64_MAX / n ? UINT64_MAX
+                                                    : r->period * n;
+    uint64_t at = set_after(set_after(r->trigger.armed_at, r->when.from),
+                            step);
+
+    return r->ticked ? ENVME_MAX(at, set_after(r->ticked_at, SET_TICK)) : at;
+}
+
 static uint64_t set_next_time(const struct fault_rule *r)
 {
-    uint64_t at = UINT64_MAX;
+    uint64_t at = r->open ? set_expiry(r) : UINT64_MAX;
 
-    if (r->open) {
-        at = r->open_at + r->expect.within;
-        at = at < r->open_at ? UINT64_MAX : at;
-    }
     if (r->is_armed && r->on == FAULT_ON_TIME) {
-        /* Without "from", the first time is one period away. */
-        uint64_t step = r->period * (r->trigger.matches + !r->when.from);
-        uint64_t t = r->trigger.armed_at + r->when.from + step;
-
-        at = ENVME_MIN(at, t);
+        at = ENVME_MIN(at, set_due_at(r));
     }
     return at;
 }
@@ -248,11 +268,13 @@ static bool set_tick(struct envme_faults *f, uint64_t now)
     for (unsigned i = 0; f->active && f->set && i < f->set->rules->len; i++) {
         struct fault_rule *r = g_ptr_array_index(f->set->rules, i);
 
-        if (r->open && now >= r->open_at + r->expect.within) {
+        if (r->open && now >= set_expiry(r)) {
             fault_expire(f, r, now);
             again = true;
         }
-        if (r->on == FAULT_ON_TIME && r->is_armed && now >= set_next_time(r)) {
+        if (r->on == FAULT_ON_TIME && r->is_armed && now >= set_due_at(r)) {
+            r->ticked = true;
+            r->ticked_at = now;
             if (envme_trigger_match(&r->trigger, now)) {
                 set_hit(f, r, now, &ev);
             }
