@@ -17,7 +17,8 @@ struct act_sqe {
 
 static const struct envme_schema_row sqe_rows[] = {
     { "patch", ENVME_SCHEMA_CUSTOM, offsetof(struct act_sqe, patches),
-      .read = fault_patch_read, .help = "one or a list; see the patch object" },
+      .read = fault_patch_read, .sub = &fault_patch_schema,
+      .help = "one or a list; see the patch object" },
 };
 
 static uint8_t *sqe_byte(void *arg, uint64_t off)
@@ -52,7 +53,7 @@ struct act_data {
 
 static const struct envme_schema_row data_rows[] = {
     { "patch", ENVME_SCHEMA_CUSTOM, offsetof(struct act_data, patches),
-      .read = fault_patch_read,
+      .read = fault_patch_read, .sub = &fault_patch_schema,
       .help = "one or a list of objects with offset, and hex or (as and) value "
               "or xor; offsets count from the begin of the structure that is "
               "read, whatever piece of it" },

@@ -508,6 +508,7 @@ static const struct envme_schema_row corrupt_rows[] = {
       .names = corrupt_of, .help = "their data, which it is if not given, or "
       "their metadata" },
     { "patch", ENVME_SCHEMA_CUSTOM, C_AT(patches), .read = fault_patch_read,
+      .sub = &fault_patch_schema,
       .help = "one or a list of patch objects; offsets count from the begin "
               "of the first block's data or metadata" },
     { "flip", ENVME_SCHEMA_UINT, C_AT(flips), .max = 1 << 20,

@@ -378,9 +378,10 @@ static void not_ready_lane0(const void *args, struct envme_faults *f)
 static const struct envme_schema_row ids_rows[] = {
     NSID_ROW,
     { "nguid", ENVME_SCHEMA_HEX, AT(nguid),
-      .help = "32 hexadecimal digits; all zeroes: it has none" },
+      .help = "up to 32 hexadecimal digits, zeroes behind them; all zeroes: "
+      "it has none" },
     { "uuid", ENVME_SCHEMA_HEX, AT(uuid),
-      .help = "32 hexadecimal digits, without dashes; zeroes: it has none" },
+      .help = "the same, without dashes" },
     { "eui64", ENVME_SCHEMA_UINT, AT(eui64), AT(has_eui64),
       .help = "a number; 0: it has none" },
     FAULT_LASTING_ROWS(struct act_ns),
@@ -392,8 +393,9 @@ static bool ids_check(struct envme_schema_ctx *ctx, struct envme_faults *f,
     const struct act_ns *a = args;
 
     (void)f;
-    if ((a->nguid && a->nguid->len != 16) || (a->uuid && a->uuid->len != 16)) {
-        return envme_schema_fail(ctx, "nguid, uuid: 32 digits are wanted");
+    if ((a->nguid && a->nguid->len > 16) || (a->uuid && a->uuid->len > 16)) {
+        return envme_schema_fail(ctx, "nguid, uuid: 32 digits at most are "
+                                 "wanted");
     }
     return a->nguid || a->uuid || a->has_eui64 ||
            envme_schema_fail(ctx, "\"nguid\", \"uuid\" or \"eui64\" is "
@@ -411,6 +413,13 @@ static void ids_end(struct fault_effect *e, struct envme_faults *f)
     g_free(n);
 }
 
+static void ids_take(uint8_t to[16], const GByteArray *from,
+                     const uint8_t was[16])
+{
+    memset(to, 0, 16);
+    memcpy(to, from ? from->data : was, from ? from->len : 16);
+}
+
 static void ids_lane0(const void *args, struct envme_faults *f)
 {
     const struct act_ns *a = args;
@@ -423,8 +432,8 @@ static void ids_lane0(const void *args, struct envme_faults *f)
     ns_undo(f, a->nsid, ids_end);
     n = g_new0(struct ns_effect, 1);
     n->ids.eui64 = a->has_eui64 ? a->eui64 : ns->params.eui64;
-    memcpy(n->ids.nguid, a->nguid ? a->nguid->data : ns->params.nguid, 16);
-    memcpy(n->ids.uuid, a->uuid ? a->uuid->data : ns->params.uuid, 16);
+    ids_take(n->ids.nguid, a->nguid, ns->params.nguid);
+    ids_take(n->ids.uuid, a->uuid, ns->params.uuid);
     ns->ids_faked = &n->ids;
     ns_begin(a, f, n, ids_end);
 }

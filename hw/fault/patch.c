@@ -21,7 +21,7 @@ static const struct envme_schema_row patch_rows[] = {
       .help = "bytes to put there" },
 };
 
-static const struct envme_schema patch_schema = {
+const struct envme_schema fault_patch_schema = {
     "patch", "One change of bytes.", ROWS(patch_rows),
 };
 
@@ -29,8 +29,8 @@ static bool patch_add(struct envme_schema_ctx *ctx, GVariant *v, GArray *to)
 {
     struct fault_patch p = { .width = 1 };
 
-    if (!envme_schema_read(ctx, &patch_schema, v, &p)) {
-        envme_schema_free(&patch_schema, &p);
+    if (!envme_schema_read(ctx, &fault_patch_schema, v, &p)) {
+        envme_schema_free(&fault_patch_schema, &p);
         return false;
     }
     g_array_append_val(to, p);
@@ -74,7 +74,7 @@ bool fault_patch_read(struct envme_schema_ctx *ctx, GVariant *v, void *field)
 void fault_patch_free(GArray *patches)
 {
     for (unsigned i = 0; patches && i < patches->len; i++) {
-        envme_schema_free(&patch_schema,
+        envme_schema_free(&fault_patch_schema,
                           &g_array_index(patches, struct fault_patch, i));
     }
     if (patches) {

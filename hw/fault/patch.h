@@ -12,6 +12,7 @@ struct fault_patch {
     bool has_value, has_xor;
 };
 
+extern const struct envme_schema fault_patch_schema;
 /* A field that is a GArray * of struct fault_patch: reads one, or a list. */
 bool fault_patch_read(struct envme_schema_ctx *ctx, GVariant *v, void *field);
 void fault_patch_free(GArray *patches);

@@ -181,6 +181,7 @@ static void test_structures(void)
 
     th_assert_sc(th_identify(h, ENVME_CNS_NS, 1, ns), SUCCESS);
     g_assert_cmpuint(le64_get(ns->nsze), ==, 8192);
+    th_assert_sc(th_read(h, .slba = 8192), LBA_RANGE);
     tf_assert_text(f, "tell", "verdict", "passed");
     done(h, f);
 
