@@ -12,6 +12,12 @@
 
 #include <json-glib/json-glib.h>
 
+/* What rules can name is there. */
+static void fuzz_tweak(struct envme_ctrl_params *p)
+{
+    p->temp_sensors = 8;
+}
+
 static struct th *fuzz_host;
 static struct envme_faults *fuzz_faults;
 
@@ -22,7 +28,8 @@ static struct envme_faults *fuzz_faults;
 struct envme_faults *fuzz_rules_new(void)
 {
     if (!fuzz_faults) {
-        fuzz_host = th_new(.lanes = 2, .ns = { { .size = 1 * MIB } });
+        fuzz_host = th_new(.lanes = 2, .tweak = fuzz_tweak,
+                           .ns = { { .size = 1 * MIB } });
         fuzz_faults = envme_faults_new(fuzz_host->ctrl, &tr_world);
         th_enable(fuzz_host);
         tf_rules(fuzz_faults, FUZZ_OLD);
