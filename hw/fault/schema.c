@@ -303,7 +303,7 @@ bool envme_schema_hex(struct envme_schema_ctx *ctx, GVariant *v,
     for (; *text; text += 2) {
         int hi = g_ascii_xdigit_value(text[0]);
         int lo = g_ascii_xdigit_value(text[1]);
-        guint8 b = hi << 4 | lo;
+        guint8 b = (unsigned)hi << 4 | lo;
 
         if (hi < 0 || lo < 0) {
             g_byte_array_unref(bytes);

@@ -3,7 +3,7 @@
 away() { ! [ -b $d ]; }
 no_reset() { ! said 'will reset|resetting|controller is down|Removing|Disabling'; }
 quiet_off() { host faults off >/dev/null; }
-smart() { nvme smart-log $c | tr -d ',%' | sed -n "s/^$1[^:]*: *\([0-9xa-f]*\).*/\1/p"; }
+smart() { nvme smart-log $c | tr -d ',%' | sed -n "s/^$1[[:space:]]*: *\([0-9xa-f]*\).*/\1/Ip"; }
 warns() { case $(smart critical_warning) in 0|0x0|0x00|'') return 1 ;; esac; }
 
 # ---- the medium
@@ -44,7 +44,7 @@ host faults torn-at-rest >/dev/null
 t "$now: the write succeeds" w 3328
 tf "$now: it is not all there" same 3328
 t "$now: the begin is" cmp -n 1024 /tmp/a /tmp/x
-t "$now: the rest is what it was" cmp -n 3072 -i 1024:0 /tmp/x /dev/zero
+t "$now: the rest is what it was" cmp -n 3072 /tmp/x /dev/zero 1024
 t "$now: and nothing said so" quiet
 over
 
@@ -56,7 +56,7 @@ t "$now: their neighbours can" r 3839
 t "$now: and those behind" r 3872
 t "$now: they can be written" w 3850
 t "$now: SMART counts it" [ "$(smart media_errors)" -gt "$before" ]
-t "$now: the error log has it" sh -c "nvme error-log $c | grep -E 'lba *: *(0x)?(30720|7800)'"
+t "$now: the error log has it" sh -c "nvme error-log $c | grep -E 'lba[[:space:]]*: *(0x)?(30720|7800)'"
 t "$now: no reset" no_reset
 quiet_off
 t "$now: what was written is there" same 3850
