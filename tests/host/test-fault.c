@@ -673,9 +673,8 @@ static void test_for_ever(void)
              "'forever'}},"
              "{'name': 'p', 'on': 'time', 'when': {'period': 'forever'}, "
              "'do': {'health': {'media-errors': 1}}},"
-             "{'name': 'd', 'match': {'opcode': 'read', 'qid': 2}, "
-             "'do': {'delay': {'for': 9200000000000000000, "
-             "'jitter': '1h'}}}");
+             "{'name': 'd', 'match': {'qid': 2}, 'do': {'delay': {'for': "
+             "9200000000000000000, 'jitter': '1h'}}}");
     th_assert_sc(th_read(h), INTERNAL);
     th_abandon(h, 2, th_submit(h, 2, &(struct envme_sqe){
         .opc = ENVME_NVM_FLUSH, .nsid = le32(1),
@@ -699,7 +698,9 @@ static void test_chase(void)
              "'health': {'media-errors': 1}}},"
              "{'name': 'b', 'on': 'time', 'do': {'arm': 'a'}, "
              "'armed': false}");
-    th_advance(h, 20 * MS);
+    for (unsigned i = 0; i < 40; i++) {
+        th_advance(h, MS / 2);
+    }
     g_assert_cmpuint(atomic_load(&h->ctrl->media_errors), >=, 5);
     g_assert_cmpuint(atomic_load(&h->ctrl->media_errors), <=, 22);
     done(h, f);
