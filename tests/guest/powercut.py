@@ -16,6 +16,7 @@ ROUNDS = 400            # transactions; more than there is time for
 # FUA: bit 30 of CDW12, byte 51 of the entry.
 FUA = "00" * 51 + "40"
 FLUSHES = {"opcode": "flush"}
+WRITES = {"opcode": "io:write"}
 FUA_WRITES = {"opcode": "write", "sqe": FUA, "mask": FUA}
 
 
@@ -61,9 +62,11 @@ WORKS = {"fs": "ext4", "wal": "SQLite with a WAL",
          "blocks": "blocks written over directly", "fua": "O_DSYNC"}
 HONEST = [
     Drive("fs1", "fs", 23), Drive("fs2", "fs", 41), Drive("fs3", "fs", 60),
-    Drive("fs4", "fs", 31, FUA_WRITES),
+    Drive("fs4", "fs", 120, WRITES),
     Drive("wal1", "wal", 20), Drive("wal2", "wal", 47),
-    Drive("roll1", "rollback", 30), Drive("roll2", "rollback", 55),
+    Drive("wal3", "wal", 70, WRITES),
+    Drive("roll1", "rollback", 29), Drive("roll2", "rollback", 55),
+    Drive("roll3", "rollback", 110, WRITES),
 ]
 TEAR = {"tear-size": 512}
 SPECIAL = [
@@ -130,8 +133,8 @@ def sql_write(work, tag):
     return "\n".join(out) + "\n"
 
 
-# Each line that this prints and that is not "ok" says what is wrong. LAST: the
-# last transaction that was said to be over.
+# Each line that this prints and that is not "ok" says what is wrong, but for
+# the "end". LAST: the last transaction that was said to be over.
 SQL_LOOK = """PRAGMA integrity_check;
 SELECT CASE WHEN count(*) < LAST THEN
  'lost: ' || count(*) || ' transactions of LAST' ELSE 'ok' END FROM log;
@@ -143,6 +146,7 @@ SELECT 'bad: account ' || id FROM account WHERE v <>
  coalesce((SELECT sum(n) FROM log WHERE n % 16 = id), 0);
 SELECT CASE WHEN count(*) <> 16 THEN 'bad: accounts' ELSE 'ok' END
  FROM account;
+.print end
 """
 
 # ---- in the guest -----------------------------------------------------------
@@ -184,17 +188,16 @@ done
 LOOK = r"""
 look_work() {
     case $1 in
-    fs | blocks | fua) crash-fs check /mnt/s "$2" "$1" ;;
-    *) sed "s/LAST/$2/g" /sql/look | sqlite3 -batch -bail /mnt/s/db 2>&1 |
-        grep -vx ok ;;
+    fs | blocks | fua)
+        crash-fs check /mnt/s "$2" "$1" 2>&1 || echo "status $?" ;;
+    *)
+        out=$(sed "s/LAST/$2/g" /sql/look |
+            sqlite3 -batch -bail /mnt/s/db 2>&1 | grep -vx ok)
+        [ "$out" = end ] || echo "$out" ;;
     esac
 }
-# Linux numbers the disks as it finds them.
-disk_of() {
-    grep -lx "$1" /sys/block/nvme*/nsid | cut -d/ -f4
-}
 look() {
-    dev=/dev/$(disk_of "$1")
+    eval "dev=/dev/\$disk_$1"
     present "$dev" || { echo "R $1 no device"; return; }
     if ! mount -t ext4 "$dev" /mnt/s 2>/tmp/err; then
         echo "R $1 not mounted: $(tr '\n' ' ' </tmp/err)"
@@ -212,6 +215,12 @@ look() {
 }
 all_there() { [ "$(cat /sys/block/nvme*/nsid | wc -l)" = "$(wc -l </states)" ]; }
 wait_for 60 all_there
+# Linux numbers the disks as it finds them.
+for f in /sys/block/nvme*/nsid; do
+    read -r nsid <"$f"
+    f=${f#/sys/block/}
+    eval "disk_$nsid=${f%/nsid}"
+done
 mkdir -p /mnt/s
 while read -r nsid work last; do
     look "$nsid" "$work" "$last" </dev/null
