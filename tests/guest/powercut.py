@@ -16,7 +16,8 @@ ROUNDS = 400            # transactions; more than there is time for
 # FUA: bit 30 of CDW12, byte 51 of the entry.
 FUA = "00" * 51 + "40"
 FLUSHES = {"opcode": "flush"}
-WRITES = {"opcode": "io:write"}
+# Those without FUA: what asks for FUA comes right after a Flush.
+WRITES = {"opcode": "io:write", "sqe": "00" * 52, "mask": FUA}
 FUA_WRITES = {"opcode": "write", "sqe": FUA, "mask": FUA}
 
 
@@ -62,7 +63,7 @@ WORKS = {"fs": "ext4", "wal": "SQLite with a WAL",
          "blocks": "blocks written over directly", "fua": "O_DSYNC"}
 HONEST = [
     Drive("fs1", "fs", 23), Drive("fs2", "fs", 41), Drive("fs3", "fs", 60),
-    Drive("fs4", "fs", 120, WRITES),
+    Drive("fs4", "fs", 125, WRITES),
     Drive("wal1", "wal", 20), Drive("wal2", "wal", 47),
     Drive("wal3", "wal", 70, WRITES),
     Drive("roll1", "rollback", 29), Drive("roll2", "rollback", 55),
