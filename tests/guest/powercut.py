@@ -190,11 +190,13 @@ LOOK = r"""
 look_work() {
     case $1 in
     fs | blocks | fua)
-        crash-fs check /mnt/s "$2" "$1" 2>&1 || echo "status $?" ;;
+        crash-fs check /mnt/s "$2" "$1" 2>&1
+        rc=$?
+        [ $rc -le 1 ] || echo "status $rc" ;;
     *)
         out=$(sed "s/LAST/$2/g" /sql/look |
             sqlite3 -batch -bail /mnt/s/db 2>&1 | grep -vx ok)
-        [ "$out" = end ] || echo "$out" ;;
+        [ "$out" = end ] || echo "${out%end}" ;;
     esac
 }
 look() {
