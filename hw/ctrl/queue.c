@@ -197,32 +197,11 @@ void envme_sq_set_tail(struct envme_sq *sq, uint32_t tail)
 
 /* ---- post -------------------------------------------------------------- */
 
-/*
- * The entry with its phase tag goes last, in one piece: a host on another
- * CPU that sees the tag sees the rest.
- */
 static int cq_write(struct envme_ctrl *ctrl, uint64_t addr,
                     const struct envme_cqe *cqe)
 {
     const struct envme_dma *dma = &ctrl->ports.dma;
-    size_t n = sizeof(*cqe);
-    int err = 0;
-    uint8_t *p = dma->map(dma->opaque, addr, &n, true, &err);
-    uint64_t tail;
 
-    /* With CMBLOC.CQDA entries need not be aligned. */
-    if (p && n == sizeof(*cqe) && (uintptr_t)p % sizeof(tail) == 0) {
-        memcpy(p, cqe, 8);
-        memcpy(&tail, (const uint8_t *)cqe + 8, 8);
-        __atomic_store_n((uint64_t *)(void *)(p + 8), tail, __ATOMIC_RELEASE);
-        dma->unmap(dma->opaque, p, n, true);
-        return 0;
-    }
-    if (p) {
-        dma->unmap(dma->opaque, p, n, false);
-    } else if (err != -ENXIO) {
-        return err;
-    }
     return dma->write(dma->opaque, addr, cqe, sizeof(*cqe));
 }
 
