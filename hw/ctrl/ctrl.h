@@ -286,6 +286,7 @@ struct envme_lane {
     bool acking;                /* is about to look whether it can */
     _Atomic(struct envme_db *) rung;    /* doorbells, last rung first */
     unsigned ncmds;             /* commands that are not FREE or PARKED */
+    _Atomic unsigned nmapped;   /* turns and commands: envme_lane_touch() */
     GQueue held;                /* commands done while parked or BME off */
     GQueue delayed;             /* commands done before their t_end */
     struct envme_cmd *free;
@@ -495,7 +496,6 @@ struct envme_ctrl {
     GQueue idle_waiters;        /* see envme_ctrl_reset() */
     unsigned flushes;           /* of a shutdown, under way */
     unsigned background;        /* requests of no command; see life.h */
-    _Atomic unsigned nmapped;   /* who holds or touches host memory */
 
     /* Queues: arrays grow with the highest identifier that exists. Lane 0
      * writes with the lanes parked. */

@@ -533,9 +533,7 @@ void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
     if (!lane_runs(lane)) {
         return;
     }
-    /* A turn touches host memory: counted before Bus Master is looked at
-     * again, as in xfer.c. */
-    atomic_fetch_add(&ctrl->nmapped, 1);
+    envme_lane_touch(lane);
     lane->running = true;
     if (ctrl->dbbuf.on && atomic_exchange(&lane->look, false)) {
         lane_look_at_shadows(lane);
@@ -573,7 +571,7 @@ void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
     if (lane->busy && !lane->nio) {
         lane_idle(lane);
     }
-    atomic_fetch_sub(&ctrl->nmapped, 1);
+    envme_lane_untouch(lane);
     envme_lane_flush_irqs(lane);
     if (lane->io_seen) {
         envme_power_turn(lane);

@@ -12,6 +12,31 @@
 
 #include "hw/ctrl/ctrl.h"
 
+/*
+ * The lane is going to touch host memory, or to hold some of it mapped, until
+ * as many calls of untouch: see envme_ctrl_quiet(). Whoever turns Bus Master
+ * off and then sees no count can be sure, so the first one is counted before
+ * Bus Master is looked at; while there is a count, others need not hurry. Its
+ * thread.
+ */
+static inline void envme_lane_touch(struct envme_lane *lane)
+{
+    unsigned n = atomic_load_explicit(&lane->nmapped, memory_order_relaxed);
+
+    if (n) {
+        atomic_store_explicit(&lane->nmapped, n + 1, memory_order_relaxed);
+    } else {
+        atomic_fetch_add(&lane->nmapped, 1);
+    }
+}
+
+static inline void envme_lane_untouch(struct envme_lane *lane)
+{
+    unsigned n = atomic_load_explicit(&lane->nmapped, memory_order_relaxed);
+
+    atomic_store_explicit(&lane->nmapped, n - 1, memory_order_release);
+}
+
 void envme_lane_init(struct envme_ctrl *ctrl, unsigned index);
 /* Frees the commands; none is in use. */
 void envme_lane_fini(struct envme_lane *lane);

@@ -258,8 +258,7 @@ bool envme_queue_post(struct envme_cmd *cmd)
     if (cmd->fault && ctrl->hooks.cqe) {
         how = ctrl->hooks.cqe(ctrl->hooks.opaque, cmd, &cqe);
     }
-    /* Whoever turns Bus Master off and sees no count can be sure. */
-    atomic_fetch_add(&ctrl->nmapped, 1);
+    envme_lane_touch(cq->lane);
     if (how == ENVME_CQE_TORN) {
         err = cq_write_torn(ctrl, cq, index, &cqe);
     } else {
@@ -268,7 +267,7 @@ bool envme_queue_post(struct envme_cmd *cmd)
     if (!err && how == ENVME_CQE_TWICE) {
         err = cq_write_again(cq, &cqe);
     }
-    atomic_fetch_sub(&ctrl->nmapped, 1);
+    envme_lane_untouch(cq->lane);
     if (err == -EBUSY) {
         cq->ring = before;
         return false;

@@ -8,6 +8,7 @@
 #include "hw/core/prp.h"
 #include "hw/core/sgl.h"
 #include "hw/ctrl/cmem.h"
+#include "hw/ctrl/lane.h"
 
 /* Bounced bytes per command: what is not plain memory is small or slow. */
 #define XFER_BOUNCE_MAX (16u << 20)
@@ -209,6 +210,12 @@ static struct envme_status xfer_md(struct envme_cmd *cmd,
                          (cmd->md.to_host ? ENVME_SGL_C2H : 0), sg);
 }
 
+/* The one on whose thread it is mapped and unmapped. */
+static struct envme_lane *xfer_lane(const struct envme_cmd *cmd)
+{
+    return cmd->moved ? &cmd->ctrl->lane[0] : cmd->lane;
+}
+
 static uint32_t xfer_limit(uint64_t bytes)
 {
     return ENVME_MIN(bytes + 1, XFER_MAX_SEGS);
@@ -220,7 +227,7 @@ static struct envme_status xfer_one(struct envme_cmd *cmd,
                                     unsigned *in, int *err)
 {
     struct envme_ctrl *ctrl = cmd->ctrl;
-    struct envme_lane *lane = cmd->moved ? &ctrl->lane[0] : cmd->lane;
+    struct envme_lane *lane = xfer_lane(cmd);
     struct envme_walk w = {
         .read = ctrl->ports.dma.read, .opaque = ctrl->ports.dma.opaque,
         .page = ctrl->page_size,
@@ -256,9 +263,7 @@ struct envme_status envme_xfer_map(struct envme_cmd *cmd, int *err)
 
     *err = 0;
     cmd->data.to_host = cmd->md.to_host = to_host;
-    /* First counted, then mapped: whoever turns Bus Master off and then sees
-     * no count can be sure. */
-    atomic_fetch_add(&ctrl->nmapped, 1);
+    envme_lane_touch(xfer_lane(cmd));
     cmd->data.mapped = true;
     if (cmd->len) {
         st = xfer_one(cmd, &cmd->data, false, &in, err);
@@ -304,7 +309,7 @@ int envme_xfer_end(struct envme_cmd *cmd, bool copy)
         xfer_unmap(dma, &cmd->data);
         xfer_unmap(dma, &cmd->md);
         cmd->data.mapped = false;
-        atomic_fetch_sub(&cmd->ctrl->nmapped, 1);
+        envme_lane_untouch(xfer_lane(cmd));
     }
     if (err != -EBUSY) {
         xfer_clear(&cmd->data);
