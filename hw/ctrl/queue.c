@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "hw/core/glink.h"
 #include "hw/ctrl/cmd.h"
 #include "hw/ctrl/doorbell.h"
 #include "hw/ctrl/lane.h"
@@ -159,7 +160,7 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
     cmd->slot = true;
     cmd->is_admin = sq->id == 0;
     cmd->state = ENVME_CMD_ENDED;
-    g_queue_push_tail_link(&sq->inflight, &cmd->link);
+    envme_glink_push(&sq->inflight, &cmd->link);
     if (lane->arb.mode == ENVME_ARB_VS) {
         envme_age_taken(&sq->ages, sq->ring.head);
         sq->node.since = envme_age_first(&sq->ages);
@@ -177,7 +178,9 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
     if (sq->naborts) {
         cmd->aborter = envme_sq_take_abort(sq, index, le16_get(cmd->sqe.cid));
     }
-    cmd->aborted = cmd->aborter != NULL;
+    /* Nobody else has it yet. */
+    atomic_store_explicit(&cmd->aborted, cmd->aborter != NULL,
+                          memory_order_relaxed);
     return cmd;
 }
 
@@ -296,10 +299,12 @@ void envme_queue_forget(struct envme_cmd *cmd)
         envme_cring_unreserve(&sq->cq->ring);
         cmd->slot = false;
     }
-    g_queue_unlink(&sq->inflight, &cmd->link);
+    envme_glink_remove(&sq->inflight, &cmd->link);
     envme_pace_leave(cmd);
     envme_lane_put_cmd(cmd);
-    envme_sq_check_drained(sq);
+    if (sq->deleter) {
+        envme_sq_check_drained(sq);
+    }
 }
 
 void envme_cq_set_head(struct envme_cq *cq, uint32_t head)
