@@ -228,7 +228,6 @@ struct envme_cmd {
     uint16_t err_loc;           /* error log: parameter error location */
     uint64_t err_lba;
     uint64_t err_info;          /* command specific information */
-    uint64_t t_start;           /* ns */
     uint64_t t_end;             /* not over before: pace.h; 0: any time */
     struct envme_deadline due;  /* t_end's, while that is awaited */
     struct envme_bio bio;
@@ -281,7 +280,7 @@ struct envme_lane {
     bool drain;                 /* PARK: acknowledge at inflight == 0 */
     bool running;               /* in a turn: its end raises interrupts */
     bool busy;                  /* counts in ctrl->busy */
-    unsigned nio;               /* I/O commands of ncmds */
+    unsigned nio;               /* I/O commands fetched and not posted */
     bool acked;                 /* told lane 0 that it is parked / empty */
     bool acking;                /* is about to look whether it can */
     _Atomic(struct envme_db *) rung;    /* doorbells, last rung first */
@@ -302,11 +301,6 @@ struct envme_lane {
     atomic_bool wants;
     _Atomic unsigned granted;
     struct envme_lane_stats stats;
-    /* power.c, while the controller goes to sleep by itself: I/O has been
-     * seen, and is not known to be over; since when it is. */
-    bool io_seen;
-    atomic_bool io_busy;
-    _Atomic uint64_t idle_since;        /* ns */
 };
 
 /* ---- pause ------------------------------------------------------------- */
@@ -552,8 +546,9 @@ struct envme_ctrl {
     uint64_t power_on_ms, power_cycles, unsafe_shutdowns;
     _Atomic uint64_t media_errors;
     /* lane.c: lanes with I/O commands in hand in 9:0, since when (us) above; 0
-     * when there is none. How long there were any before that. */
-    _Atomic uint64_t busy, busy_us;
+     * when there is none. How long there were any before that; when it ended
+     * last, ns. */
+    _Atomic uint64_t busy, busy_us, idle_since;
     void *admin;                /* hw/admin's own state, freed by it */
 };
 

@@ -161,6 +161,9 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
     cmd->is_admin = sq->id == 0;
     cmd->state = ENVME_CMD_ENDED;
     envme_glink_push(&sq->inflight, &cmd->link);
+    if (sq->id) {
+        envme_lane_io_in(lane);
+    }
     if (lane->arb.mode == ENVME_ARB_VS) {
         envme_age_taken(&sq->ages, sq->ring.head);
         sq->node.since = envme_age_first(&sq->ages);
@@ -300,6 +303,9 @@ void envme_queue_forget(struct envme_cmd *cmd)
         cmd->slot = false;
     }
     envme_glink_remove(&sq->inflight, &cmd->link);
+    if (sq->id) {
+        envme_lane_io_out(cmd->lane);
+    }
     envme_pace_leave(cmd);
     envme_lane_put_cmd(cmd);
     if (sq->deleter) {
