@@ -132,8 +132,10 @@ struct envme_shadow {
     uint64_t db, ei;            /* bus addresses */
 };
 
+/* A controller may have 65,535 of each of the next two: no holes. */
 struct envme_cq {
     struct envme_cring ring;
+    unsigned nsq;               /* SQs that post here; lane 0 */
     struct envme_qmem mem;
     uint16_t id, vector;
     bool ien;
@@ -141,12 +143,11 @@ struct envme_cq {
     bool batch;                 /* in lane->batch: posted in this turn */
     struct envme_lane *lane;
     struct envme_db *db;
-    unsigned nsq;               /* SQs that post here; lane 0 */
     struct envme_sq *corked;    /* SQs waiting for a slot (sq->cork_next) */
     struct envme_cq *batch_next;
     unsigned posted;            /* entries since the last look at interrupts */
-    struct envme_coalesce coal;
     uint32_t coal_config;       /* what coal was configured with */
+    struct envme_coalesce coal;
     struct envme_deadline due;  /* coal's */
     struct envme_shadow shadow;
 };
@@ -161,24 +162,24 @@ struct envme_sq_abort {
 
 struct envme_sq {
     struct envme_ring ring;
-    struct envme_arb_node node;
-    struct envme_ages ages;     /* strict by age: what node.since says next */
-    struct envme_qmem mem;
     uint16_t id;
     bool is_corked;
     bool in_cmb;                /* its first entry is */
+    struct envme_arb_node node;
+    struct envme_ages ages;     /* strict by age: what node.since says next */
+    struct envme_qmem mem;
     _Atomic bool deleting;      /* no fetch; commands finish as aborted */
+    bool second_slot;           /* a CQ slot is kept for the one after fused */
+    unsigned naborts;
     struct envme_cq *cq;
     struct envme_db *db;
     struct envme_sq *cork_next;
     GQueue inflight;            /* struct envme_cmd, by cmd->link */
     struct envme_cmd *fused;    /* first of a pair: waits for the second */
-    bool second_slot;           /* a CQ slot is kept for that one */
     struct envme_shadow shadow;
     struct envme_cmd *deleter;  /* Delete I/O SQ waiting for inflight */
     /* Commands that an Abort found before they were fetched. */
     struct envme_sq_abort *aborts;  /* [ENVME_SQ_ABORTS], made when needed */
-    unsigned naborts;
 };
 
 /* ---- commands ---------------------------------------------------------- */
