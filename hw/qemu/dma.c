@@ -120,8 +120,8 @@ static int dma_rw(struct envme_qdma *d, uint64_t addr, void *buf, size_t len,
  * The way of nearly all transfers: plain memory, in one piece. NULL when it
  * isn't. RCU section.
  */
-static const struct envme_ram *dma_ram(struct envme_qdma *d, uint64_t addr,
-                                       size_t len)
+static inline QEMU_ALWAYS_INLINE const struct envme_ram *
+dma_ram(struct envme_qdma *d, uint64_t addr, size_t len)
 {
     const struct envme_ram *r = NULL;
 
