@@ -4,6 +4,7 @@
 #include "block/aio-wait.h"
 #include "qemu/atomic.h"
 #include "qemu/main-loop.h"
+#include "qemu/rcu.h"
 #include "qemu/timer.h"
 
 #include "hw/ctrl/ctrl.h"
@@ -33,7 +34,11 @@ static void exec_turn(struct envme_qlane *l)
         return;
     }
     l->running = true;
-    envme_lane_run(*l->ctrl, l->index);
+    /* Each access to host memory is in such a section; within one it is
+     * cheaper. */
+    WITH_RCU_READ_LOCK_GUARD() {
+        envme_lane_run(*l->ctrl, l->index);
+    }
     l->running = false;
     if (qatomic_read(&l->kicked)) {
         qemu_bh_schedule(l->bh);
