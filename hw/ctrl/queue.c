@@ -16,6 +16,7 @@
 #include "hw/ctrl/lane.h"
 #include "hw/ctrl/pace.h"
 #include "hw/ctrl/pause.h"
+#include "hw/ctrl/poll.h"
 
 #define SQE_SHIFT 6
 #define CQE_SHIFT 4
@@ -332,7 +333,7 @@ void envme_sq_delete(struct envme_ctrl *ctrl, struct envme_sq *sq)
 {
     struct envme_sq **p;
 
-    assert(g_queue_is_empty(&sq->inflight));
+    assert(g_queue_is_empty(&sq->inflight) && !sq->watched);
     envme_doorbell_open(sq->db, NULL, false, 0, sq->cq->lane->index);
     envme_arb_unready(&sq->cq->lane->arb, &sq->node);
     for (p = &sq->cq->corked; *p; p = &(*p)->cork_next) {
@@ -717,7 +718,7 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
     if (sq->shadow.on && envme_ring_empty(&sq->ring)) {
         envme_shadow_look_sq(sq);
         if (envme_ring_empty(&sq->ring)) {
-            envme_shadow_arm_sq(sq);
+            envme_poll_empty(sq);
         }
     }
     sq_update_ready(sq);
