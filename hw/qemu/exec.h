@@ -9,11 +9,18 @@
  * the whole device, and an IOThread that holds it would make a vCPU's
  * register access fail. A turn that gets into another one of its own lane
  * (another device's callback that polls) returns and is made up for later.
+ *
+ * Block requests of a turn are submitted together at its end (defer_call).
+ *
+ * An IOThread that polls (its poll-max-ns) calls envme_lane_poll() by way of a
+ * handler of `poll`, which nobody but the lane itself signals: a context polls
+ * what has been ready once, and forgets it when it has not been for long.
  */
 #ifndef ENVME_QEMU_EXEC_H
 #define ENVME_QEMU_EXEC_H
 
 #include "block/aio.h"
+#include "qemu/event_notifier.h"
 #include "system/iothread.h"
 
 #include "hw/core/ports.h"
@@ -36,6 +43,12 @@ struct envme_qlane {
     bool kicked;                /* atomic */
     bool running;               /* the lane's thread */
     bool stopped;               /* atomic */
+    bool pollable;              /* `poll` is there */
+    bool polling;               /* between its begin and its end */
+    /* Turns that wanted to be polled for; after how many the context is asked
+     * to. */
+    unsigned unpolled, ask_after;
+    EventNotifier poll;
     GMutex lock;                /* of calls */
     QSIMPLEQ_HEAD(, exec_call) calls;
 };

@@ -331,6 +331,7 @@ static void pci_teardown(EnvmeState *s)
     }
     envme_qstate_close(&s->state);
     envme_qdma_fini(&s->dma);
+    envme_qirq_fini(&s->irq);
     if (msix_present(dev)) {
         msix_unuse_all_vectors(dev);
         if (s->props.msix_exclusive_bar) {

@@ -492,6 +492,8 @@ void envme_props_instance_init(EnvmeState *s)
 {
     device_add_bootindex_property(OBJECT(s), &s->medium.conf.bootindex,
                                   "bootindex", "/namespace@1,0", DEVICE(s));
+    object_property_add_uint32_ptr(OBJECT(s), "irqfds", &s->irq.cuts.nopen,
+                                   OBJ_PROP_FLAG_READ);
 }
 
 void envme_props_finalize(EnvmeState *s)
