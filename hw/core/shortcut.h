@@ -16,8 +16,8 @@
 #include <stdint.h>
 
 struct envme_shortcut_ops {
-    /* Lane 0. Messages signalled from when it returns are delivered. False: there
-     * can be none for this vector, ever. */
+    /* Lane 0. Messages signalled from when it returns are delivered. False:
+     * there can be none for this vector, ever. */
     bool (*open)(void *opaque, unsigned vector);
     /* Lane 0. What is signalled from when it returns, and what was before and
      * not delivered, comes the long way: each at least once. */
@@ -44,7 +44,8 @@ void envme_shortcut_fini(struct envme_shortcuts *t);
 /* True: signalled. False: the caller sends the message itself; lane 0 should
  * look() then. */
 bool envme_shortcut_send(struct envme_shortcuts *t, unsigned vector);
-/* May the message be sent now? Opens or closes the way, if there is to be one. */
+/* May the message be sent now? Opens or closes the way, if there is to be
+ * one. */
 void envme_shortcut_look(struct envme_shortcuts *t, unsigned vector, bool may);
 
 #endif

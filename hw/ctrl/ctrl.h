@@ -62,6 +62,9 @@ struct envme_ctrl_params {
     bool dn;                    /* feature 0Ah starts with DN set */
     uint32_t lane_cmds;         /* commands that one lane has memory for */
     uint32_t max_inflight;      /* I/O commands executing; 0: any number */
+    /* Lane of each I/O CQ, [max_ioqpairs + 1]; 0, or NULL: they are dealt. The
+     * caller's, as long as the controller is there. */
+    const uint16_t *cq_lane;
     struct envme_timing_params timing;
     bool wrr;                   /* CAP.AMS: weighted round robin */
     bool ams_vs;                /* CAP.AMS: strict by age */

@@ -262,6 +262,10 @@ static struct envme_lane *queue_lane(struct envme_ctrl *ctrl, uint16_t cqid,
     if (cqid == 0 || ctrl->nlanes == 1 || !plain) {
         return &ctrl->lane[0];
     }
+    if (ctrl->params.cq_lane && ctrl->io_lanes > 1 &&
+        ctrl->params.cq_lane[cqid]) {
+        return &ctrl->lane[ctrl->params.cq_lane[cqid]];
+    }
     return &ctrl->lane[1 + (cqid - 1) % ctrl->io_lanes];
 }
 

@@ -281,6 +281,7 @@ static bool pci_init_ctrl(EnvmeState *s, struct envme_ctrl_params *p,
     g_autofree char *err = NULL;
 
     p->nvectors = s->irq.nvectors;
+    p->cq_lane = s->props.cq_lane;
     p->cmbloc |= s->cmb.bir;
     p->pmrcap |= FIELD_SET(ENVME_PMRCAP_BIR, s->pmr.bir);
     if (!envme_props_data(s, p, errp)) {
