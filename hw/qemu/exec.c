@@ -109,6 +109,9 @@ static void exec_poll_init(struct envme_qlane *l)
                            exec_poll_ready);
     aio_set_event_notifier_poll(l->ctx, &l->poll, exec_poll_begin,
                                 exec_poll_end);
+    /* Now: a context that polls without end does not look at what it does not
+     * poll. */
+    event_notifier_set(&l->poll);
 }
 
 /* The context's thread, which alone may be looking at its handlers. */
@@ -236,9 +239,6 @@ void envme_qexec_init(struct envme_qexec *e, IOThread *const *iothreads,
         l->bh = aio_bh_new(l->ctx, exec_bh, l);
         l->timer = aio_timer_new(l->ctx, QEMU_CLOCK_VIRTUAL, SCALE_NS,
                                  exec_timer, l);
-        if (l->iothread) {
-            exec_poll_init(l);
-        }
     }
     *port = (struct envme_exec) {
         .opaque = e,
@@ -248,6 +248,14 @@ void envme_qexec_init(struct envme_qexec *e, IOThread *const *iothreads,
         .arm = exec_arm,
         .on_lane = exec_on_lane,
     };
+}
+
+void envme_qexec_start(struct envme_qexec *e, struct envme_ctrl *ctrl)
+{
+    e->ctrl = ctrl;
+    for (unsigned i = 1; i < e->nlanes; i++) {
+        exec_poll_init(e->lane[i]);
+    }
 }
 
 struct exec_after {
@@ -320,8 +328,6 @@ void envme_qexec_free(struct envme_qexec *e)
 
         timer_free(l->timer);
         qemu_bh_delete(l->bh);
-        /* Not stopped before: it has never been ready. */
-        exec_poll_fini(l);
         /* Its thread may just be in the bottom half. */
         aio_bh_schedule_oneshot(l->ctx, exec_lane_free, l);
         if (iothread) {

@@ -54,7 +54,7 @@ struct envme_qlane {
 };
 
 struct envme_qexec {
-    struct envme_ctrl *ctrl;    /* set before the first kick */
+    struct envme_ctrl *ctrl;    /* from envme_qexec_start() on */
     unsigned nlanes;
     struct envme_qlane **lane;
 };
@@ -62,6 +62,8 @@ struct envme_qexec {
 /* iothreads: n of them, for lanes 1 .. n. Takes references. */
 void envme_qexec_init(struct envme_qexec *e, IOThread *const *iothreads,
                       unsigned n, struct envme_exec *port);
+/* Before the first kick, and once. BQL. */
+void envme_qexec_start(struct envme_qexec *e, struct envme_ctrl *ctrl);
 /*
  * Gives every lane a turn and then calls fn(opaque) once for each I/O lane, on
  * it. Lane 0's turn is over when this returns. BQL.

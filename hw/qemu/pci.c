@@ -294,7 +294,7 @@ static bool pci_init_ctrl(EnvmeState *s, struct envme_ctrl_params *p,
         error_setg(errp, "%s", err);
         return false;
     }
-    s->exec.ctrl = s->ctrl;
+    envme_qexec_start(&s->exec, s->ctrl);
     envme_config_init(s);
     return envme_qfaults_init(s, errp);
 }
