@@ -589,6 +589,7 @@ static const uint16_t lane_map[] = { 0, 3, 1, 1, 0, 2, 0, 0, 3 };
 static void tweak_lane_map(struct envme_ctrl_params *p)
 {
     p->max_ioqpairs = G_N_ELEMENTS(lane_map) - 1;
+    p->wrr = true;
     p->cq_lane = lane_map;
 }
 
