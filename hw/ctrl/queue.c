@@ -10,6 +10,7 @@
 #include "hw/ctrl/doorbell.h"
 #include "hw/ctrl/lane.h"
 #include "hw/ctrl/pace.h"
+#include "hw/ctrl/poll.h"
 #include "hw/ctrl/qmem.h"
 #include "hw/ctrl/signal.h"
 
@@ -172,7 +173,7 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
     if (sq->shadow.on && envme_ring_empty(&sq->ring)) {
         envme_shadow_look_sq(sq);
         if (envme_ring_empty(&sq->ring)) {
-            envme_shadow_arm_sq(sq);
+            envme_poll_empty(sq);
         }
     }
     sq_update_ready(sq);

@@ -281,6 +281,7 @@ static bool pci_init_ctrl(EnvmeState *s, struct envme_ctrl_params *p,
     g_autofree char *err = NULL;
 
     p->nvectors = s->irq.nvectors;
+    p->cq_lane = s->props.cq_lane;
     p->cmbloc |= s->cmb.bir;
     p->pmrcap |= FIELD_SET(ENVME_PMRCAP_BIR, s->pmr.bir);
     if (!envme_props_data(s, p, errp)) {
@@ -293,7 +294,7 @@ static bool pci_init_ctrl(EnvmeState *s, struct envme_ctrl_params *p,
         error_setg(errp, "%s", err);
         return false;
     }
-    s->exec.ctrl = s->ctrl;
+    envme_qexec_start(&s->exec, s->ctrl);
     envme_config_init(s);
     return envme_qfaults_init(s, errp);
 }
@@ -331,6 +332,7 @@ static void pci_teardown(EnvmeState *s)
     }
     envme_qstate_close(&s->state);
     envme_qdma_fini(&s->dma);
+    envme_qirq_fini(&s->irq);
     if (msix_present(dev)) {
         msix_unuse_all_vectors(dev);
         if (s->props.msix_exclusive_bar) {
