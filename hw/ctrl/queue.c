@@ -48,7 +48,7 @@ static struct envme_status qmem_probe(struct envme_ctrl *ctrl,
                                       uint32_t size, bool is_write,
                                       bool *plain)
 {
-    const struct envme_dma *dma = &ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(ctrl);
     uint32_t ends[2] = { 0, size - 1 };
 
     *plain = true;
@@ -75,9 +75,9 @@ static struct envme_status qmem_list(struct envme_ctrl *ctrl,
 {
     uint64_t bytes = (uint64_t)size << m->shift;
     uint64_t npages = (bytes + m->page - 1) / m->page;
+    const struct envme_dma *dma = envme_dma(ctrl);
     struct envme_walk w = {
-        .read = ctrl->ports.dma.read, .opaque = ctrl->ports.dma.opaque,
-        .page = m->page,
+        .read = dma->read, .opaque = dma->opaque, .page = m->page,
     };
     struct envme_cmem_lists lists = { .ctrl = ctrl };
     struct envme_status st;
@@ -467,7 +467,7 @@ void envme_abort_answer(void *arg)
 static bool sq_abort_unfetched(struct envme_sq *sq, uint16_t cid,
                                struct envme_cmd *abort)
 {
-    const struct envme_dma *dma = &abort->ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(abort->ctrl);
     uint32_t i;
 
     if (sq->naborts == ENVME_SQ_ABORTS) {
@@ -671,7 +671,7 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
 {
     struct envme_lane *lane = sq->cq->lane;
     struct envme_ctrl *ctrl = lane->ctrl;
-    const struct envme_dma *dma = &ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(ctrl);
     struct envme_cmd *cmd;
     uint32_t index;
     bool keep;
@@ -751,7 +751,7 @@ void envme_sq_set_tail(struct envme_sq *sq, uint32_t tail)
 static int cq_write(struct envme_ctrl *ctrl, uint64_t addr,
                     const struct envme_cqe *cqe)
 {
-    const struct envme_dma *dma = &ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(ctrl);
     size_t n = sizeof(*cqe);
     int err = 0;
     uint8_t *p = dma->map(dma->opaque, addr, &n, true, &err);
@@ -777,7 +777,7 @@ static int cq_write(struct envme_ctrl *ctrl, uint64_t addr,
 static int cq_write_torn(struct envme_ctrl *ctrl, struct envme_cq *cq,
                          uint32_t index, const struct envme_cqe *cqe)
 {
-    const struct envme_dma *dma = &ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(ctrl);
 
     return dma->write(dma->opaque, qmem_addr(&cq->mem, index) + 8,
                       (const uint8_t *)cqe + 8, 8);

@@ -150,7 +150,7 @@ static struct envme_status xfer_build(struct envme_cmd *cmd,
                                       const struct envme_sg *sg, int *err)
 {
     struct envme_ctrl *ctrl = cmd->ctrl;
-    const struct envme_dma *dma = &ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(ctrl);
     bool lane0 = cmd->moved || cmd->lane->index == 0;
 
     for (unsigned i = 0; i < sg->n && !*err; i++) {
@@ -221,9 +221,9 @@ static struct envme_status xfer_one(struct envme_cmd *cmd,
 {
     struct envme_ctrl *ctrl = cmd->ctrl;
     struct envme_lane *lane = cmd->moved ? &ctrl->lane[0] : cmd->lane;
+    const struct envme_dma *dma = envme_dma(ctrl);
     struct envme_walk w = {
-        .read = ctrl->ports.dma.read, .opaque = ctrl->ports.dma.opaque,
-        .page = ctrl->page_size,
+        .read = dma->read, .opaque = dma->opaque, .page = ctrl->page_size,
     };
     struct envme_cmem_lists lists = {
         .ctrl = ctrl, .sq_in_cmb = cmd->sq->in_cmb,
@@ -293,7 +293,7 @@ static int xfer_copy_out(const struct envme_dma *dma, struct envme_xfer *x)
 
 int envme_xfer_end(struct envme_cmd *cmd, bool copy)
 {
-    const struct envme_dma *dma = &cmd->ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(cmd->ctrl);
     int err = 0;
 
     if (copy) {

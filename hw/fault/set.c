@@ -50,6 +50,17 @@ static void set_tell(struct envme_faults *f, const char *what,
 
 /* ---- what is watched --------------------------------------------------- */
 
+/* It may make a command late whose DMA it looks at. */
+static bool set_may_slow(const struct fault_rule *r)
+{
+    bool slows = false;
+
+    for (unsigned i = 0; r->actions && i < r->actions->len; i++) {
+        slows |= g_array_index(r->actions, struct fault_action, i).row->slows;
+    }
+    return slows && r->on == FAULT_ON_DMA && r->is_armed;
+}
+
 static unsigned set_watch_of(const struct fault_rule *r)
 {
     static const unsigned watch[FAULT_NON] = {
@@ -64,6 +75,9 @@ static unsigned set_watch_of(const struct fault_rule *r)
     if (r->open) {
         w |= ENVME_WATCH_CMD | ENVME_WATCH_REG | ENVME_WATCH_STATE;
     }
+    if (set_may_slow(r)) {
+        w |= ENVME_WATCH_CMD;
+    }
     if (r->is_armed && r->until_reset) {
         w |= ENVME_WATCH_STATE;
     }
@@ -73,15 +87,22 @@ static unsigned set_watch_of(const struct fault_rule *r)
 /* Under the lock. */
 static void set_update_watch(struct envme_faults *f)
 {
+    bool dma = false, slow = false;
     unsigned w = 0;
 
     for (unsigned i = 0; f->active && f->set && i < f->set->rules->len; i++) {
-        w |= set_watch_of(g_ptr_array_index(f->set->rules, i));
+        const struct fault_rule *r = g_ptr_array_index(f->set->rules, i);
+
+        w |= set_watch_of(r);
+        dma |= r->is_armed && r->on == FAULT_ON_DMA;
+        slow |= set_may_slow(r);
     }
     if (f->overrides->len) {
         w |= ENVME_WATCH_REG | ENVME_WATCH_STATE;
     }
     atomic_store(&f->ctrl->watch, w);
+    atomic_store(&f->may_slow, slow);
+    fault_dma_watch(f, dma);
 }
 
 static void set_arm(struct envme_faults *f, struct fault_rule *r, bool on,
@@ -366,6 +387,12 @@ static void set_change(GPtrArray *fired, const struct fault_event *ev,
     }
 }
 
+void fault_happens(struct envme_faults *f, const struct fault_event *ev,
+                   struct fault_change *c)
+{
+    set_change(set_event(f, ev), ev, c);
+}
+
 /* ---- time: lane 0 ------------------------------------------------------ */
 
 static struct envme_faults *set_of_deadline(struct envme_deadline *d)
@@ -428,11 +455,17 @@ static void set_rearm(struct envme_faults *f)
                                              struct fault_override, i).until);
     }
     g_mutex_unlock(&f->lock);
+    next = ENVME_MIN(next, fault_bus_tick(f, now));
     if (next == UINT64_MAX) {
         envme_lane_not_at(&f->ctrl->lane[0], &f->due);
     } else {
         envme_lane_at(&f->ctrl->lane[0], &f->due, next);
     }
+}
+
+void fault_look_again(struct envme_faults *f)
+{
+    set_rearm(f);
 }
 
 static void set_due(struct envme_deadline *d)
@@ -450,6 +483,23 @@ static bool set_is_cmd_action(const struct fault_action_row *row)
     return row->pre || row->ended || row->post || row->may_post || row->cqe;
 }
 
+/* One that may make this command late, counted; or NULL. */
+static struct fault_rule *set_slow_rule(struct envme_faults *f)
+{
+    struct fault_rule *slow = NULL;
+
+    g_mutex_lock(&f->lock);
+    for (unsigned i = 0; f->active && f->set && i < f->set->rules->len; i++) {
+        struct fault_rule *r = g_ptr_array_index(f->set->rules, i);
+
+        if (!slow && set_may_slow(r)) {
+            slow = fault_rule_ref(r);
+        }
+    }
+    g_mutex_unlock(&f->lock);
+    return slow;
+}
+
 static void set_fetched(void *opaque, struct envme_cmd *cmd)
 {
     struct envme_faults *f = opaque;
@@ -457,19 +507,27 @@ static void set_fetched(void *opaque, struct envme_cmd *cmd)
         .on = FAULT_ON_COMMAND, .ctrl = f->ctrl, .cmd = cmd,
     };
     GPtrArray *fired = set_event(f, &ev);
+    struct fault_rule *slow = atomic_load(&f->may_slow) ? set_slow_rule(f)
+                                                        : NULL;
     struct fault_cmd *fc;
-    unsigned n = 0;
+    unsigned n = slow != NULL;
 
     for (unsigned i = 0; fired && i < fired->len; i++) {
         const struct fault_rule *r = g_ptr_array_index(fired, i);
 
         n += r->actions ? r->actions->len : 0;
     }
-    if (!fired) {
+    if (!fired && !slow) {
         return;
     }
     fc = g_malloc0(sizeof(*fc) + n * sizeof(fc->fired[0]));
-    for (unsigned i = 0; i < fired->len; i++) {
+    if (slow) {
+        fault_dma_forget();
+        fc->fired[fc->n++] = (struct fault_fired){
+            .rule = slow, .action = &fault_dma_slowed,
+        };
+    }
+    for (unsigned i = 0; fired && i < fired->len; i++) {
         struct fault_rule *r = g_ptr_array_index(fired, i);
 
         for (unsigned k = 0; r->actions && k < r->actions->len; k++) {
@@ -486,7 +544,9 @@ static void set_fetched(void *opaque, struct envme_cmd *cmd)
             }
         }
     }
-    g_ptr_array_unref(fired);
+    if (fired) {
+        g_ptr_array_unref(fired);
+    }
     if (fc->n) {
         cmd->fault = fc;
     } else {
@@ -737,6 +797,7 @@ bool envme_faults_load(struct envme_faults *f, GVariant *tree, char **err)
     g_mutex_unlock(&f->lock);
     fault_set_free(old);
     fault_inject_forget(f);
+    fault_bus_clear(f);
     if (f->tree) {
         g_variant_unref(f->tree);
     }
@@ -758,6 +819,7 @@ void envme_faults_activate(struct envme_faults *f, bool on)
         set_begin(f, on);
     }
     g_mutex_unlock(&f->lock);
+    fault_bus_clear(f);
     set_rearm(f);
     set_run_todo(f);
 }
@@ -972,6 +1034,7 @@ struct envme_faults *envme_faults_new(struct envme_ctrl *ctrl,
         .reg_write = set_reg_write, .doorbell = set_doorbell,
         .state = set_state, .signal = set_signal,
     };
+    fault_dma_init(f);
     fault_inject_new(f);
     return f;
 }
@@ -984,6 +1047,7 @@ void envme_faults_free(struct envme_faults *f)
         return;
     }
     atomic_store(&f->ctrl->watch, 0);
+    fault_dma_watch(f, false);
     envme_lane_not_at(&f->ctrl->lane[0], &f->due);
     while ((t = g_queue_pop_head(&f->todo))) {
         fault_rule_unref(t->rule);
