@@ -32,7 +32,8 @@ static uint64_t pci_regs_read(void *opaque, hwaddr off, unsigned size)
 {
     EnvmeState *s = opaque;
 
-    return envme_ctrl_reg_read(s->ctrl, off, size);
+    return envme_qlink_is_gone(s) ? UINT64_MAX
+                                  : envme_ctrl_reg_read(s->ctrl, off, size);
 }
 
 static void pci_regs_write(void *opaque, hwaddr off, uint64_t val,
@@ -40,7 +41,9 @@ static void pci_regs_write(void *opaque, hwaddr off, uint64_t val,
 {
     EnvmeState *s = opaque;
 
-    envme_ctrl_reg_write(s->ctrl, off, val, size);
+    if (!envme_qlink_is_gone(s)) {
+        envme_ctrl_reg_write(s->ctrl, off, val, size);
+    }
 }
 
 /* Doorbells read as zero: they are for writing. */
@@ -130,6 +133,7 @@ static bool pci_init_caps(EnvmeState *s, Error **errp)
         }
         pcie_cap_flr_init(dev);
         pcie_cap_deverr_init(dev);
+        return envme_qlink_aer_init(s, errp);
     }
     return true;
 }
@@ -295,6 +299,7 @@ static bool pci_init_ctrl(EnvmeState *s, struct envme_ctrl_params *p,
     }
     s->exec.ctrl = s->ctrl;
     envme_config_init(s);
+    envme_qlink_init(s);
     return envme_qfaults_init(s, errp);
 }
 
@@ -329,6 +334,7 @@ static void pci_teardown(EnvmeState *s)
         envme_qfaults_stop(s);
         envme_qexec_stop(&s->exec);
     }
+    envme_qlink_fini(s);
     envme_qstate_close(&s->state);
     envme_qdma_fini(&s->dma);
     if (msix_present(dev)) {
@@ -342,6 +348,7 @@ static void pci_teardown(EnvmeState *s)
     if (msi_present(dev)) {
         msi_uninit(dev);
     }
+    envme_qlink_aer_fini(s);
     if (pci_is_express(dev) && dev->exp.exp_cap) {
         pcie_cap_exit(dev);
     }
@@ -431,6 +438,7 @@ static void pci_class_init(ObjectClass *oc, envme_class_data *data)
     (void)data;
     pc->realize = pci_realize;
     pc->exit = pci_exit;
+    pc->config_read = envme_config_read;
     pc->config_write = envme_config_write;
     pc->class_id = PCI_CLASS_STORAGE_EXPRESS;
     /* The rest of the identity depends on properties: pci_set_ids(). */
