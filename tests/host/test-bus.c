@@ -244,6 +244,54 @@ static void test_slow(void)
     done(h, f);
 }
 
+/* ---- dma: real threads ------------------------------------------------- */
+
+/* Rules come and go while lanes transfer. */
+static void test_threads(void)
+{
+    static const char *const rules[] = {
+        "", "{'name': 'r', 'on': 'dma', 'match': {'access': 'write'}, 'when': "
+        "{'every': 3}, 'do': {'dma': {'slow': '1us'}}}",
+        "{'name': 'r', 'on': 'dma', 'match': {'address': 1}, "
+        "'do': {'dma': 'error'}}",
+    };
+    struct th *h = th_new(.lanes = 3, .threads = true,
+                          .ns = { { .size = 1 * MIB } });
+    struct envme_faults *f = envme_faults_new(h->ctrl, &world);
+    struct th_buf *b[2];
+
+    th_enable(h);
+    th_queues(h, 2, 16);
+    for (unsigned q = 0; q < 2; q++) {
+        b[q] = th_buf_new(h, IO, TH_PRP);
+    }
+    for (unsigned i = 0; i < 400; i++) {
+        uint16_t cid[2];
+        struct envme_cqe c;
+
+        for (unsigned q = 0; q < 2; q++) {
+            struct envme_sqe sqe = th_sqe_rw(ENVME_NVM_READ, 1, 16 * i,
+                                             IO / 512);
+
+            sqe.cdw10 = le32(i % 64 * 16);
+            th_buf_attach(b[q], &sqe);
+            cid[q] = th_submit(h, q + 1, &sqe);
+        }
+        tf_rules(f, rules[i % ENVME_ARRAY_SIZE(rules)]);
+        for (unsigned q = 0; q < 2; q++) {
+            while (!th_done(h, q + 1, cid[q], &c)) {
+                th_advance(h, 1000);
+                th_reap(h, q + 1);
+                g_usleep(20);
+            }
+            th_assert_sc(c, SUCCESS);
+        }
+    }
+    th_buf_free(b[0]);
+    th_buf_free(b[1]);
+    done(h, f);
+}
+
 /* ---- the world --------------------------------------------------------- */
 
 static void test_link(void)
@@ -372,6 +420,7 @@ int main(int argc, char **argv)
     g_test_add_func("/bus/dma/queue", test_queue);
     g_test_add_func("/bus/dma/counted", test_counted);
     g_test_add_func("/bus/dma/slow", test_slow);
+    g_test_add_func("/bus/dma/threads", test_threads);
     g_test_add_func("/bus/link", test_link);
     g_test_add_func("/bus/several", test_several);
     g_test_add_func("/bus/pcie-error", test_pcie_error);
