@@ -5,7 +5,7 @@
  * function is the world's affair (struct envme_fault_world); how long it lasts
  * is kept here. Lane 0, but for dma.
  */
-#include "hw/fault/rules.h"
+#include "hw/fault/engine.h"
 
 #define ROWS(r) r, ENVME_ARRAY_SIZE(r)
 #define ON_ALL ((1u << FAULT_NON) - 1)
@@ -32,7 +32,7 @@ static void bus_set(struct envme_faults *f, enum fault_bus_what what,
                                                               : now + time;
     f->bus.bits[what] = bits;
     bus_tell(f);
-    fault_look_again(f);
+    fault_rearm(f);
 }
 
 uint64_t fault_bus_tick(struct envme_faults *f, uint64_t now)

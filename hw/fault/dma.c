@@ -9,7 +9,7 @@
  */
 #include <errno.h>
 
-#include "hw/fault/rules.h"
+#include "hw/fault/engine.h"
 
 /* How slow the accesses of the command were that this thread maps now, ns. */
 static _Thread_local uint64_t dma_slow;
@@ -23,7 +23,7 @@ static int dma_look(struct envme_faults *f, uint64_t addr, size_t len,
     };
     struct fault_change c = { 0 };
 
-    fault_happens(f, &ev, &c);
+    fault_change_of(fault_event_seen(f, &ev), &ev, &c);
     dma_slow += ENVME_MIN(c.slow, UINT64_MAX - dma_slow);
     return c.lost ? -EIO : 0;
 }
@@ -85,9 +85,35 @@ void fault_dma_watch(struct envme_faults *f, bool on)
 
 /* ---- slow -------------------------------------------------------------- */
 
-void fault_dma_forget(void)
+bool fault_may_slow(const struct fault_rule *r)
 {
+    bool slows = false;
+
+    for (unsigned i = 0; r->actions && i < r->actions->len; i++) {
+        slows |= g_array_index(r->actions, struct fault_action, i).row->slows;
+    }
+    return slows && r->on == FAULT_ON_DMA && r->is_armed;
+}
+
+struct fault_rule *fault_dma_slows(struct envme_faults *f)
+{
+    struct fault_rule *slow = NULL;
+
+    /* What this thread has transferred before is not its affair. */
     dma_slow = 0;
+    if (!atomic_load(&f->may_slow)) {
+        return NULL;
+    }
+    g_mutex_lock(&f->lock);
+    for (unsigned i = 0; f->active && f->set && i < f->set->rules->len; i++) {
+        struct fault_rule *r = g_ptr_array_index(f->set->rules, i);
+
+        if (!slow && fault_may_slow(r)) {
+            slow = fault_rule_ref(r);
+        }
+    }
+    g_mutex_unlock(&f->lock);
+    return slow;
 }
 
 /* Its data have just been mapped, by this thread. */

@@ -151,7 +151,7 @@ struct fault_rule {
     struct envme_when when;
     char *after_rule;           /* name; or NULL */
     struct fault_rule *after;   /* looked up when all are there; not counted */
-    bool until_reset;
+    uint64_t until_reset;       /* or 0 */
     uint64_t period;            /* TIME: ns; 0: once */
     bool armed;                 /* at the start */
     bool injected;              /* by feature C0h */
@@ -171,6 +171,8 @@ struct fault_rule {
     unsigned step;              /* of expect.next */
     bool open;                  /* an expectation waits since open_at */
     uint64_t open_at;
+    bool ticked;                /* TIME: has fired, the last time then */
+    uint64_t ticked_at;
     uint64_t met, failed;
     char *why;                  /* of the first failure */
 };
@@ -189,6 +191,9 @@ struct fault_set {
 struct fault_set *fault_set_parse(struct envme_faults *f, GVariant *tree,
                                   char **err);
 void fault_set_free(struct fault_set *set);
+
+/* The whole of a file; all others are its parts (.sub), but the actions. */
+extern const struct envme_schema fault_file_schema;
 
 /* match.c */
 extern const struct envme_schema fault_match_schema;
@@ -237,11 +242,6 @@ struct fault_bus {
     unsigned bits[FAULT_NBUS];  /* ENVME_BUS_*, what it is */
 };
 
-/* What is over ends; when the next one is: ns, or UINT64_MAX. */
-uint64_t fault_bus_tick(struct envme_faults *f, uint64_t now);
-/* All of it ends. */
-void fault_bus_clear(struct envme_faults *f);
-
 /* ---- the owner --------------------------------------------------------- */
 
 struct envme_faults {
@@ -272,21 +272,6 @@ struct fault_override {
     uint64_t until;             /* ns; UINT64_MAX: for ever */
     bool until_reset;
 };
-
-/* Something has happened: what the actions of the rules that fire make of it.
- * Any lane. */
-void fault_happens(struct envme_faults *f, const struct fault_event *ev,
-                   struct fault_change *c);
-/* The time of something on lane 0 has changed. Lane 0. */
-void fault_look_again(struct envme_faults *f);
-
-/* dma.c: f->dma is made; which of the two the controller is to use. */
-void fault_dma_init(struct envme_faults *f);
-void fault_dma_watch(struct envme_faults *f, bool on);
-/* What a rule that may make DMA slow does to each command. */
-extern const struct fault_action fault_dma_slowed;
-/* A command has been fetched: what was slow before is not its affair. */
-void fault_dma_forget(void);
 
 /* For what outlives them; see `dead`. */
 struct envme_faults *fault_faults_ref(struct envme_faults *f);
