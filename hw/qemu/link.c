@@ -200,21 +200,26 @@ static void link_bh(void *opaque)
     l->done = wrong;
     link_set_gone(s, wrong & LINK_GONE);
     envme_config_update(s);
-    if (!((was ^ wrong) & ENVME_BUS_LINK)) {
-        return;
+    if ((was ^ wrong) & ENVME_BUS_LINK) {
+        if (!up) {
+            envme_config_lost(s);
+        }
+        link_tell_port(s, up, (up ? was : wrong) & ENVME_BUS_KEPT);
     }
-    if (!up) {
-        envme_config_lost(s);
+    /* Resets poll: something else may be wanted by now. */
+    if (l->wrong != l->done && l->bh) {
+        qemu_bh_schedule(l->bh);
     }
-    link_tell_port(s, up, (up ? was : wrong) & ENVME_BUS_KEPT);
 }
 
 void envme_qlink_set(void *opaque, unsigned wrong)
 {
     EnvmeState *s = opaque;
 
-    s->link.wrong = wrong;
-    qemu_bh_schedule(s->link.bh);
+    if (s->link.bh) {
+        s->link.wrong = wrong;
+        qemu_bh_schedule(s->link.bh);
+    }
 }
 
 void envme_qlink_init(EnvmeState *s)
@@ -229,6 +234,7 @@ void envme_qlink_fini(EnvmeState *s)
         s->link.bh = NULL;
     }
     link_set_gone(s, false);
+    s->link.wrong = s->link.done = 0;
 }
 
 /* ---- errors ------------------------------------------------------------ */

@@ -27,6 +27,7 @@ struct envme_qlink {
 };
 
 void envme_qlink_init(struct EnvmeState *s);
+/* Before what resets need is taken down; nothing is done any more then. */
 void envme_qlink_fini(struct EnvmeState *s);
 /* All ones are read, and writes are lost. */
 bool envme_qlink_is_gone(const struct EnvmeState *s);

@@ -327,6 +327,7 @@ static void pci_teardown(EnvmeState *s)
     PCIDevice *dev = &s->parent_obj;
 
     if (s->ctrl) {
+        envme_qlink_fini(s);
         envme_config_fini(s);
         envme_medium_close(&s->medium);
         AIO_WAIT_WHILE_UNLOCKED(NULL, !pci_ctrl_idle(s));
@@ -334,7 +335,6 @@ static void pci_teardown(EnvmeState *s)
         envme_qfaults_stop(s);
         envme_qexec_stop(&s->exec);
     }
-    envme_qlink_fini(s);
     envme_qstate_close(&s->state);
     envme_qdma_fini(&s->dma);
     if (msix_present(dev)) {
