@@ -355,6 +355,8 @@ enum envme_ctrl_state {
     ENVME_STATE_READY,
     ENVME_STATE_RESET,          /* of any kind, and it was ready */
     ENVME_STATE_SHUTDOWN,       /* CC.SHN was set */
+    ENVME_STATE_FLR,            /* a Function Level Reset is over */
+    ENVME_STATE_D0,             /* it is back from D3hot, and reset by that */
 };
 
 /* What becomes of a completion queue entry. */
@@ -462,6 +464,8 @@ struct envme_ctrl {
     struct envme_hooks hooks;
     struct envme_inject inject; /* opaque NULL: none */
     _Atomic unsigned watch;     /* ENVME_WATCH_.. */
+    /* &ports.dma, or a decorator of it; see envme_dma(). */
+    _Atomic(const struct envme_dma *) dma;
     bool fuses;                 /* some command may be fused */
 
     /* Registers: lane 0; see regs.c. */
@@ -617,6 +621,9 @@ bool envme_lane_poll_wanted(struct envme_ctrl *ctrl, unsigned lane);
  */
 void envme_ctrl_reset(struct envme_ctrl *ctrl, enum envme_reset kind,
                       void (*done)(void *arg), void *arg);
+/* FLR, D0: what only the composition root sees of it. Lane 0, when nothing of
+ * the controller is at work. */
+void envme_ctrl_entered(struct envme_ctrl *ctrl, enum envme_ctrl_state state);
 /* Disabled and no command holds host memory. Lane 0. */
 bool envme_ctrl_idle(const struct envme_ctrl *ctrl);
 
@@ -647,6 +654,15 @@ void envme_ctrl_fatal(struct envme_ctrl *ctrl, const char *why);
 static inline uint64_t envme_now(const struct envme_ctrl *ctrl)
 {
     return ctrl->ports.time.now(ctrl->ports.time.opaque);
+}
+
+/*
+ * How host memory is reached. It may be another one the next time: what one of
+ * them has mapped, any other can unmap. Any lane.
+ */
+static inline const struct envme_dma *envme_dma(const struct envme_ctrl *ctrl)
+{
+    return atomic_load_explicit(&ctrl->dma, memory_order_acquire);
 }
 
 static inline void envme_kick(struct envme_ctrl *ctrl, unsigned lane)

@@ -124,7 +124,7 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
 {
     struct envme_lane *lane = sq->cq->lane;
     struct envme_ctrl *ctrl = lane->ctrl;
-    const struct envme_dma *dma = &ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(ctrl);
     struct envme_cmd *cmd;
     uint32_t index;
     bool keep;
@@ -207,7 +207,7 @@ void envme_sq_set_tail(struct envme_sq *sq, uint32_t tail)
 static int cq_write(struct envme_ctrl *ctrl, uint64_t addr,
                     const struct envme_cqe *cqe)
 {
-    const struct envme_dma *dma = &ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(ctrl);
 
     return dma->write(dma->opaque, addr, cqe, sizeof(*cqe));
 }
@@ -216,7 +216,7 @@ static int cq_write(struct envme_ctrl *ctrl, uint64_t addr,
 static int cq_write_torn(struct envme_ctrl *ctrl, struct envme_cq *cq,
                          uint32_t index, const struct envme_cqe *cqe)
 {
-    const struct envme_dma *dma = &ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(ctrl);
 
     return dma->write(dma->opaque, envme_qmem_addr(&cq->mem, index) + 8,
                       (const uint8_t *)cqe + 8, 8);
