@@ -44,6 +44,7 @@ bool envme_faults_load(struct envme_faults *f, GVariant *tree, char **err)
     fault_set_free(old);
     fault_inject_forget(f);
     fault_effects_end(f, false);
+    fault_bus_clear(f);
     if (f->tree) {
         g_variant_unref(f->tree);
     }
@@ -71,6 +72,7 @@ void envme_faults_activate(struct envme_faults *f, bool on)
     if (change) {
         fault_effects_end(f, false);
     }
+    fault_bus_clear(f);
     fault_rearm(f);
     fault_run_todo(f);
 }
@@ -194,6 +196,7 @@ struct envme_faults *envme_faults_new(struct envme_ctrl *ctrl,
     f->effects_due.fn = fault_effects_due;
     f->due.fn = fault_due;
     fault_hook(f);
+    fault_dma_init(f);
     fault_inject_new(f);
     return f;
 }
@@ -208,6 +211,7 @@ void envme_faults_free(struct envme_faults *f)
     f->dying = true;
     fault_effects_end(f, false);
     atomic_store(&f->ctrl->watch, 0);
+    fault_dma_watch(f, false);
     envme_lane_not_at(&f->ctrl->lane[0], &f->due);
     while ((t = g_queue_pop_head(&f->todo))) {
         fault_rule_unref(t->rule);
