@@ -135,7 +135,7 @@ static struct envme_shadow shadow_of(const struct envme_ctrl *ctrl,
 static bool shadow_load(struct envme_ctrl *ctrl, const struct envme_shadow *s,
                         uint32_t *value)
 {
-    const struct envme_dma *dma = &ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(ctrl);
     le32_t v;
 
     if (dma->read(dma->opaque, s->db, &v, sizeof(v))) {
@@ -147,7 +147,7 @@ static bool shadow_load(struct envme_ctrl *ctrl, const struct envme_shadow *s,
 
 static int shadow_store(struct envme_ctrl *ctrl, uint64_t addr, uint32_t value)
 {
-    const struct envme_dma *dma = &ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(ctrl);
     le32_t v = le32(value);
 
     return dma->write(dma->opaque, addr, &v, sizeof(v));

@@ -22,6 +22,7 @@
 #include "hw/qemu/dma.h"
 #include "hw/qemu/exec.h"
 #include "hw/qemu/irq.h"
+#include "hw/qemu/link.h"
 #include "hw/qemu/state.h"
 
 #define TYPE_ENVME "envme"
@@ -130,6 +131,7 @@ struct envme_ctrl_props {
     char *uuids;                /* a:b:c */
     bool atomic_dn;
     uint16_t atomic_awun, atomic_awupf;
+    bool aer;
     bool use_intel_id, qemu_id;
     uint32_t vid, did, ssvid, ssid;     /* UINT32_MAX: not given */
     bool wrr, ams_vs;
@@ -177,6 +179,8 @@ struct EnvmeState {
     bool bme;                           /* as the controller has been told */
     bool in_config;                     /* envme_config_write() is at work */
     bool in_flr;                        /* what resets is an FLR */
+    bool had_flr;                       /* and it has */
+    struct envme_qlink link;            /* what fault rules do to the bus */
     bool vm_stopped;                    /* see config_vm_state() */
     VMChangeStateEntry *vm_state;
     MemoryListener bus_listener;        /* see config_bus_changed() */
@@ -243,6 +247,11 @@ void envme_props_data_free(struct envme_ctrl_params *p);
 /* config.c */
 void envme_config_write(PCIDevice *dev, uint32_t addr, uint32_t val, int len);
 void envme_config_reset(DeviceState *qdev);
+uint32_t envme_config_read(PCIDevice *dev, uint32_t addr, int len);
+/* What else decides over Bus Master has changed. */
+void envme_config_update(EnvmeState *s);
+/* The function is gone from the bus: nothing of what was in flight is left. */
+void envme_config_lost(EnvmeState *s);
 /* The controller has been made; it is about to be taken down. */
 void envme_config_init(EnvmeState *s);
 void envme_config_fini(EnvmeState *s);

@@ -104,6 +104,7 @@ static const Property props[] = {
     DEFINE_PROP_BIT("pmr.rds", EnvmeState, props.pmrcap, 3, true),
     DEFINE_PROP_BIT("pmr.wds", EnvmeState, props.pmrcap, 4, true),
     DEFINE_PROP_BIT("pmr.cmss", EnvmeState, props.pmrcap, 24, true),
+    DEFINE_PROP_BOOL("aer", EnvmeState, props.aer, true),
     DEFINE_PROP_BOOL("use-intel-id", EnvmeState, props.use_intel_id, false),
     DEFINE_PROP_BOOL("qemu-id", EnvmeState, props.qemu_id, false),
     DEFINE_PROP_UINT32("pci-vendor-id", EnvmeState, props.vid,
