@@ -368,5 +368,10 @@ void envme_ctrl_set_bme(struct envme_ctrl *ctrl, bool on)
 
 bool envme_ctrl_quiet(struct envme_ctrl *ctrl)
 {
-    return atomic_load(&ctrl->nmapped) == 0;
+    for (unsigned i = 0; i < ctrl->nlanes; i++) {
+        if (atomic_load(&ctrl->lane[i].nmapped)) {
+            return false;
+        }
+    }
+    return true;
 }

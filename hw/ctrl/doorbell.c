@@ -153,19 +153,22 @@ static int shadow_store(struct envme_ctrl *ctrl, uint64_t addr, uint32_t value)
     return dma->write(dma->opaque, addr, &v, sizeof(v));
 }
 
-void envme_shadow_look_sq(struct envme_sq *sq)
+bool envme_shadow_look_sq(struct envme_sq *sq)
 {
     struct envme_ctrl *ctrl = sq->cq->lane->ctrl;
     uint32_t tail;
 
-    if (!shadow_load(ctrl, &sq->shadow, &tail) || tail == sq->ring.tail) {
-        return;
+    if (!shadow_load(ctrl, &sq->shadow, &tail)) {
+        return false;
     }
     if (tail >= sq->ring.size) {
         envme_doorbell_bad(ctrl, ENVME_BAD_DB_VALUE, sq->id);
-        return;
+        return false;
     }
-    envme_sq_set_tail(sq, tail);
+    if (tail != sq->ring.tail) {
+        envme_sq_set_tail(sq, tail);
+    }
+    return true;
 }
 
 void envme_shadow_look_cq(struct envme_cq *cq)

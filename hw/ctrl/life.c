@@ -207,7 +207,7 @@ void envme_life_background(struct envme_ctrl *ctrl, bool begin)
 
 static void life_disabled(struct envme_ctrl *ctrl)
 {
-    assert(atomic_load(&ctrl->nmapped) == 0);
+    assert(envme_ctrl_quiet(ctrl));
     envme_queues_destroy(ctrl);
     envme_pace_reset(ctrl);
     envme_feature_reset(ctrl);

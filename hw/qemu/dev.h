@@ -98,6 +98,8 @@ struct envme_ctrl_props {
     char *serial, *model, *firmware;
     char **iothreads;           /* NULL-terminated, or NULL */
     IOThread *iothread;
+    QObject *iothread_map;      /* as it was given; or NULL */
+    uint16_t *cq_lane;          /* what that says: see envme_ctrl_params */
     uint32_t max_ioqpairs;
     uint16_t msix_qsize;
     bool msix_exclusive_bar;
@@ -219,9 +221,13 @@ bool envme_props_check(const EnvmeState *s, Error **errp);
 uint16_t envme_props_did(const EnvmeState *s);
 uint16_t envme_props_ssid(const EnvmeState *s);
 void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p);
-/* The IOThreads in the order of lanes; *n of them, g_free(). */
-bool envme_props_iothreads(const EnvmeState *s, IOThread ***list, unsigned *n,
+
+/* props-threads.c: the IOThreads in the order of lanes; *n of them, g_free().
+ * Fills in cq_lane. After envme_props_check(). */
+bool envme_props_iothreads(EnvmeState *s, IOThread ***list, unsigned *n,
                            Error **errp);
+void envme_props_threads_class_init(ObjectClass *oc);
+void envme_props_threads_finalize(EnvmeState *s);
 
 /* thermal.c */
 void envme_qthermal_class_init(ObjectClass *oc);

@@ -285,6 +285,7 @@ static bool pci_init_ctrl(EnvmeState *s, struct envme_ctrl_params *p,
     g_autofree char *err = NULL;
 
     p->nvectors = s->irq.nvectors;
+    p->cq_lane = s->props.cq_lane;
     p->cmbloc |= s->cmb.bir;
     p->pmrcap |= FIELD_SET(ENVME_PMRCAP_BIR, s->pmr.bir);
     if (!envme_props_data(s, p, errp)) {
@@ -297,7 +298,7 @@ static bool pci_init_ctrl(EnvmeState *s, struct envme_ctrl_params *p,
         error_setg(errp, "%s", err);
         return false;
     }
-    s->exec.ctrl = s->ctrl;
+    envme_qexec_start(&s->exec, s->ctrl);
     envme_config_init(s);
     envme_qlink_init(s);
     return envme_qfaults_init(s, errp);
@@ -337,6 +338,7 @@ static void pci_teardown(EnvmeState *s)
     }
     envme_qstate_close(&s->state);
     envme_qdma_fini(&s->dma);
+    envme_qirq_fini(&s->irq);
     if (msix_present(dev)) {
         msix_unuse_all_vectors(dev);
         if (s->props.msix_exclusive_bar) {
