@@ -29,10 +29,23 @@ static unsigned set_watch_of(const struct fault_rule *r)
 
 void fault_update_watch(struct envme_faults *f)
 {
+    uint64_t looks[2][256 / 64] = { 0 };
     unsigned w = 0;
 
     for (unsigned i = 0; f->active && f->set && i < f->set->rules->len; i++) {
-        w |= set_watch_of(g_ptr_array_index(f->set->rules, i));
+        const struct fault_rule *r = g_ptr_array_index(f->set->rules, i);
+
+        w |= set_watch_of(r);
+        if (r->is_armed && r->on == FAULT_ON_COMMAND) {
+            fault_match_looks(&r->match, looks);
+        }
+        if (r->open) {
+            memset(looks, 0xff, sizeof(looks));
+        }
+    }
+    for (unsigned i = 0; i < ENVME_ARRAY_SIZE(looks[0]); i++) {
+        atomic_store(&f->looks[0][i], looks[0][i]);
+        atomic_store(&f->looks[1][i], looks[1][i]);
     }
     if (f->overrides->len) {
         w |= ENVME_WATCH_REG | ENVME_WATCH_STATE;

@@ -195,8 +195,7 @@ def main():
         lab = gen.Lab(qemu, module, perf, folder, scratch, a.accel)
         if a.instructions:
             import instr
-            instr.run(lab, a)
-            return 0
+            return 0 if instr.run(lab, a) else 1
         measure(lab, work, a, result)
         if a.memory:
             try:

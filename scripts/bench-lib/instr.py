@@ -13,12 +13,35 @@ import subprocess
 
 import plan
 
+def _rules(lab, n, **more):
+    """A file with n rules that no command of the job matches."""
+    name = os.path.join(lab.scratch, "rules-%s.json" % "-".join(sorted(more)))
+    with open(name, "w") as f:
+        json.dump({"rules": [{
+            "name": "r%d" % i, "do": {"status": "internal"}, **more}
+            for i in range(n)]}, f)
+    return "faults=" + name
+
+
+# What the fault layer costs: (name, properties by lab, limit in percent of
+# the module without its hooks; None: for information).
+FAULTS = (
+    ("no rules", lambda lab: "", 1),
+    ("100 rules that are not armed",
+     lambda lab: _rules(lab, 100, armed=False), 3),
+    ("100 armed rules of another command",
+     lambda lab: _rules(lab, 100, match={"opcode": "io:write"}), 3),
+    ("100 armed rules of this command, other blocks",
+     lambda lab: _rules(lab, 100, match={"opcode": "io:read",
+                                         "lba": 1 << 40}), None),
+)
+
 CASES = (("stock", plan.STOCK, "null"), ("envme", plan.ENVME, "null"),
          ("envme", plan.ENVME, "mem"))
 LINE = re.compile(r"\s*([\d,]+)\s*(?:\([\s\d.]+%\))?\s+\S+?:(\S+)(?: \[(.*)\])?$")
 
 
-def _count(lab, subject, backend, job, ms):
+def _count(lab, subject, backend, job, ms, props=""):
     """({function: (own, with callees)}, I/Os)."""
     out = os.path.join(lab.folder, "callgrind.out")
     for name in os.listdir(lab.folder):
@@ -28,7 +51,7 @@ def _count(lab, subject, backend, job, ms):
     lab.qemu = ["valgrind", "-q", "--tool=callgrind", "--fair-sched=yes",
                 "--separate-threads=yes", "--callgrind-out-file=" + out] + qemu
     try:
-        got = lab.run(subject.device, backend, gen="yield=1", timeout=300, jobs=[
+        got = lab.run(subject.device, backend, props, gen="yield=1", timeout=300, jobs=[
             "job=name=count+rw=%s+bs=%d+qd=%d+warm=0+time=%d" % (
                 job.rw, job.bs, job.qd, ms)])
     finally:
@@ -64,19 +87,66 @@ def _print(title, counts, top):
         print("  %8.1f %8.1f  %s [%s]" % (own, full, key, dso))
 
 
+def _per_io(lab, a, subject, backend, props=""):
+    """({function: (own, with callees, object)}, I/Os): the difference of a
+    long and a short run, by what they differ in."""
+    job = plan.Job("count", qd=a.qd)
+    short, few = _count(lab, subject, backend, job, 1, props)
+    long, many = _count(lab, subject, backend, job, a.time * 5, props)
+    n = many - few
+    counts = {}
+    for key, (own, full, dso) in long.items():
+        base = short.get(key, (0, 0, dso))
+        counts[key] = ((own - base[0]) / n, (full - base[1]) / n, dso)
+    return counts, n
+
+
+def _without_hooks(module):
+    """That module built without the points at which rules look."""
+    build = os.path.dirname(os.path.abspath(module))
+    subprocess.run(["ninja", "-C", build, "envme-no-hooks.so"], check=True,
+                   stdout=subprocess.DEVNULL)
+    return os.path.join(build, "envme-no-hooks.so")
+
+
+def faults(lab, a):
+    """The cost of the fault layer, per I/O; false: above a limit."""
+    def total(props):
+        return sum(own for own, _, _ in _per_io(lab, a, plan.ENVME, "mem",
+                                                props)[0].values())
+
+    module = lab.module
+    try:
+        lab.module = _without_hooks(module)
+        base = total("")
+    finally:
+        lab.module = module
+    rows = {"without the fault layer": {"instructions": base}}
+    print("\nThe fault layer, mem, QD%d: instructions per I/O" % a.qd)
+    print("  %8.1f           without it" % base)
+    good = True
+    for name, props, limit in FAULTS:
+        n = total(props(lab))
+        more = (n / base - 1) * 100
+        over = limit is not None and more > limit
+        good = good and not over
+        rows[name] = {"instructions": n, "percent": more, "limit": limit}
+        print("  %8.1f  %+6.2f %%  %s%s" % (
+            n, more, name, "" if limit is None else
+            " (at most %d %%)%s" % (limit, ": TOO MUCH" if over else "")))
+    with open(os.path.join(lab.folder, "faults.json"), "w") as f:
+        json.dump(rows, f, indent=1)
+    return good
+
+
 def run(lab, a, top=40):
     """Prints and saves; per case the difference of a long and a short run."""
+    if any("fault" in w for w in a.only):
+        return faults(lab, a)
     result = {}
-    job = plan.Job("count", qd=a.qd)
     for name, subject, backend in CASES:
         title = "%s on %s, QD%d" % (name, backend, a.qd)
-        short, few = _count(lab, subject, backend, job, 1)
-        long, many = _count(lab, subject, backend, job, a.time * 5)
-        n = many - few
-        counts = {}
-        for key, (own, full, dso) in long.items():
-            base = short.get(key, (0, 0, dso))
-            counts[key] = ((own - base[0]) / n, (full - base[1]) / n, dso)
+        counts, n = _per_io(lab, a, subject, backend)
         result[title] = {k: {"own": v[0], "full": v[1], "object": v[2]}
                          for k, v in counts.items() if v[0] >= 0.5 or v[1] >= 5}
         _print(title + ", %d I/Os" % n, counts, top)
@@ -84,3 +154,4 @@ def run(lab, a, top=40):
     with open(path, "w") as f:
         json.dump(result, f, indent=1)
     print("\n" + path)
+    return faults(lab, a)
