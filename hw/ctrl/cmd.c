@@ -179,7 +179,6 @@ static void cmd_begin(struct envme_cmd *cmd)
     cmd->moved = cmd->paused = cmd->io_pending = false;
     cmd->cont = NULL;
     cmd->loop = NULL;
-    cmd->t_start = envme_now(cmd->ctrl);
     cmd->t_end = 0;
     envme_lane_enter(cmd);
 }

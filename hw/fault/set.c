@@ -24,12 +24,16 @@ static unsigned set_watch_of(const struct fault_rule *r)
     if (r->is_armed && r->until_reset) {
         w |= ENVME_WATCH_STATE;
     }
+    if (fault_may_slow(r)) {
+        w |= ENVME_WATCH_CMD;
+    }
     return w;
 }
 
 void fault_update_watch(struct envme_faults *f)
 {
     uint64_t looks[2][256 / 64] = { 0 };
+    bool dma = false, slow = false;
     unsigned w = 0;
 
     for (unsigned i = 0; f->active && f->set && i < f->set->rules->len; i++) {
@@ -39,9 +43,11 @@ void fault_update_watch(struct envme_faults *f)
         if (r->is_armed && r->on == FAULT_ON_COMMAND) {
             fault_match_looks(&r->match, looks);
         }
-        if (r->open) {
+        if (r->open || fault_may_slow(r)) {
             memset(looks, 0xff, sizeof(looks));
         }
+        dma |= r->is_armed && r->on == FAULT_ON_DMA;
+        slow |= fault_may_slow(r);
     }
     for (unsigned i = 0; i < ENVME_ARRAY_SIZE(looks[0]); i++) {
         atomic_store(&f->looks[0][i], looks[0][i]);
@@ -51,6 +57,8 @@ void fault_update_watch(struct envme_faults *f)
         w |= ENVME_WATCH_REG | ENVME_WATCH_STATE;
     }
     atomic_store(&f->ctrl->watch, w);
+    atomic_store(&f->may_slow, slow);
+    fault_dma_watch(f, dma);
 }
 
 void fault_arm_rule(struct envme_faults *f, struct fault_rule *r, bool on,
@@ -328,6 +336,7 @@ void fault_rearm(struct envme_faults *f)
                                              struct fault_override, i).until);
     }
     g_mutex_unlock(&f->lock);
+    next = ENVME_MIN(next, fault_bus_tick(f, now));
     if (next == UINT64_MAX) {
         envme_lane_not_at(&f->ctrl->lane[0], &f->due);
     } else {

@@ -609,7 +609,7 @@ static void test_wrong(void)
     wrong(f, RULE("'do': {'skip': true}, 'match': {'lba': [5, 2]}"),
           "ends before it begins");
     wrong(f, RULE("'do': {'skip': true}, 'match': {'register': 'cc'}"),
-          "want \"on\": \"register\"");
+          "wants \"on\": \"register\"");
     wrong(f, RULE("'do': {'skip': true}, 'when': {'from': '5 fortnights'}"),
           "a time is wanted");
     wrong(f, RULE("'do': {'skip': true}, 'when': {'nth': 0}"), "between 1");

@@ -34,6 +34,7 @@ static const struct opts_num opts_nums[] = {
     OPTS_NUM(struct gen_opts, "queues", nqueues, 1, 65535),
     OPTS_NUM(struct gen_opts, "ams", ams, 0, 7),
     OPTS_NUM(struct gen_opts, "qprio", qprio, 0, 3),
+    OPTS_NUM(struct gen_opts, "aggr", aggr, 0, 0xffff),
     OPTS_NUM(struct gen_opts, "irq", irq, 0, 1),
     OPTS_NUM(struct gen_opts, "wait-irq", wait_irq, 0, 1),
     OPTS_NUM(struct gen_opts, "dbbuf", dbbuf, 0, 1),
