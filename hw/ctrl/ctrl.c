@@ -279,6 +279,7 @@ struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
     ctrl->params = *params;
     ctrl->ports = *ports;
     envme_cmem_init(ctrl);
+    atomic_init(&ctrl->dma, &ctrl->ports.dma);
     ctrl->tables = tables;
     ctrl->subsys = subsys;
     subsys->find_iocs = ctrl_find_iocs;

@@ -62,6 +62,9 @@ struct envme_ctrl_params {
     bool dn;                    /* feature 0Ah starts with DN set */
     uint32_t lane_cmds;         /* commands that one lane has memory for */
     uint32_t max_inflight;      /* I/O commands executing; 0: any number */
+    /* Lane of each I/O CQ, [max_ioqpairs + 1]; 0, or NULL: they are dealt. The
+     * caller's, as long as the controller is there. */
+    const uint16_t *cq_lane;
     struct envme_timing_params timing;
     bool wrr;                   /* CAP.AMS: weighted round robin */
     bool ams_vs;                /* CAP.AMS: strict by age */
@@ -177,6 +180,8 @@ struct envme_sq {
     GQueue inflight;            /* struct envme_cmd, by cmd->link */
     struct envme_cmd *fused;    /* first of a pair: waits for the second */
     struct envme_shadow shadow;
+    struct envme_sq *watch_next; /* in lane->watched: poll.h */
+    bool watched;
     struct envme_cmd *deleter;  /* Delete I/O SQ waiting for inflight */
     /* Commands that an Abort found before they were fetched. */
     struct envme_sq_abort *aborts;  /* [ENVME_SQ_ABORTS], made when needed */
@@ -295,6 +300,10 @@ struct envme_lane {
     struct envme_sg sg;         /* scratch of xfer.c */
     struct envme_cq *batch;     /* CQs posted to since the last interrupt */
     atomic_bool look;           /* at all shadow doorbells */
+    /* poll.c: its thread calls envme_lane_poll(); would have been of use; SQs
+     * whose shadow doorbells that looks at. */
+    bool looking, look_wanted;
+    struct envme_sq *watched;
     struct envme_deadlines deadlines;
     uint64_t armed;             /* what the exec port was told */
     uint64_t age;               /* doorbells that brought commands */
@@ -346,6 +355,8 @@ enum envme_ctrl_state {
     ENVME_STATE_READY,
     ENVME_STATE_RESET,          /* of any kind, and it was ready */
     ENVME_STATE_SHUTDOWN,       /* CC.SHN was set */
+    ENVME_STATE_FLR,            /* a Function Level Reset is over */
+    ENVME_STATE_D0,             /* it is back from D3hot, and reset by that */
 };
 
 /* What becomes of a completion queue entry. */
@@ -453,6 +464,8 @@ struct envme_ctrl {
     struct envme_hooks hooks;
     struct envme_inject inject; /* opaque NULL: none */
     _Atomic unsigned watch;     /* ENVME_WATCH_.. */
+    /* &ports.dma, or a decorator of it; see envme_dma(). */
+    _Atomic(const struct envme_dma *) dma;
     bool fuses;                 /* some command may be fused */
 
     /* Registers: lane 0; see regs.c. */
@@ -585,6 +598,20 @@ uint64_t envme_ctrl_doorbell_bytes(const struct envme_ctrl_params *params);
 
 /* One turn of a lane. That lane's thread. */
 void envme_lane_run(struct envme_ctrl *ctrl, unsigned lane);
+/*
+ * Polling between turns. From begin to end the thread promises to call poll
+ * again and again; hosts need not ring then where doorbells lie in memory.
+ * poll: true when a turn is due, for doorbells that nobody has been told of; no
+ * lock, one short look at each queue that is busy. end: from there on hosts
+ * ring, and the lane has been kicked where one had written just before. That
+ * lane's thread.
+ */
+void envme_lane_poll_begin(struct envme_ctrl *ctrl, unsigned lane);
+bool envme_lane_poll(struct envme_ctrl *ctrl, unsigned lane);
+void envme_lane_poll_end(struct envme_ctrl *ctrl, unsigned lane);
+/* It would have helped: a queue has run empty meanwhile that a host will have
+ * to ring for. Asking clears it. */
+bool envme_lane_poll_wanted(struct envme_ctrl *ctrl, unsigned lane);
 
 /*
  * Starts a reset: registers have their reset values at once (but for what
@@ -594,6 +621,9 @@ void envme_lane_run(struct envme_ctrl *ctrl, unsigned lane);
  */
 void envme_ctrl_reset(struct envme_ctrl *ctrl, enum envme_reset kind,
                       void (*done)(void *arg), void *arg);
+/* FLR, D0: what only the composition root sees of it. Lane 0, when nothing of
+ * the controller is at work. */
+void envme_ctrl_entered(struct envme_ctrl *ctrl, enum envme_ctrl_state state);
 /* Disabled and no command holds host memory. Lane 0. */
 bool envme_ctrl_idle(const struct envme_ctrl *ctrl);
 
@@ -624,6 +654,15 @@ void envme_ctrl_fatal(struct envme_ctrl *ctrl, const char *why);
 static inline uint64_t envme_now(const struct envme_ctrl *ctrl)
 {
     return ctrl->ports.time.now(ctrl->ports.time.opaque);
+}
+
+/*
+ * How host memory is reached. It may be another one the next time: what one of
+ * them has mapped, any other can unmap. Any lane.
+ */
+static inline const struct envme_dma *envme_dma(const struct envme_ctrl *ctrl)
+{
+    return atomic_load_explicit(&ctrl->dma, memory_order_acquire);
 }
 
 static inline void envme_kick(struct envme_ctrl *ctrl, unsigned lane)

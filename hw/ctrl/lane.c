@@ -7,6 +7,7 @@
 #include "hw/ctrl/doorbell.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/pace.h"
+#include "hw/ctrl/poll.h"
 #include "hw/ctrl/queue.h"
 #include "hw/ctrl/signal.h"
 #include "hw/ctrl/xfer.h"
@@ -270,6 +271,7 @@ static void lane_park(struct envme_lane *lane, bool drain)
     assert(lane->mode == ENVME_LANE_RUN);
     envme_lane_flush_irqs(lane);
     envme_lane_signal_all(lane);
+    envme_poll_arm_all(lane);
     lane->mode = ENVME_LANE_PARK;
     lane->drain = drain;
     lane->acked = false;
@@ -319,6 +321,7 @@ void envme_lane_drop(void *arg)
     lane->drain = false;
     lane->acked = false;
     envme_lane_signal_all(lane);
+    envme_poll_forget_all(lane);
     lane_cancel(lane);
     envme_pace_drop(lane);
     lane_release(lane);

@@ -129,6 +129,11 @@ static void life_tell(struct envme_ctrl *ctrl, enum envme_ctrl_state state)
     }
 }
 
+void envme_ctrl_entered(struct envme_ctrl *ctrl, enum envme_ctrl_state state)
+{
+    life_tell(ctrl, state);
+}
+
 static void life_enable(struct envme_ctrl *ctrl)
 {
     const char *wrong = life_check_cc(ctrl);

@@ -10,6 +10,7 @@
 #include "hw/ctrl/doorbell.h"
 #include "hw/ctrl/lane.h"
 #include "hw/ctrl/pace.h"
+#include "hw/ctrl/poll.h"
 #include "hw/ctrl/qmem.h"
 #include "hw/ctrl/signal.h"
 
@@ -123,7 +124,7 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
 {
     struct envme_lane *lane = sq->cq->lane;
     struct envme_ctrl *ctrl = lane->ctrl;
-    const struct envme_dma *dma = &ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(ctrl);
     struct envme_cmd *cmd;
     uint32_t index;
     bool keep;
@@ -172,7 +173,7 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
     if (sq->shadow.on && envme_ring_empty(&sq->ring)) {
         envme_shadow_look_sq(sq);
         if (envme_ring_empty(&sq->ring)) {
-            envme_shadow_arm_sq(sq);
+            envme_poll_empty(sq);
         }
     }
     sq_update_ready(sq);
@@ -206,7 +207,7 @@ void envme_sq_set_tail(struct envme_sq *sq, uint32_t tail)
 static int cq_write(struct envme_ctrl *ctrl, uint64_t addr,
                     const struct envme_cqe *cqe)
 {
-    const struct envme_dma *dma = &ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(ctrl);
 
     return dma->write(dma->opaque, addr, cqe, sizeof(*cqe));
 }
@@ -215,7 +216,7 @@ static int cq_write(struct envme_ctrl *ctrl, uint64_t addr,
 static int cq_write_torn(struct envme_ctrl *ctrl, struct envme_cq *cq,
                          uint32_t index, const struct envme_cqe *cqe)
 {
-    const struct envme_dma *dma = &ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(ctrl);
 
     return dma->write(dma->opaque, envme_qmem_addr(&cq->mem, index) + 8,
                       (const uint8_t *)cqe + 8, 8);

@@ -153,7 +153,7 @@ static struct envme_status xfer_build(struct envme_cmd *cmd,
                                       const struct envme_sg *sg, int *err)
 {
     struct envme_ctrl *ctrl = cmd->ctrl;
-    const struct envme_dma *dma = &ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(ctrl);
     bool lane0 = cmd->moved || cmd->lane->index == 0;
 
     for (unsigned i = 0; i < sg->n && !*err; i++) {
@@ -230,9 +230,9 @@ static struct envme_status xfer_one(struct envme_cmd *cmd,
 {
     struct envme_ctrl *ctrl = cmd->ctrl;
     struct envme_lane *lane = xfer_lane(cmd);
+    const struct envme_dma *dma = envme_dma(ctrl);
     struct envme_walk w = {
-        .read = ctrl->ports.dma.read, .opaque = ctrl->ports.dma.opaque,
-        .page = ctrl->page_size,
+        .read = dma->read, .opaque = dma->opaque, .page = ctrl->page_size,
     };
     struct envme_cmem_lists lists = {
         .ctrl = ctrl, .sq_in_cmb = cmd->sq->in_cmb,
@@ -262,7 +262,7 @@ static struct envme_status xfer_one(struct envme_cmd *cmd,
 static bool xfer_page(struct envme_cmd *cmd, struct envme_status *st, int *err)
 {
     const struct envme_ctrl *ctrl = cmd->ctrl;
-    const struct envme_dma *dma = &ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(ctrl);
     struct envme_xfer *x = &cmd->data;
     uint64_t prp1 = le64_get(cmd->sqe.dptr.prp1);
     size_t n = cmd->len;
@@ -331,7 +331,7 @@ static int xfer_copy_out(const struct envme_dma *dma, struct envme_xfer *x)
 
 int envme_xfer_end(struct envme_cmd *cmd, bool copy)
 {
-    const struct envme_dma *dma = &cmd->ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(cmd->ctrl);
     int err = 0;
 
     if (copy && (cmd->data.bounce || cmd->md.bounce)) {

@@ -24,20 +24,30 @@ static unsigned set_watch_of(const struct fault_rule *r)
     if (r->is_armed && r->until_reset) {
         w |= ENVME_WATCH_STATE;
     }
+    if (fault_may_slow(r)) {
+        w |= ENVME_WATCH_CMD;
+    }
     return w;
 }
 
 void fault_update_watch(struct envme_faults *f)
 {
+    bool dma = false, slow = false;
     unsigned w = 0;
 
     for (unsigned i = 0; f->active && f->set && i < f->set->rules->len; i++) {
-        w |= set_watch_of(g_ptr_array_index(f->set->rules, i));
+        const struct fault_rule *r = g_ptr_array_index(f->set->rules, i);
+
+        w |= set_watch_of(r);
+        dma |= r->is_armed && r->on == FAULT_ON_DMA;
+        slow |= fault_may_slow(r);
     }
     if (f->overrides->len) {
         w |= ENVME_WATCH_REG | ENVME_WATCH_STATE;
     }
     atomic_store(&f->ctrl->watch, w);
+    atomic_store(&f->may_slow, slow);
+    fault_dma_watch(f, dma);
 }
 
 void fault_arm_rule(struct envme_faults *f, struct fault_rule *r, bool on,
@@ -315,6 +325,7 @@ void fault_rearm(struct envme_faults *f)
                                              struct fault_override, i).until);
     }
     g_mutex_unlock(&f->lock);
+    next = ENVME_MIN(next, fault_bus_tick(f, now));
     if (next == UINT64_MAX) {
         envme_lane_not_at(&f->ctrl->lane[0], &f->due);
     } else {

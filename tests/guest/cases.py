@@ -185,6 +185,13 @@ def inject(lab):
                                                    **{"fault-injection": "on"})
 
 
+def behind_port(lab):
+    """In a slot with PCIe's own hot-plug, which ACPI's would take away."""
+    return (["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
+             "-device", "pcie-root-port,id=rp1,chassis=1,slot=1"] +
+            lab.drive("d0", lab.raw(64)) + lab.ctrl("c0", drive="d0", bus="rp1"))
+
+
 def firmware():
     """An image for nvme fw-download."""
     with tempfile.NamedTemporaryFile() as f:
@@ -208,6 +215,11 @@ CASES = [
          accel=ONE_THREAD, timeout=420,
          append="nvme_core.io_timeout=2 nvme_core.admin_timeout=2 "
          "nvme_core.shutdown_timeout=2"),
+    Case("bus", "bus.sh", behind_port, smp=2, accel=ONE_THREAD, timeout=420,
+         append="nvme_core.io_timeout=2 nvme_core.admin_timeout=2"),
+    Case("bus-6.1", "bus.sh", behind_port, kernel="cloud-6.1", smp=2,
+         accel=ONE_THREAD, timeout=420,
+         append="nvme_core.io_timeout=2 nvme_core.admin_timeout=2"),
     Case("backends-1cpu", "backends.sh", backends, vars={"GUEST_NAMESPACES": 9}),
     Case("backends-4cpu-6.1", "backends.sh", backends, kernel="cloud-6.1", smp=4,
          vars={"GUEST_NAMESPACES": 9}),
