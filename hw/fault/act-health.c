@@ -63,6 +63,9 @@ static void health_own(struct envme_faults *f, struct health_effect *h,
         h->was[i] = now;
     }
     h->mine |= UINT64_C(1) << field;
+    if (old && old != h && !old->mine && !old->worn_out) {
+        fault_effect_end(f, &old->e);   /* there is nothing left of it */
+    }
 }
 
 static uint64_t health_now(const struct envme_ctrl *ctrl, unsigned field)
