@@ -175,7 +175,7 @@ static void health_init(void *args)
     FIELD(text, ENVME_HEALTH_##field, UINT32_MAX, words)
 #define SENSOR(n)                                                           \
     FIELD("sensor-" #n, HEALTH_TEMPERATURE + n, 0xffff, "K; of those that "  \
-          "the controller has (temp-sensors)")
+          "the controller has (temperature-sensors)")
 
 static const struct envme_schema_row health_rows[] = {
     FIELD("temperature", HEALTH_TEMPERATURE, 0xffff, "composite, in K"),
@@ -322,8 +322,8 @@ static void ramp_begin(struct envme_faults *f, const struct act_ramp *a,
     h->is_age = field == ENVME_HEALTH_USED;
     h->e.next = ramp_next(h, ramp_value(h, h->begin));
     fault_effect_add(f, &h->e, &a->last);
-    health_own(f, h, field, field < HEALTH_WARNING ? 0
-                                                   : health_now(f->ctrl, field));
+    health_own(f, h, field, field < HEALTH_WARNING
+                            ? 0 : health_now(f->ctrl, field));
     ramp_step(&h->e, f);
     fault_effects_again(f);
 }

@@ -6,11 +6,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "hw/ctrl/life.h"
-#include "hw/ctrl/pause.h"
 #include "hw/fault/effect.h"
+#include "hw/fault/medium-job.h"
 #include "hw/fault/patch.h"
-#include "hw/ns/layout.h"
 #include "hw/ns/sick.h"
 
 #define ROWS(r) r, ENVME_ARRAY_SIZE(r)
@@ -18,14 +16,6 @@
 /* Blocks. What is kept in memory, or read and written back at once. */
 #define STALE_MAX   1024
 #define CORRUPT_MAX 4096
-
-static struct envme_ns *medium_ns(struct envme_faults *f, uint64_t nsid)
-{
-    struct envme_ns *ns = envme_subsys_ns(f->ctrl->subsys,
-                                          ENVME_MIN(nsid, UINT32_MAX));
-
-    return ns && !ns->leaving ? ns : NULL;
-}
 
 /* ---- faults that last -------------------------------------------------- */
 
@@ -249,7 +239,7 @@ static struct envme_sick_fault medium_fault(const struct act_medium *a)
 static void medium_lane0(const void *args, struct envme_faults *f)
 {
     const struct act_medium *a = args;
-    struct envme_ns *ns = medium_ns(f, a->nsid);
+    struct envme_ns *ns = fault_medium_ns(f, a->nsid);
     const struct envme_sick_fault fault = medium_fault(a);
 
     if (!ns) {
@@ -260,192 +250,6 @@ static void medium_lane0(const void *args, struct envme_faults *f)
     } else {
         medium_begin(a, f, ns, &fault);
     }
-}
-
-/* ---- what is done to blocks while no command is in flight -------------- */
-
-struct medium_part {
-    uint64_t offset, bytes;
-    uint8_t *buf;
-};
-
-/*
- * Blocks are read with the lanes drained, looked at, and perhaps written
- * back. The controller is not idle and the namespace is held meanwhile.
- */
-struct medium_job {
-    struct envme_faults *f;     /* counted */
-    struct envme_ctrl *ctrl;
-    struct fault_rule *rule;    /* counted: owns args */
-    const void *args;
-    unsigned round;             /* of the rules: others may be there then */
-    uint64_t nsid;
-    struct envme_schema_range lba;
-    bool data, md;              /* what of them */
-    /* True: they are to be written back. */
-    bool (*look)(struct medium_job *j);
-
-    struct envme_ns *ns;
-    struct medium_part part[2]; /* data, metadata; bytes 0: not wanted */
-    unsigned at;
-    bool writing;
-    struct envme_bio bio;
-    struct iovec iov;
-};
-
-static bool job_is_off(const struct medium_job *j)
-{
-    return j->f->dead || j->round != j->f->round;
-}
-
-static void job_free(struct medium_job *j)
-{
-    for (unsigned i = 0; i < ENVME_ARRAY_SIZE(j->part); i++) {
-        g_free(j->part[i].buf);
-    }
-    fault_rule_unref(j->rule);
-    fault_faults_unref(j->f);
-    g_free(j);
-}
-
-static void job_over(struct medium_job *j, int err)
-{
-    struct envme_ctrl *ctrl = j->ctrl;
-
-    if (err && !j->f->dead) {
-        fault_note(j->f, "faults: blocks of NSID %u cannot be %s: %s",
-                   j->ns->nsid, j->writing ? "written" : "read",
-                   strerror(-err));
-    }
-    envme_resume(ctrl);
-    envme_ns_unhold(j->ns);
-    job_free(j);
-    /* Last: somebody may wait for it to free the controller. */
-    envme_life_background(ctrl, false);
-}
-
-static void job_done(struct envme_bio *bio, int err);
-
-static int job_submit(struct medium_job *j)
-{
-    struct medium_part *p = &j->part[j->at];
-    struct envme_backend *be = j->ns->be;
-
-    if (!p->bytes) {
-        return 0;
-    }
-    j->iov = (struct iovec){ p->buf, p->bytes };
-    j->bio = (struct envme_bio){
-        .op = j->writing ? ENVME_BIO_WRITE : ENVME_BIO_READ,
-        .flags = j->writing && j->ns->geo.volatile_cache ? ENVME_BIO_FUA : 0,
-        .offset = p->offset, .bytes = p->bytes, .iov = &j->iov, .niov = 1,
-        .done = job_done, .opaque = j,
-    };
-    return be->ops->submit(be, &j->bio);
-}
-
-static void job_go(struct medium_job *j)
-{
-    int err = 0;
-
-    while (!err) {
-        if (j->at == ENVME_ARRAY_SIZE(j->part)) {
-            if (j->writing || job_is_off(j) || !j->look(j)) {
-                job_over(j, 0);
-                return;
-            }
-            j->writing = true;
-            j->at = 0;
-        }
-        err = job_submit(j);
-        j->at++;
-    }
-    if (err != ENVME_BIO_PENDING) {
-        job_over(j, err);
-    }
-}
-
-static void job_done(struct envme_bio *bio, int err)
-{
-    struct medium_job *j = bio->opaque;
-
-    if (err) {
-        job_over(j, err);
-    } else {
-        job_go(j);
-    }
-}
-
-static bool job_part(struct medium_part *p, uint64_t offset, uint64_t bytes)
-{
-    p->offset = offset;
-    p->bytes = bytes;
-    p->buf = g_try_malloc(bytes);
-    return p->buf;
-}
-
-/* The blocks as they are now, or a sentence and false. */
-static bool job_find(struct medium_job *j)
-{
-    struct envme_ns *ns = job_is_off(j) ? NULL : medium_ns(j->f, j->nsid);
-    uint64_t n = j->lba.hi - j->lba.lo + 1;
-
-    if (!ns) {
-        return false;
-    }
-    if (!envme_ns_range_ok(ns, j->lba.lo, n) ||
-        j->lba.hi >= envme_ns_true_size(ns) || (!j->data && !ns->ms)) {
-        fault_note(j->f, "faults: NSID %u has no such blocks%s", ns->nsid,
-                   ns->ms ? "" : ", or no metadata");
-        return false;
-    }
-    j->ns = ns;
-    return (!j->data || job_part(&j->part[0], envme_layout_data(ns, j->lba.lo),
-                                 envme_ns_blocks_to_bytes(ns, n))) &&
-           (!j->md || !ns->ms || job_part(&j->part[1],
-                                          envme_layout_md(ns, j->lba.lo),
-                                          n * ns->ms));
-}
-
-static void job_drained(struct envme_ctrl *ctrl, void *arg)
-{
-    struct medium_job *j = arg;
-
-    if (!job_find(j)) {
-        envme_resume(ctrl);
-        job_free(j);
-        return;
-    }
-    envme_life_background(ctrl, true);
-    envme_ns_hold(j->ns);
-    job_go(j);
-}
-
-static void job_run(void *arg)
-{
-    struct medium_job *j = arg;
-
-    if (j->f->dead) {
-        job_free(j);
-    } else {
-        envme_pause(j->ctrl, true, NULL, job_drained, j);
-    }
-}
-
-/* Later: we may be in the middle of a reset or of an enable. */
-static struct medium_job *job_new(struct envme_faults *f, const void *args,
-                                  uint64_t nsid, struct envme_schema_range lba,
-                                  bool (*look)(struct medium_job *j))
-{
-    struct medium_job *j = g_new0(struct medium_job, 1);
-
-    *j = (struct medium_job){
-        .f = fault_faults_ref(f), .ctrl = f->ctrl,
-        .rule = fault_rule_ref(f->doing), .args = args, .round = f->round,
-        .nsid = nsid, .lba = lba, .look = look,
-    };
-    envme_defer(f->ctrl, 0, job_run, j);
-    return j;
 }
 
 /* ---- stale ------------------------------------------------------------- */
@@ -464,7 +268,7 @@ static bool stale_look(struct medium_job *j)
 static void stale_lane0(const void *args, struct envme_faults *f)
 {
     const struct act_medium *a = args;
-    struct medium_job *j = job_new(f, a, a->nsid, a->lba, stale_look);
+    struct medium_job *j = fault_job_new(f, a, a->nsid, a->lba, stale_look);
 
     j->data = j->md = true;
 }
@@ -595,7 +399,7 @@ static bool corrupt_look(struct medium_job *j)
 static void corrupt_lane0(const void *args, struct envme_faults *f)
 {
     const struct act_corrupt *a = args;
-    struct medium_job *j = job_new(f, a, a->nsid, a->lba, corrupt_look);
+    struct medium_job *j = fault_job_new(f, a, a->nsid, a->lba, corrupt_look);
 
     j->data = a->of == CORRUPT_DATA;
     j->md = a->of == CORRUPT_MD;
