@@ -308,15 +308,13 @@ static void on_event(void *opaque, GVariant *ev)
     g_variant_unref(ev);
 }
 
-/* The device has fallen off the bus, or the like: it reaches no memory. */
+/* Whatever is wrong with the bus: the device reaches no memory. */
 static void on_bus(void *opaque, unsigned wrong)
 {
     struct host *t = opaque;
 
-    if (atomic_load(&t->h->bme) != !wrong) {
-        atomic_store(&t->h->bme, !wrong);
-        envme_ctrl_set_bme(t->h->ctrl, !wrong);
-    }
+    atomic_store(&t->h->bme, !wrong);
+    envme_ctrl_set_bme(t->h->ctrl, !wrong);
 }
 
 static bool on_bus_error(void *opaque, bool correctable, uint32_t status)
