@@ -656,6 +656,27 @@ static inline uint64_t envme_now(const struct envme_ctrl *ctrl)
     return ctrl->ports.time.now(ctrl->ports.time.opaque);
 }
 
+/* Without the hooks there is nothing to compare their cost with: such a module
+ * is only for scripts/bench, and rules do nothing in it. */
+#ifdef ENVME_NO_HOOKS
+#define ENVME_HOOKS 0
+#else
+#define ENVME_HOOKS 1
+#endif
+
+/* Does somebody listen to that? ENVME_WATCH_*. */
+static inline bool envme_watched(const struct envme_ctrl *ctrl, unsigned what)
+{
+    return ENVME_HOOKS &&
+           atomic_load_explicit(&ctrl->watch, memory_order_relaxed) & what;
+}
+
+/* Are its hooks to be called? */
+static inline bool envme_cmd_hit(const struct envme_cmd *cmd)
+{
+    return ENVME_HOOKS && cmd->fault;
+}
+
 /*
  * How host memory is reached. It may be another one the next time: what one of
  * them has mapped, any other can unmap. Any lane.

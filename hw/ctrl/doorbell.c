@@ -102,8 +102,7 @@ void envme_ctrl_doorbell(struct envme_ctrl *ctrl, uint64_t off, uint64_t val,
         return;
     }
     val &= 0xffff;              /* DW0[31:16] is reserved */
-    if (atomic_load_explicit(&ctrl->watch, memory_order_relaxed) &
-        ENVME_WATCH_DB) {
+    if (envme_watched(ctrl, ENVME_WATCH_DB)) {
         uint32_t wrong = val;
 
         if (!ctrl->hooks.doorbell(ctrl->hooks.opaque, qid, index & 1,

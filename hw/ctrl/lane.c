@@ -74,7 +74,7 @@ void envme_lane_put_cmd(struct envme_cmd *cmd)
 
     assert(!cmd->slot && cmd->state != ENVME_CMD_RUNNING);
     assert(!cmd->data.mapped && !cmd->aborter);
-    if (cmd->fault) {
+    if (envme_cmd_hit(cmd)) {
         lane->ctrl->hooks.gone(lane->ctrl->hooks.opaque, cmd);
         cmd->fault = NULL;
     }

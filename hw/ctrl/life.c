@@ -124,7 +124,7 @@ static const char *life_admin_queues(struct envme_ctrl *ctrl)
 
 static void life_tell(struct envme_ctrl *ctrl, enum envme_ctrl_state state)
 {
-    if (atomic_load(&ctrl->watch) & ENVME_WATCH_STATE) {
+    if (envme_watched(ctrl, ENVME_WATCH_STATE)) {
         ctrl->hooks.state(ctrl->hooks.opaque, state);
     }
 }

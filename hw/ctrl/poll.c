@@ -3,7 +3,6 @@
 #include "hw/ctrl/poll.h"
 
 #include "hw/ctrl/doorbell.h"
-#include "hw/ctrl/lane.h"
 
 void envme_poll_empty(struct envme_sq *sq)
 {
@@ -45,6 +44,7 @@ bool envme_poll_arm_all(struct envme_lane *lane)
     if (!lane->watched) {
         return false;
     }
+    /* It touches host memory: as in envme_lane_run(). */
     envme_lane_touch(lane);
     while ((sq = poll_take(lane))) {
         uint32_t tail = sq->ring.tail;

@@ -262,7 +262,7 @@ bool envme_queue_post(struct envme_cmd *cmd)
     cqe.sqid = le16(sq->id);
     cqe.cid = cmd->sqe.cid;
     cqe.sf = le16(cmd->status.sf << 1 | phase);
-    if (cmd->fault && ctrl->hooks.cqe) {
+    if (envme_cmd_hit(cmd) && ctrl->hooks.cqe) {
         how = ctrl->hooks.cqe(ctrl->hooks.opaque, cmd, &cqe);
     }
     envme_lane_touch(cq->lane);

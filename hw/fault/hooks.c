@@ -7,9 +7,8 @@ static bool hooks_is_cmd_action(const struct fault_action_row *row)
     return row->pre || row->ended || row->post || row->may_post || row->cqe;
 }
 
-static void hooks_fetched(void *opaque, struct envme_cmd *cmd)
+static void hooks_look_at(struct envme_faults *f, struct envme_cmd *cmd)
 {
-    struct envme_faults *f = opaque;
     const struct fault_event ev = {
         .on = FAULT_ON_COMMAND, .ctrl = f->ctrl, .cmd = cmd,
     };
@@ -56,6 +55,19 @@ static void hooks_fetched(void *opaque, struct envme_cmd *cmd)
         cmd->fault = fc;
     } else {
         g_free(fc);
+    }
+}
+
+/* Most rules are about few kinds of commands: the others pay a look at a bit,
+ * and no lock. */
+static void hooks_fetched(void *opaque, struct envme_cmd *cmd)
+{
+    struct envme_faults *f = opaque;
+    uint8_t opc = cmd->sqe.opc;
+
+    if (atomic_load_explicit(&f->looks[cmd->is_admin][opc / 64],
+                             memory_order_relaxed) >> opc % 64 & 1) {
+        hooks_look_at(f, cmd);
     }
 }
 

@@ -333,6 +333,35 @@ static bool match_cmd(const struct fault_match *m, const struct envme_cmd *cmd)
            !(m->sqe && !match_sqe(m, sqe));
 }
 
+static bool match_looks_at(const struct fault_match *m, bool is_admin)
+{
+    if (is_admin) {
+        return m->queue != FAULT_QUEUE_IO && !m->has_lba &&
+               !(m->has_opcode && m->opcode & FAULT_OPC_IO) &&
+               !(m->has_qid && m->qid.lo);
+    }
+    return m->queue != FAULT_QUEUE_ADMIN && !m->has_fid && !m->has_lid &&
+           !m->has_cns && !(m->has_opcode && m->opcode & FAULT_OPC_ADMIN) &&
+           !(m->has_qid && !m->qid.hi);
+}
+
+void fault_match_looks(const struct fault_match *m,
+                       uint64_t looks[2][256 / 64])
+{
+    unsigned opc = m->opcode & 0xff;
+
+    for (unsigned a = 0; a < 2; a++) {
+        if (!match_looks_at(m, a)) {
+            continue;
+        }
+        if (m->has_opcode) {
+            looks[a][opc / 64] |= UINT64_C(1) << opc % 64;
+        } else {
+            memset(looks[a], 0xff, sizeof(looks[a]));
+        }
+    }
+}
+
 static bool match_dir(const struct fault_match *m,
                       const struct fault_event *ev)
 {

@@ -200,6 +200,9 @@ extern const struct envme_schema fault_match_schema;
 bool fault_match_check(struct envme_schema_ctx *ctx, uint64_t on,
                        const struct fault_match *m);
 bool fault_matches(const struct fault_match *m, const struct fault_event *ev);
+/* Adds the commands that may match to `looks` of the owner. */
+void fault_match_looks(const struct fault_match *m,
+                       uint64_t looks[2][256 / 64]);
 /* Names of commands, log pages, features, CNS values, registers. arg: the
  * controller. */
 bool fault_name_opcode(void *arg, const char *name, uint64_t *value);
@@ -254,6 +257,9 @@ struct envme_faults {
     GVariant *tree;
     bool active;
     uint64_t active_at;
+    /* By I/O or admin, and opcode: may a rule look at such a command? Set
+     * under the lock, read without it. */
+    _Atomic uint64_t looks[2][256 / 64];
     GQueue todo;                /* under the lock: struct fault_todo */
     struct envme_deadline due;  /* lane 0: expectations and TIME rules */
     struct envme_dma dma;       /* dma.c's decorator */

@@ -32,6 +32,7 @@ static unsigned set_watch_of(const struct fault_rule *r)
 
 void fault_update_watch(struct envme_faults *f)
 {
+    uint64_t looks[2][256 / 64] = { 0 };
     bool dma = false, slow = false;
     unsigned w = 0;
 
@@ -39,8 +40,18 @@ void fault_update_watch(struct envme_faults *f)
         const struct fault_rule *r = g_ptr_array_index(f->set->rules, i);
 
         w |= set_watch_of(r);
+        if (r->is_armed && r->on == FAULT_ON_COMMAND) {
+            fault_match_looks(&r->match, looks);
+        }
+        if (r->open || fault_may_slow(r)) {
+            memset(looks, 0xff, sizeof(looks));
+        }
         dma |= r->is_armed && r->on == FAULT_ON_DMA;
         slow |= fault_may_slow(r);
+    }
+    for (unsigned i = 0; i < ENVME_ARRAY_SIZE(looks[0]); i++) {
+        atomic_store(&f->looks[0][i], looks[0][i]);
+        atomic_store(&f->looks[1][i], looks[1][i]);
     }
     if (f->overrides->len) {
         w |= ENVME_WATCH_REG | ENVME_WATCH_STATE;

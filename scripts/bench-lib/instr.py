@@ -28,6 +28,8 @@ class Case:
     ns: str = ""                # properties of a namespace apart
     gen: str = ""
     rw: str = "randread"
+    module: str = ""            # beside envme.so, and built for this
+    rules: dict = None          # what 100 fault rules have, each
     base: str = ""              # the case without it
     limit: float = None         # percent more than the base at most
     detail: bool = False        # its functions are listed
@@ -51,26 +53,57 @@ CASES = (
     Case("protection information, made by the device", rw="randwrite",
          ns="logical_block_size=4096,ms=8,pi=1",
          base="memdev, writes of 4 KiB blocks"),
+    Case("no fault layer", module="envme-no-hooks.so"),
+    Case("fault layer, no rules", base="no fault layer", limit=1),
+    Case("100 fault rules, not armed", rules={"armed": False},
+         base="no fault layer", limit=3),
+    Case("100 fault rules of another command",
+         rules={"match": {"opcode": "io:write"}}, base="no fault layer", limit=3),
+    Case("100 fault rules of other blocks",
+         rules={"match": {"opcode": "io:read", "lba": 1 << 40}},
+         base="no fault layer"),
 )
 
 
-def _count(lab, case, qd, ms):
-    """({function: (own, with callees)}, I/Os)."""
+def _rules(lab, case):
+    """The property: a file with 100 rules."""
+    name = os.path.join(lab.scratch, "rules.json")
+    with open(name, "w") as f:
+        json.dump({"rules": [dict(case.rules, name="r%d" % i,
+                                  do={"status": "internal"})
+                             for i in range(100)]}, f)
+    return "faults=" + name
+
+
+def _module(lab, case):
+    """The case's module, built where envme.so was."""
+    build = os.path.dirname(os.path.abspath(lab.module))
+    subprocess.run(["ninja", "-C", build, case.module], check=True,
+                   stdout=subprocess.DEVNULL)
+    return os.path.join(build, case.module)
+
+
+def _count(lab, case, qd, ios):
+    """({function: (own, with callees)}, I/Os): qd of them at once, so that
+    every turn of the device is like the others."""
     out = os.path.join(lab.folder, "callgrind.out")
     for name in os.listdir(lab.folder):
         if name.startswith("callgrind.out"):
             os.unlink(os.path.join(lab.folder, name))
-    qemu = lab.qemu
+    qemu, module = lab.qemu, lab.module
+    props = _rules(lab, case) if case.rules else case.props
+    if case.module:
+        lab.module = _module(lab, case)
     lab.qemu = ["valgrind", "-q", "--tool=callgrind", "--fair-sched=yes",
                 "--separate-threads=yes", "--callgrind-out-file=" + out] + qemu
     try:
         got = lab.run(
-            case.device, case.backend, case.props, ns=case.ns, timeout=300,
+            case.device, case.backend, props, ns=case.ns, timeout=300,
             gen=",".join(w for w in ("yield=1", case.gen) if w),
-            jobs=["job=name=count+rw=%s+bs=4096+qd=%d+warm=0+time=%d"
-                  % (case.rw, qd, ms)])
+            jobs=["job=name=count+rw=%s+bs=4096+qd=%d+lump=1+warm=0+time=600000+"
+                  "ios=%d" % (case.rw, qd, ios)])
     finally:
-        lab.qemu = qemu
+        lab.qemu, lab.module = qemu, module
     counts = {}
     for column, extra in ((0, []), (1, ["--inclusive=yes"])):
         text = subprocess.run(
@@ -91,8 +124,8 @@ def _count(lab, case, qd, ms):
 
 def _difference(lab, case, a):
     """({function: (own, with callees, object)} per I/O, I/Os)."""
-    short, few = _count(lab, case, a.qd, 1)
-    long, many = _count(lab, case, a.qd, a.time * 5)
+    short, few = _count(lab, case, a.qd, a.qd * 2)
+    long, many = _count(lab, case, a.qd, a.qd * 2 + a.time * 4)
     n = max(many - few, 1)
     counts = {}
     for key, (own, full, dso) in long.items():

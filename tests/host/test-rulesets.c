@@ -307,13 +307,21 @@ static void on_event(void *opaque, GVariant *ev)
     g_variant_unref(ev);
 }
 
-/* The device has fallen off the bus: it reaches no memory. */
-static void on_link(void *opaque, bool up)
+/* Whatever is wrong with the bus: the device reaches no memory. */
+static void on_bus(void *opaque, unsigned wrong)
 {
     struct host *t = opaque;
 
-    atomic_store(&t->h->bme, up);
-    envme_ctrl_set_bme(t->h->ctrl, up);
+    atomic_store(&t->h->bme, !wrong);
+    envme_ctrl_set_bme(t->h->ctrl, !wrong);
+}
+
+static bool on_bus_error(void *opaque, bool correctable, uint32_t status)
+{
+    (void)opaque;
+    (void)correctable;
+    (void)status;
+    return true;
 }
 
 static void on_machine(void *opaque, const char *what)
@@ -680,8 +688,9 @@ static void do_something(struct host *t)
 static void host_new(struct host *t)
 {
     struct envme_fault_world world = {
-        .opaque = t, .link = on_link, .machine = on_machine,
-        .image = on_image,
+        .opaque = t, .machine = on_machine, .image = on_image,
+        .bus_can = ENVME_BUS_LINK | ENVME_BUS_HANG | ENVME_BUS_MASTER,
+        .bus = on_bus, .bus_error = on_bus_error,
     };
 
     *t = (struct host){ .versions = 1 };
@@ -833,7 +842,7 @@ static bool one_set(struct host *t, struct tr_gen *g, bool verbose)
     load(t, none);
     settle(t);
     if (!atomic_load(&t->h->bme)) {
-        on_link(t, true);
+        on_bus(t, 0);
     }
     /* Whatever is still going on ends with this. */
     envme_ctrl_reset(t->h->ctrl, kinds[below(G_N_ELEMENTS(kinds))],
