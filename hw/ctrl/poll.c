@@ -3,6 +3,7 @@
 #include "hw/ctrl/poll.h"
 
 #include "hw/ctrl/doorbell.h"
+#include "hw/ctrl/lane.h"
 
 void envme_poll_empty(struct envme_sq *sq)
 {
