@@ -53,6 +53,7 @@ static const struct {
     { "lose", HIT_WEAK }, { "interrupt", 0 }, { "override", HIT_WEAK },
     { "fatal", HIT_WEAK }, { "event", 0 }, { "arm", 0 }, { "disarm", 0 },
     { "health", HIT_WEAK }, { "link", HIT_WEAK },
+    { "bus-master", HIT_WEAK }, { "hang", HIT_WEAK }, { "pcie-error", 0 },
     { "power", HIT_WEAK | HIT_POWER },
 };
 
