@@ -3,6 +3,7 @@
 #include "hw/ctrl/poll.h"
 
 #include "hw/ctrl/doorbell.h"
+#include "hw/ctrl/lane.h"
 
 void envme_poll_empty(struct envme_sq *sq)
 {
@@ -45,14 +46,14 @@ bool envme_poll_arm_all(struct envme_lane *lane)
         return false;
     }
     /* It touches host memory: as in envme_lane_run(). */
-    atomic_fetch_add(&lane->ctrl->nmapped, 1);
+    envme_lane_touch(lane);
     while ((sq = poll_take(lane))) {
         uint32_t tail = sq->ring.tail;
 
         envme_shadow_arm_sq(sq);
         news = news || sq->ring.tail != tail;
     }
-    atomic_fetch_sub(&lane->ctrl->nmapped, 1);
+    envme_lane_untouch(lane);
     return news;
 }
 
@@ -99,7 +100,7 @@ bool envme_lane_poll(struct envme_ctrl *ctrl, unsigned index)
     if (!lane->watched || lane->running || lane->mode != ENVME_LANE_RUN) {
         return false;
     }
-    atomic_fetch_add(&ctrl->nmapped, 1);
+    envme_lane_touch(lane);
     while (atomic_load(&ctrl->bme) && (sq = *p)) {
         uint32_t tail = sq->ring.tail;
 
@@ -113,6 +114,6 @@ bool envme_lane_poll(struct envme_ctrl *ctrl, unsigned index)
         }
         news = news || sq->ring.tail != tail;
     }
-    atomic_fetch_sub(&ctrl->nmapped, 1);
+    envme_lane_untouch(lane);
     return news;
 }

@@ -174,7 +174,7 @@ static void *dma_map(void *opaque, uint64_t addr, size_t *len, bool is_write,
         const struct envme_ram *r = dma_ram(d, addr, *len);
 
         if (r) {
-            memory_region_ref(r->mr);
+            envme_ram_ref(r);
             *err = 0;
             return r->host + (addr - r->start);
         }
@@ -201,7 +201,7 @@ static void dma_unmap(void *opaque, void *ptr, size_t len, bool dirty)
 
         if (r && (!dirty ||
                   envme_ram_written(r, (char *)ptr - r->host, len))) {
-            memory_region_unref(r->mr);
+            envme_ram_unref(r);
             return;
         }
     }

@@ -185,9 +185,8 @@ static void link_aer_reset(EnvmeState *s)
     pcie_aer_write_config(dev, dev->exp.aer_cap + PCI_ERR_UNCOR_STATUS, 0, 4);
 }
 
-static void link_bh(void *opaque)
+static void link_do(EnvmeState *s)
 {
-    EnvmeState *s = opaque;
     struct envme_qlink *l = &s->link;
     unsigned was = l->done, wrong = l->wrong;
     bool up = !(wrong & ENVME_BUS_LINK);
@@ -195,6 +194,9 @@ static void link_bh(void *opaque)
     if (was & ENVME_BUS_LINK && up) {
         /* Nobody can see it before it has been reset. */
         pci_device_reset(&s->parent_obj);
+        if (!l->bh) {
+            return;             /* unplugged meanwhile */
+        }
         link_aer_reset(s);
     }
     l->done = wrong;
@@ -204,12 +206,24 @@ static void link_bh(void *opaque)
         if (!up) {
             envme_config_lost(s);
         }
+        if (!l->bh) {
+            return;
+        }
         link_tell_port(s, up, (up ? was : wrong) & ENVME_BUS_KEPT);
     }
     /* Resets poll: something else may be wanted by now. */
-    if (l->wrong != l->done && l->bh) {
+    if (l->wrong != l->done) {
         qemu_bh_schedule(l->bh);
     }
+}
+
+static void link_bh(void *opaque)
+{
+    EnvmeState *s = opaque;
+
+    object_ref(OBJECT(s));
+    link_do(s);
+    object_unref(OBJECT(s));
 }
 
 void envme_qlink_set(void *opaque, unsigned wrong)

@@ -56,6 +56,7 @@ static void ramview_add(MemoryListener *listener, MemoryRegionSection *section)
     r->host = (char *)memory_region_get_ram_ptr(mr) +
               section->offset_within_region;
     r->mr = mr;
+    r->owner = mr->owner;
     r->at = memory_region_get_ram_addr(mr) + section->offset_within_region;
     memory_region_ref(mr);
 }

@@ -20,6 +20,7 @@ struct envme_ram {
     uint64_t start, last;       /* bus addresses */
     char *host;                 /* of start */
     MemoryRegion *mr;
+    Object *owner;              /* whom a reference to mr refers to */
     ram_addr_t at;              /* QEMU's own number of start */
 };
 
@@ -60,6 +61,32 @@ static inline bool envme_ram_has_host(const struct envme_ram *r,
 
     return (const char *)ptr >= r->host && off <= r->last - r->start &&
            len - 1 <= r->last - r->start - off;
+}
+
+/*
+ * As memory_region_ref() and _unref(), which QEMU does not inline: every
+ * mapping has one. The last reference is QEMU's to take.
+ */
+static inline void envme_ram_ref(const struct envme_ram *r)
+{
+    if (r->owner) {
+        qatomic_inc(&r->owner->ref);
+    }
+}
+
+static inline void envme_ram_unref(const struct envme_ram *r)
+{
+    uint32_t n = r->owner ? qatomic_read(&r->owner->ref) : 0;
+
+    while (n > 1) {
+        uint32_t was = qatomic_cmpxchg(&r->owner->ref, n, n - 1);
+
+        if (was == n) {
+            return;
+        }
+        n = was;
+    }
+    memory_region_unref(r->mr);
 }
 
 /* What lies at this bus address, or at this place in our memory, or NULL. RCU

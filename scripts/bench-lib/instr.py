@@ -83,8 +83,9 @@ def _module(lab, case):
     return os.path.join(build, case.module)
 
 
-def _count(lab, case, qd, ms):
-    """({function: (own, with callees)}, I/Os)."""
+def _count(lab, case, qd, ios):
+    """({function: (own, with callees)}, I/Os): qd of them at once, so that
+    every turn of the device is like the others."""
     out = os.path.join(lab.folder, "callgrind.out")
     for name in os.listdir(lab.folder):
         if name.startswith("callgrind.out"):
@@ -99,8 +100,8 @@ def _count(lab, case, qd, ms):
         got = lab.run(
             case.device, case.backend, props, ns=case.ns, timeout=300,
             gen=",".join(w for w in ("yield=1", case.gen) if w),
-            jobs=["job=name=count+rw=%s+bs=4096+qd=%d+warm=0+time=%d"
-                  % (case.rw, qd, ms)])
+            jobs=["job=name=count+rw=%s+bs=4096+qd=%d+lump=1+warm=0+time=600000+"
+                  "ios=%d" % (case.rw, qd, ios)])
     finally:
         lab.qemu, lab.module = qemu, module
     counts = {}
@@ -123,8 +124,8 @@ def _count(lab, case, qd, ms):
 
 def _difference(lab, case, a):
     """({function: (own, with callees, object)} per I/O, I/Os)."""
-    short, few = _count(lab, case, a.qd, 1)
-    long, many = _count(lab, case, a.qd, a.time * 5)
+    short, few = _count(lab, case, a.qd, a.qd * 2)
+    long, many = _count(lab, case, a.qd, a.qd * 2 + a.time * 4)
     n = max(many - few, 1)
     counts = {}
     for key, (own, full, dso) in long.items():

@@ -36,6 +36,8 @@ struct gen_job {
     enum gen_rw rw;
     unsigned bs, qd, queues;
     unsigned warm_ms, time_ms;
+    uint64_t ios;               /* ends after so many; 0: by time alone */
+    bool lump;                  /* the next when all have ended: qd at once */
     uint64_t verify;            /* I/Os to write, read back and compare */
 };
 

@@ -50,6 +50,8 @@ static const struct opts_num opts_job_nums[] = {
     OPTS_NUM(struct gen_job, "queues", queues, 1, 65535),
     OPTS_NUM(struct gen_job, "warm", warm_ms, 0, 60000),
     OPTS_NUM(struct gen_job, "time", time_ms, 1, 600000),
+    OPTS_NUM(struct gen_job, "ios", ios, 1, UINT64_MAX),
+    OPTS_NUM(struct gen_job, "lump", lump, 0, 1),
     OPTS_NUM(struct gen_job, "verify", verify, 1, UINT32_MAX),
 };
 

@@ -172,7 +172,14 @@ static void test_link_rules(void)
     until_vendor(q, id);
     qn_pci_restore(q);
     qn_check_alive(q, true);
-    /* It goes with the link down, too. */
+    /* Again and again, and QEMU ends with the link down. */
+    for (unsigned i = 0; i < 20; i++) {
+        now(q, "{'link': 'down'}");
+        now(q, "{'link': 'up'}");
+    }
+    until_vendor(q, id);
+    qn_pci_restore(q);
+    qn_check_alive(q, true);
     now(q, "{'link': 'down'}");
     until_csts(q, true);
     qn_close(q);
@@ -467,6 +474,30 @@ static void test_port(void)
     port_close(&p);
 }
 
+/* Whoever has pulled it out does not put it in again. */
+static void test_port_unplug(void)
+{
+    Port p = port_open("");
+    uint64_t ram = p.q->ram, end = p.q->ram_end;
+
+    now(p.n, "{'link': 'down'}");
+    until_active(&p, false);
+    qpci_config_writew(p.rp, p.cap + PCI_EXP_SLTCTL,
+                       PCI_EXP_SLTCTL_PCC | PCI_EXP_SLTCTL_PWR_IND_OFF);
+    qtest_qmp_device_del_send(p.q->qts, "nv");
+    qtest_qmp_eventwait(p.q->qts, "DEVICE_DELETED");
+    qn_detach(p.n);
+    p.q->ram = ram;
+    p.q->ram_end = end;
+    qtest_qmp_device_add(p.q->qts, qn_device(), "nv",
+                         "{'bus': 'rp0', 'serial': 'a', 'drive': 'n0'}");
+    qpci_config_writew(p.rp, p.cap + PCI_EXP_SLTCTL,
+                       PCI_EXP_SLTCTL_PWR_IND_ON);
+    p.n = qn_attach(p.q, BUS1);
+    qn_check_alive(p.n, true);
+    port_close(&p);
+}
+
 /* A slot that nobody is told about. */
 static void test_port_dumb(void)
 {
@@ -532,6 +563,7 @@ int main(int argc, char **argv)
         qn_add_data("/bus/aer/off", &off, test_no_aer, 0);
         qn_add_data("/bus/aer/conventional", &conventional, test_no_aer, 0);
         qn_add("/bus/port/hotplug", test_port, 0);
+        qn_add("/bus/port/unplug", test_port_unplug, 0);
         qn_add("/bus/port/no-hotplug", test_port_dumb, 0);
         qn_add("/bus/port/aer", test_port_aer, 0);
     }
