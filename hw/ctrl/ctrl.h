@@ -686,7 +686,8 @@ static inline bool envme_cmd_hit(const struct envme_cmd *cmd)
  */
 static inline const struct envme_dma *envme_dma(const struct envme_ctrl *ctrl)
 {
-    return atomic_load_explicit(&ctrl->dma, memory_order_acquire);
+    return ENVME_HOOKS ? atomic_load_explicit(&ctrl->dma, memory_order_acquire)
+                       : &ctrl->ports.dma;
 }
 
 static inline void envme_kick(struct envme_ctrl *ctrl, unsigned lane)
