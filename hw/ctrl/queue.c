@@ -16,6 +16,7 @@
 #include "hw/ctrl/lane.h"
 #include "hw/ctrl/pace.h"
 #include "hw/ctrl/pause.h"
+#include "hw/ctrl/queue-fault.h"
 
 #define SQE_SHIFT 6
 #define CQE_SHIFT 4
@@ -31,13 +32,6 @@ struct envme_cq *envme_cq_get(const struct envme_ctrl *ctrl, uint32_t id)
 }
 
 /* ---- memory ------------------------------------------------------------ */
-
-static uint64_t qmem_addr(const struct envme_qmem *m, uint32_t index)
-{
-    uint64_t off = (uint64_t)index << m->shift;
-
-    return m->pages ? m->pages[off / m->page] + off % m->page : m->addr + off;
-}
 
 /*
  * Is the queue's memory fit for use? With Bus Master off nobody can tell, and
@@ -55,7 +49,7 @@ static struct envme_status qmem_probe(struct envme_ctrl *ctrl,
     for (unsigned i = 0; i < 2; i++) {
         size_t n = (size_t)1 << m->shift;
         int err = 0;
-        void *p = dma->map(dma->opaque, qmem_addr(m, ends[i]), &n, is_write,
+        void *p = dma->map(dma->opaque, envme_qmem_addr(m, ends[i]), &n, is_write,
                            &err);
 
         if (p) {
@@ -157,39 +151,10 @@ void envme_cq_watch_pin(struct envme_cq *cq)
     }
 }
 
-/* A fault: lost, twice, or on another vector (which has no level then). True:
- * nothing is left to do. */
-static bool cq_signal_wrong(struct envme_cq *cq)
+void envme_cq_signal(struct envme_cq *cq)
 {
-    const struct envme_ctrl *ctrl = cq->lane->ctrl;
-    const struct envme_irq *irq = &ctrl->ports.irq;
-    unsigned vector = cq->vector;
+    const struct envme_irq *irq = &cq->lane->ctrl->ports.irq;
 
-    switch (ctrl->hooks.signal(ctrl->hooks.opaque, cq, &vector)) {
-    case ENVME_IRQ_LOST:
-        return true;
-    case ENVME_IRQ_TWICE:
-        irq->pulse(irq->opaque, vector);
-        break;
-    case ENVME_IRQ_RAISE:
-        break;
-    }
-    if (vector == cq->vector) {
-        return false;
-    }
-    irq->pulse(irq->opaque, vector);
-    return true;
-}
-
-static void cq_signal(struct envme_cq *cq)
-{
-    const struct envme_ctrl *ctrl = cq->lane->ctrl;
-    const struct envme_irq *irq = &ctrl->ports.irq;
-
-    if (atomic_load_explicit(&ctrl->watch, memory_order_relaxed) &
-        ENVME_WATCH_IRQ && cq_signal_wrong(cq)) {
-        return;
-    }
     if (!cq->raised) {
         cq->raised = true;
         irq->raise(irq->opaque, cq->vector);
@@ -197,6 +162,15 @@ static void cq_signal(struct envme_cq *cq)
         irq->pulse(irq->opaque, cq->vector);
     }
     envme_cq_watch_pin(cq);
+}
+
+static void cq_signal(struct envme_cq *cq)
+{
+    if (atomic_load_explicit(&cq->lane->ctrl->watch, memory_order_relaxed) &
+        ENVME_WATCH_IRQ && envme_cq_signal_wrong(cq)) {
+        return;
+    }
+    envme_cq_signal(cq);
 }
 
 static struct envme_cq *cq_of_deadline(struct envme_deadline *d)
@@ -318,6 +292,7 @@ struct envme_status envme_sq_create(struct envme_ctrl *ctrl, uint16_t id,
     sq->cq = cq;
     sq->node.prio = prio;
     g_queue_init(&sq->inflight);
+    sq->stalled = envme_sq_begins_stalled(ctrl, id);
     cq->nsq++;
     sq->db = envme_doorbell_slot(ctrl, id, false);
     ctrl->sq = queue_array_grow(ctrl->sq, &ctrl->nsq_alloc, id);
@@ -480,7 +455,7 @@ static bool sq_abort_unfetched(struct envme_sq *sq, uint16_t cid,
          i = envme_ring_next(&sq->ring, i)) {
         struct envme_sqe sqe;
 
-        if (dma->read(dma->opaque, qmem_addr(&sq->mem, i), &sqe,
+        if (dma->read(dma->opaque, envme_qmem_addr(&sq->mem, i), &sqe,
                       sizeof(sqe))) {
             return false;
         }
@@ -586,11 +561,12 @@ static void queue_error(struct envme_ctrl *ctrl)
     envme_defer(ctrl, 0, queue_broken, ctrl);
 }
 
-static void sq_update_ready(struct envme_sq *sq)
+void envme_sq_update_ready(struct envme_sq *sq)
 {
     struct envme_arbiter *arb = &sq->cq->lane->arb;
 
-    if (envme_ring_empty(&sq->ring) || sq->is_corked || sq->deleting) {
+    if (envme_ring_empty(&sq->ring) || sq->is_corked || sq->deleting ||
+        sq->stalled) {
         envme_arb_unready(arb, &sq->node);
     } else {
         envme_arb_ready(arb, &sq->node);
@@ -602,7 +578,7 @@ static void sq_cork(struct envme_sq *sq)
     sq->is_corked = true;
     sq->cork_next = sq->cq->corked;
     sq->cq->corked = sq;
-    sq_update_ready(sq);
+    envme_sq_update_ready(sq);
 }
 
 void envme_queue_uncork(struct envme_cq *cq)
@@ -614,7 +590,7 @@ void envme_queue_uncork(struct envme_cq *cq)
         struct envme_sq *next = sq->cork_next;
 
         sq->is_corked = false;
-        sq_update_ready(sq);
+        envme_sq_update_ready(sq);
         sq = next;
     }
 }
@@ -687,7 +663,7 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
         return NULL;
     }
     index = sq->ring.head;
-    err = dma->read(dma->opaque, qmem_addr(&sq->mem, index), &cmd->sqe,
+    err = dma->read(dma->opaque, envme_qmem_addr(&sq->mem, index), &cmd->sqe,
                     sizeof(cmd->sqe));
     if (err) {
         queue_unfetch(sq, cmd);
@@ -720,7 +696,7 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
             envme_shadow_arm_sq(sq);
         }
     }
-    sq_update_ready(sq);
+    envme_sq_update_ready(sq);
     cmd->partner = NULL;
     cmd->aborter = sq->naborts ? sq_take_abort(sq, index,
                                                le16_get(cmd->sqe.cid)) : NULL;
@@ -739,7 +715,7 @@ void envme_sq_set_tail(struct envme_sq *sq, uint32_t tail)
         envme_age_add(&sq->ages, tail, ++lane->age);
         sq->node.since = envme_age_first(&sq->ages);
     }
-    sq_update_ready(sq);
+    envme_sq_update_ready(sq);
 }
 
 /* ---- post -------------------------------------------------------------- */
@@ -748,8 +724,8 @@ void envme_sq_set_tail(struct envme_sq *sq, uint32_t tail)
  * The entry with its phase tag goes last, in one piece: a host on another
  * CPU that sees the tag sees the rest.
  */
-static int cq_write(struct envme_ctrl *ctrl, uint64_t addr,
-                    const struct envme_cqe *cqe)
+int envme_cq_write(struct envme_ctrl *ctrl, uint64_t addr,
+                   const struct envme_cqe *cqe)
 {
     const struct envme_dma *dma = &ctrl->ports.dma;
     size_t n = sizeof(*cqe);
@@ -773,34 +749,18 @@ static int cq_write(struct envme_ctrl *ctrl, uint64_t addr,
     return dma->write(dma->opaque, addr, cqe, sizeof(*cqe));
 }
 
-/* A fault: the phase tag is there, and the rest of the entry is not. */
-static int cq_write_torn(struct envme_ctrl *ctrl, struct envme_cq *cq,
-                         uint32_t index, const struct envme_cqe *cqe)
+/* Its interrupt is due at the end of the turn. */
+static void cq_posted(struct envme_cq *cq)
 {
-    const struct envme_dma *dma = &ctrl->ports.dma;
-
-    return dma->write(dma->opaque, qmem_addr(&cq->mem, index) + 8,
-                      (const uint8_t *)cqe + 8, 8);
-}
-
-/* A fault: the same entry a second time. The first one is out already. */
-static int cq_write_again(struct envme_cq *cq, struct envme_cqe *cqe)
-{
-    struct envme_ctrl *ctrl = cq->lane->ctrl;
-    struct envme_cring before = cq->ring;
-    uint16_t sf = le16_get(cqe->sf) & ~1;
-    uint32_t index;
-    bool phase;
-
-    if (!envme_cring_reserve(&cq->ring)) {
-        return 0;
+    cq->posted++;
+    if (!cq->batch) {
+        cq->batch = true;
+        cq->batch_next = cq->lane->batch;
+        cq->lane->batch = cq;
+        if (!cq->lane->running) {
+            envme_kick(cq->lane->ctrl, cq->lane->index);
+        }
     }
-    index = envme_cring_post(&cq->ring, &phase);
-    cqe->sf = le16(sf | phase);
-    if (cq_write(ctrl, qmem_addr(&cq->mem, index), cqe) == -EBUSY) {
-        cq->ring = before;
-    }
-    return 0;
 }
 
 bool envme_queue_post(struct envme_cmd *cmd)
@@ -828,11 +788,11 @@ bool envme_queue_post(struct envme_cmd *cmd)
     }
     /* Whoever turns Bus Master off and sees no count can be sure. */
     atomic_fetch_add(&ctrl->nmapped, 1);
-    err = how == ENVME_CQE_TORN ? cq_write_torn(ctrl, cq, index, &cqe)
-                                : cq_write(ctrl, qmem_addr(&cq->mem, index),
-                                           &cqe);
+    err = how == ENVME_CQE_TORN
+          ? envme_cq_write_torn(cq, index, &cqe)
+          : envme_cq_write(ctrl, envme_qmem_addr(&cq->mem, index), &cqe);
     if (!err && how == ENVME_CQE_TWICE) {
-        err = cq_write_again(cq, &cqe);
+        envme_cq_write_more(cq, &cqe);
     }
     atomic_fetch_sub(&ctrl->nmapped, 1);
     if (err == -EBUSY) {
@@ -843,14 +803,8 @@ bool envme_queue_post(struct envme_cmd *cmd)
     if (err) {
         queue_error(ctrl);
     }
-    cq->posted++;
-    if (!cq->batch) {
-        cq->batch = true;
-        cq->batch_next = cq->lane->batch;
-        cq->lane->batch = cq;
-        if (!cq->lane->running) {
-            envme_kick(ctrl, cq->lane->index);
-        }
+    if (how != ENVME_CQE_QUIET) {
+        cq_posted(cq);
     }
     return true;
 }

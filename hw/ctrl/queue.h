@@ -12,6 +12,15 @@
 
 #include "hw/ctrl/ctrl.h"
 
+/* Bus address of an entry. */
+static inline uint64_t envme_qmem_addr(const struct envme_qmem *m,
+                                       uint32_t index)
+{
+    uint64_t off = (uint64_t)index << m->shift;
+
+    return m->pages ? m->pages[off / m->page] + off % m->page : m->addr + off;
+}
+
 struct envme_sq *envme_sq_get(const struct envme_ctrl *ctrl, uint32_t id);
 struct envme_cq *envme_cq_get(const struct envme_ctrl *ctrl, uint32_t id);
 
@@ -61,6 +70,13 @@ void envme_cq_set_head(struct envme_cq *cq, uint32_t head);
 /* With a shadow doorbell and a level-triggered pin that is up: the pin goes
  * down when the host's head says so, so the host has to ring. */
 void envme_cq_watch_pin(struct envme_cq *cq);
+/* The queue's interrupt, as it should be. */
+void envme_cq_signal(struct envme_cq *cq);
+/* May it be fetched from? After a change of what decides that. */
+void envme_sq_update_ready(struct envme_sq *sq);
+/* An entry; nmapped is counted. 0 or as the dma port has it. */
+int envme_cq_write(struct envme_ctrl *ctrl, uint64_t addr,
+                   const struct envme_cqe *cqe);
 /* Interrupts that are put off, now. */
 void envme_lane_signal_all(struct envme_lane *lane);
 /* Interrupts for the CQs posted to in this turn. */

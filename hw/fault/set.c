@@ -81,6 +81,7 @@ static void set_update_watch(struct envme_faults *f)
     if (f->overrides->len) {
         w |= ENVME_WATCH_REG | ENVME_WATCH_STATE;
     }
+    w |= fault_late_watch(f);
     atomic_store(&f->ctrl->watch, w);
 }
 
@@ -236,6 +237,7 @@ static void set_look(void *opaque)
     struct envme_faults *f = opaque;
 
     set_run_todo(f);
+    fault_late_run(f);
     set_rearm(f);
     fault_faults_unref(f);
 }
@@ -245,6 +247,14 @@ static void set_kick(struct envme_faults *f)
 {
     g_atomic_ref_count_inc(&f->ref);
     envme_defer(f->ctrl, 0, set_look, f);
+}
+
+void fault_look_again(struct envme_faults *f)
+{
+    g_mutex_lock(&f->lock);
+    set_update_watch(f);
+    g_mutex_unlock(&f->lock);
+    set_kick(f);
 }
 
 /* Under the lock. */
@@ -427,6 +437,7 @@ static void set_rearm(struct envme_faults *f)
         next = ENVME_MIN(next, g_array_index(f->overrides,
                                              struct fault_override, i).until);
     }
+    next = ENVME_MIN(next, fault_late_next(f));
     g_mutex_unlock(&f->lock);
     if (next == UINT64_MAX) {
         envme_lane_not_at(&f->ctrl->lane[0], &f->due);
@@ -439,6 +450,7 @@ static void set_due(struct envme_deadline *d)
 {
     struct envme_faults *f = set_of_deadline(d);
 
+    fault_late_run(f);
     set_rearm(f);
     set_run_todo(f);
 }
@@ -447,7 +459,8 @@ static void set_due(struct envme_deadline *d)
 
 static bool set_is_cmd_action(const struct fault_action_row *row)
 {
-    return row->pre || row->ended || row->post || row->may_post || row->cqe;
+    return row->pre || row->ended || row->post || row->keep || row->may_post ||
+           row->cqe;
 }
 
 static void set_fetched(void *opaque, struct envme_cmd *cmd)
@@ -535,15 +548,34 @@ static struct envme_status set_post(void *opaque, struct envme_cmd *cmd,
     return st;
 }
 
-static bool set_may_post(void *opaque, struct envme_cmd *cmd)
+static enum envme_post_when set_may_post(void *opaque, struct envme_cmd *cmd,
+                                         uint64_t *until)
 {
     (void)opaque;
-    SET_EACH(cmd, may_post, it) {
-        if (!it->action->row->may_post(it->action->args, cmd)) {
-            return false;
+    SET_EACH(cmd, keep, it) {
+        if (it->action->row->keep(it->action->args, it, cmd, until)) {
+            return ENVME_POST_LATER;
         }
     }
-    return true;
+    SET_EACH(cmd, may_post, it) {
+        if (!it->action->row->may_post(it->action->args, cmd)) {
+            return ENVME_POST_NEVER;
+        }
+    }
+    return ENVME_POST_NOW;
+}
+
+struct fault_fired *fault_fired_of(const struct envme_cmd *cmd,
+                                   const void *args)
+{
+    struct fault_cmd *fc = cmd->fault;
+
+    for (unsigned i = 0; i < fc->n; i++) {
+        if (fc->fired[i].action->args == args) {
+            return &fc->fired[i];
+        }
+    }
+    return NULL;
 }
 
 static enum envme_cqe_how set_cqe(void *opaque, struct envme_cmd *cmd,
@@ -648,7 +680,8 @@ static bool set_doorbell(void *opaque, unsigned qid, bool is_cq,
 
     set_change(set_event(f, &ev), &ev, &c);
     *val = c.value;
-    return !c.lost;
+    return !c.lost && !(c.delay && fault_late_doorbell(f, qid, is_cq, c.value,
+                                                       c.delay));
 }
 
 static enum envme_irq_how set_signal(void *opaque, struct envme_cq *cq,
@@ -663,7 +696,16 @@ static enum envme_irq_how set_signal(void *opaque, struct envme_cq *cq,
 
     set_change(set_event(f, &ev), &ev, &c);
     *vector = ENVME_MIN(c.vector, f->ctrl->params.nvectors - 1u);
+    if (c.delay && c.how != ENVME_IRQ_LOST &&
+        fault_late_irq(f, cq, *vector, c.delay)) {
+        return ENVME_IRQ_LOST;
+    }
     return c.how;
+}
+
+static bool set_stalled(void *opaque, unsigned qid)
+{
+    return fault_stalled(opaque, qid);
 }
 
 static void set_state(void *opaque, enum envme_ctrl_state state)
@@ -682,6 +724,7 @@ static void set_state(void *opaque, enum envme_ctrl_state state)
     if (state != ENVME_STATE_RESET) {
         return;
     }
+    fault_late_end(f, FAULT_LATE_RESET);
     g_mutex_lock(&f->lock);
     for (unsigned i = 0; f->set && i < f->set->rules->len; i++) {
         struct fault_rule *r = g_ptr_array_index(f->set->rules, i);
@@ -701,6 +744,25 @@ static void set_state(void *opaque, enum envme_ctrl_state state)
 }
 
 /* ---- from outside ------------------------------------------------------ */
+
+/* What the actions of these rules keep. */
+static void set_drop(struct envme_faults *f, struct fault_set *set,
+                     const char *name)
+{
+    for (unsigned i = 0; set && i < set->rules->len; i++) {
+        struct fault_rule *r = g_ptr_array_index(set->rules, i);
+
+        for (unsigned k = 0; r->actions && k < r->actions->len &&
+                             (!name || strcmp(r->name, name) == 0); k++) {
+            const struct fault_action *a =
+                &g_array_index(r->actions, struct fault_action, k);
+
+            if (a->row->drop) {
+                a->row->drop(a->args, r, f);
+            }
+        }
+    }
+}
 
 /* Everything begins anew. Under the lock. */
 static void set_begin(struct envme_faults *f, bool on)
@@ -735,6 +797,8 @@ bool envme_faults_load(struct envme_faults *f, GVariant *tree, char **err)
     f->set = set;
     set_begin(f, set->active);
     g_mutex_unlock(&f->lock);
+    fault_late_end(f, FAULT_LATE_RULES);
+    set_drop(f, old, NULL);
     fault_set_free(old);
     fault_inject_forget(f);
     if (f->tree) {
@@ -753,11 +817,18 @@ GVariant *envme_faults_tree(struct envme_faults *f)
 
 void envme_faults_activate(struct envme_faults *f, bool on)
 {
+    bool changed;
+
     g_mutex_lock(&f->lock);
-    if (f->active != on) {
+    changed = f->active != on;
+    if (changed) {
         set_begin(f, on);
     }
     g_mutex_unlock(&f->lock);
+    if (changed) {
+        fault_late_end(f, FAULT_LATE_RULES);
+        set_drop(f, f->set, NULL);
+    }
     set_rearm(f);
     set_run_todo(f);
 }
@@ -785,6 +856,9 @@ bool fault_arm(struct envme_faults *f, const char *name, bool on)
     }
     set_update_watch(f);
     g_mutex_unlock(&f->lock);
+    if (!on) {
+        set_drop(f, f->set, name);
+    }
     set_kick(f);
     return found;
 }
@@ -963,6 +1037,7 @@ struct envme_faults *envme_faults_new(struct envme_ctrl *ctrl,
     }
     g_mutex_init(&f->lock);
     g_queue_init(&f->todo);
+    g_queue_init(&f->lates);
     f->overrides = g_array_new(FALSE, FALSE, sizeof(struct fault_override));
     f->due.fn = set_due;
     ctrl->hooks = (struct envme_hooks){
@@ -970,7 +1045,7 @@ struct envme_faults *envme_faults_new(struct envme_ctrl *ctrl,
         .ended = set_ended, .post = set_post, .may_post = set_may_post,
         .cqe = set_cqe, .gone = set_gone, .reg_read = set_reg_read,
         .reg_write = set_reg_write, .doorbell = set_doorbell,
-        .state = set_state, .signal = set_signal,
+        .state = set_state, .signal = set_signal, .stalled = set_stalled,
     };
     fault_inject_new(f);
     return f;
@@ -983,6 +1058,7 @@ void envme_faults_free(struct envme_faults *f)
     if (!f) {
         return;
     }
+    fault_late_end(f, FAULT_LATE_ALL);
     atomic_store(&f->ctrl->watch, 0);
     envme_lane_not_at(&f->ctrl->lane[0], &f->due);
     while ((t = g_queue_pop_head(&f->todo))) {

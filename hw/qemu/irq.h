@@ -27,6 +27,7 @@ struct envme_qirq {
     bool msg;                   /* a message-signalled kind is enabled; atomic */
     unsigned mute;              /* the pin stays down; atomic */
     bool up;                    /* the pin is up; atomic */
+    enum envme_pin stuck;       /* a fault; BQL */
 };
 
 void envme_qirq_init(struct envme_qirq *q, PCIDevice *dev, unsigned nvectors,
