@@ -37,7 +37,7 @@ struct act_hold {
 };
 
 /* As deadlines they are all over; their order stays. */
-#define HOLD_MIDDLE (1u << 20)
+#define HOLD_MIDDLE (1u << 16)
 
 static void hold_init(void *args)
 {
@@ -185,7 +185,7 @@ static bool hold_keep(const void *args, struct fault_fired *fired,
                                          : envme_now(cmd->ctrl) + a->time;
     }
     h->key = hold_key(a, s->waiting++);
-    *until = s->until + h->key;
+    *until = s->until + h->key - HOLD_MIDDLE;
     g_queue_push_tail_link(&s->held, &h->link);
     full = a->has_count && s->waiting == a->count;
     g_mutex_unlock(&s->lock);
