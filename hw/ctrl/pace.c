@@ -159,7 +159,6 @@ static struct envme_cmd *pace_cmd(struct envme_deadline *d)
 static void pace_end(struct envme_cmd *cmd)
 {
     g_queue_unlink(&cmd->lane->delayed, &cmd->held);
-    envme_lane_delayed(cmd, false);
     cmd->state = ENVME_CMD_ENDED;
     cmd->resume(cmd);
 }
@@ -188,7 +187,6 @@ void envme_pace_hold(struct envme_cmd *cmd, uint64_t until,
     cmd->resume = end;
     cmd->due.fn = pace_due;
     g_queue_push_tail_link(&lane->delayed, &cmd->held);
-    envme_lane_delayed(cmd, true);
     envme_lane_at(lane, &cmd->due, until);
 }
 

@@ -4,7 +4,8 @@
 
 #include <errno.h>
 
-#include "hw/ctrl/lane.h"
+#include "hw/ctrl/qmem.h"
+#include "hw/ctrl/signal.h"
 
 /* ---- interrupts -------------------------------------------------------- */
 
@@ -48,7 +49,7 @@ void envme_cq_signal_late(struct envme_cq *cq, unsigned vector)
 int envme_cq_write_torn(struct envme_cq *cq, uint32_t index,
                         const struct envme_cqe *cqe)
 {
-    const struct envme_dma *dma = &cq->lane->ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(cq->lane->ctrl);
 
     return dma->write(dma->opaque, envme_qmem_addr(&cq->mem, index) + 8,
                       (const uint8_t *)cqe + 8, 8);
@@ -84,6 +85,6 @@ void envme_sq_stall(struct envme_sq *sq, bool on)
 
 bool envme_sq_begins_stalled(struct envme_ctrl *ctrl, uint16_t id)
 {
-    return atomic_load(&ctrl->watch) & ENVME_WATCH_QUEUE &&
+    return envme_watched(ctrl, ENVME_WATCH_QUEUE) &&
            ctrl->hooks.stalled(ctrl->hooks.opaque, id);
 }

@@ -12,15 +12,6 @@
 
 #include "hw/ctrl/ctrl.h"
 
-/* Bus address of an entry. */
-static inline uint64_t envme_qmem_addr(const struct envme_qmem *m,
-                                       uint32_t index)
-{
-    uint64_t off = (uint64_t)index << m->shift;
-
-    return m->pages ? m->pages[off / m->page] + off % m->page : m->addr + off;
-}
-
 struct envme_sq *envme_sq_get(const struct envme_ctrl *ctrl, uint32_t id);
 struct envme_cq *envme_cq_get(const struct envme_ctrl *ctrl, uint32_t id);
 
@@ -48,6 +39,12 @@ struct envme_status envme_sq_delete_start(struct envme_cmd *cmd,
 struct envme_status envme_sq_abort(struct envme_cmd *cmd, struct envme_sq *sq,
                                    uint16_t cid);
 
+/* The command just fetched: the Abort that wants it, or NULL. */
+struct envme_cmd *envme_sq_take_abort(struct envme_sq *sq, uint32_t index,
+                                      uint16_t cid);
+/* Delete I/O SQ may go on when nothing is in flight any more. */
+void envme_sq_check_drained(struct envme_sq *sq);
+
 /* Answers an Abort whose DW0 is set. Lane 0. */
 void envme_abort_answer(void *abort);
 /* Gives up what is in flight, and answers the Aborts that wait for commands
@@ -63,23 +60,14 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq);
 bool envme_queue_post(struct envme_cmd *cmd);
 /* The command leaves its queue, posted or not, and is free. */
 void envme_queue_forget(struct envme_cmd *cmd);
+/* May it be fetched from? After a change of what decides that. */
+void envme_sq_update_ready(struct envme_sq *sq);
+/* An entry, counted as touching host memory. 0 or as the dma port has it. */
+int envme_cq_write(struct envme_ctrl *ctrl, uint64_t addr,
+                   const struct envme_cqe *cqe);
 void envme_queue_uncork(struct envme_cq *cq);
 /* The host's new tail or head has been taken from the doorbell. */
 void envme_sq_set_tail(struct envme_sq *sq, uint32_t tail);
 void envme_cq_set_head(struct envme_cq *cq, uint32_t head);
-/* With a shadow doorbell and a level-triggered pin that is up: the pin goes
- * down when the host's head says so, so the host has to ring. */
-void envme_cq_watch_pin(struct envme_cq *cq);
-/* The queue's interrupt, as it should be. */
-void envme_cq_signal(struct envme_cq *cq);
-/* May it be fetched from? After a change of what decides that. */
-void envme_sq_update_ready(struct envme_sq *sq);
-/* An entry; nmapped is counted. 0 or as the dma port has it. */
-int envme_cq_write(struct envme_ctrl *ctrl, uint64_t addr,
-                   const struct envme_cqe *cqe);
-/* Interrupts that are put off, now. */
-void envme_lane_signal_all(struct envme_lane *lane);
-/* Interrupts for the CQs posted to in this turn. */
-void envme_lane_flush_irqs(struct envme_lane *lane);
 
 #endif

@@ -129,7 +129,8 @@ struct act_sqe {
 
 static const struct envme_schema_row sqe_rows[] = {
     { "patch", ENVME_SCHEMA_CUSTOM, offsetof(struct act_sqe, patches),
-      .read = patch_read, .help = "one or a list; see the patch object" },
+      .read = patch_read, .sub = &patch_schema,
+      .help = "one or a list; see the patch object" },
 };
 
 static uint8_t *sqe_byte(void *arg, uint64_t off)
@@ -167,7 +168,7 @@ struct act_data {
 
 static const struct envme_schema_row data_rows[] = {
     { "patch", ENVME_SCHEMA_CUSTOM, offsetof(struct act_data, patches),
-      .read = patch_read,
+      .read = patch_read, .sub = &patch_schema,
       .help = "one or a list of objects with offset, and hex or (as and) value "
               "or xor; offsets count from the begin of the structure that is "
               "read, whatever piece of it" },
@@ -293,10 +294,24 @@ static void data_swap_back(struct fault_fired *fired, struct envme_xfer *x)
     }
 }
 
+/* Has an action of the same kind before this one made a copy? */
+static bool data_is_copy(const struct fault_fired *fired,
+                         const struct envme_cmd *cmd)
+{
+    const struct fault_cmd *fc = cmd->fault;
+
+    for (const struct fault_fired *it = fc->fired; it < fired; it++) {
+        if (it->action->row->pre == fired->action->row->pre && it->mem) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool data_before(const struct act_data *a, struct fault_fired *fired,
                         struct envme_cmd *cmd, struct envme_xfer *x)
 {
-    if (!x->to_host && data_swap(fired, x)) {
+    if (!x->to_host && (data_is_copy(fired, cmd) || data_swap(fired, x))) {
         data_spoil(a, x, 0, le16_get(cmd->sqe.cid));
     }
     return true;

@@ -3,7 +3,9 @@
  * when the host has given the command up. */
 #include "hw/ctrl/lane.h"
 #include "hw/ctrl/pause.h"
+#include "hw/ctrl/qmem.h"
 #include "hw/ctrl/queue-fault.h"
+#include "hw/ctrl/signal.h"
 #include "hw/fault/rules.h"
 
 #define ROWS(r) r, ENVME_ARRAY_SIZE(r)
@@ -290,9 +292,9 @@ static void late_write_raw(struct late_stray *s)
     uint16_t sf = le16_get(s->cqe.sf) & ~1;
 
     s->cqe.sf = le16(sf | s->phase);
-    atomic_fetch_add(&ctrl->nmapped, 1);
+    envme_lane_touch(&ctrl->lane[0]);
     envme_cq_write(ctrl, s->addr, &s->cqe);
-    atomic_fetch_sub(&ctrl->nmapped, 1);
+    envme_lane_untouch(&ctrl->lane[0]);
 }
 
 static void late_post_stray(struct fault_late *l)
@@ -308,11 +310,11 @@ static void late_post_stray(struct fault_late *l)
         late_write_raw(s);
         return;
     }
-    atomic_fetch_add(&ctrl->nmapped, 1);
+    envme_lane_touch(&ctrl->lane[0]);
     if (envme_cq_write_more(cq, &s->cqe) && cq->ien) {
         envme_cq_signal(cq);
     }
-    atomic_fetch_sub(&ctrl->nmapped, 1);
+    envme_lane_untouch(&ctrl->lane[0]);
 }
 
 static bool late_stray_due(struct fault_late *l)

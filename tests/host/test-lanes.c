@@ -414,7 +414,7 @@ static void do_admin(struct world *w)
     }
 }
 
-enum { DIRECT = 1, ABORTS = 2, SHADOW = 4, CALM = 8, ATOMIC = 16 };
+enum { DIRECT = 1, ABORTS = 2, SHADOW = 4, CALM = 8, ATOMIC = 16, POLL = 32 };
 
 static void tweak_atomic(struct envme_ctrl_params *p)
 {
@@ -434,7 +434,7 @@ static void world_run(unsigned flags, uint64_t seed, int64_t usec)
     w->calm = flags & CALM;
     w->atomic = flags & ATOMIC;
     w->h = th_new(.lanes = NVCPU, .threads = true, .seed = seed,
-                  .map_direct = flags & DIRECT,
+                  .map_direct = flags & DIRECT, .poll = flags & POLL,
                   .tweak = w->atomic ? tweak_atomic : NULL,
                   .ns = { { .size = MIB, .write_cache = true },
                           { .size = MIB } });
@@ -589,6 +589,16 @@ static void test_calm_shadow(void)
     world_run(DIRECT | CALM | SHADOW, 10, 1500000);
 }
 
+static void test_poll(void)
+{
+    world_run(DIRECT | SHADOW | POLL, 14, 1500000);
+}
+
+static void test_calm_poll(void)
+{
+    world_run(DIRECT | CALM | SHADOW | POLL, 15, 1500000);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -602,5 +612,7 @@ int main(int argc, char **argv)
     g_test_add_func("/lanes/atomic-later", test_atomic_later);
     g_test_add_func("/lanes/calm", test_calm);
     g_test_add_func("/lanes/calm-shadow", test_calm_shadow);
+    g_test_add_func("/lanes/poll", test_poll);
+    g_test_add_func("/lanes/calm-poll", test_calm_poll);
     return g_test_run();
 }

@@ -159,6 +159,7 @@ struct th_opts {
     bool no_ns;                 /* none at all; else a 1 MiB one by default */
     bool multi;                 /* a subsystem for several controllers */
     bool intx;                  /* interrupts show as a level */
+    bool poll;                  /* I/O lanes' threads poll, now and then */
     uint64_t cmb, pmr;          /* bytes of its own memory; 0: none */
     bool pmr_read_only;
     const struct envme_tables *tables;  /* NULL: the product's own */
@@ -210,6 +211,7 @@ struct th_lane {
     bool kicked, stop;
     uint64_t deadline;
     GThread *thread;
+    bool polling;               /* its own thread */
 };
 
 struct th {
