@@ -22,6 +22,7 @@ struct hold_state {
     unsigned waiting;           /* of them, not told to go yet */
     uint64_t until;             /* of the first of those; ns */
     uint64_t rng;
+    bool gone;                  /* the rule is: nothing is held any more */
 };
 
 struct hold_cmd {
@@ -180,8 +181,13 @@ static bool hold_keep(const void *args, struct fault_fired *fired,
     h->cmd = cmd;
     h->link.data = h;
     h->is_held = true;
-    fired->mem = h;
     g_mutex_lock(&s->lock);
+    if (s->gone) {
+        g_mutex_unlock(&s->lock);
+        g_free(h);
+        return false;
+    }
+    fired->mem = h;
     if (!s->waiting) {
         s->until = a->time == UINT64_MAX ? UINT64_MAX - 2 * HOLD_MIDDLE
                                          : envme_now(cmd->ctrl) + a->time;
@@ -209,7 +215,14 @@ static void hold_gone(struct fault_fired *fired, struct envme_cmd *cmd)
 static void hold_drop(const void *args, struct fault_rule *r,
                       struct envme_faults *f)
 {
-    hold_release(args, r, f->ctrl);
+    const struct act_hold *a = args;
+
+    if (!g_ptr_array_find(f->set->rules, r, NULL)) {
+        g_mutex_lock(&a->state->lock);
+        a->state->gone = true;
+        g_mutex_unlock(&a->state->lock);
+    }
+    hold_release(a, r, f->ctrl);
 }
 
 /* ---- late -------------------------------------------------------------- */

@@ -30,7 +30,13 @@ static void load_drop(struct envme_faults *f, struct fault_set *set,
 static void load_begin(struct envme_faults *f, bool on)
 {
     uint64_t now = envme_now(f->ctrl);
+    struct fault_todo *t;
 
+    /* What the rules before have asked for, and has not been done yet. */
+    while ((t = g_queue_pop_head(&f->todo))) {
+        fault_rule_unref(t->rule);
+        g_free(t);
+    }
     f->active = on;
     f->active_at = now;
     g_array_set_size(f->overrides, 0);
