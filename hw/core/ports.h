@@ -53,6 +53,8 @@ struct envme_dma {
  * and holding it back while Bus Master is off are the port's business.
  * pulse(): message-signalled only; raise() implies one.
  */
+enum envme_pin { ENVME_PIN_FREE, ENVME_PIN_LOW, ENVME_PIN_HIGH };
+
 struct envme_irq {
     void *opaque;
     void (*raise)(void *opaque, unsigned vector);
@@ -65,6 +67,11 @@ struct envme_irq {
     bool (*is_level)(void *opaque);
     /* All vectors down, nothing pending: controller reset. Lane 0. */
     void (*reset)(void *opaque);
+    /* For faults; each may be NULL. Lane 0. The pin stays as it is said,
+     * whatever is raised, until it is free again: */
+    void (*stick)(void *opaque, enum envme_pin pin);
+    /* A message of MSI-X although the vector is masked: */
+    void (*force)(void *opaque, unsigned vector);
 };
 
 struct envme_time {

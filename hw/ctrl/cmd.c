@@ -423,6 +423,29 @@ static void cmd_post_again(struct envme_cmd *cmd)
     cmd_post(cmd);
 }
 
+/* A fault: the completion comes later, or never. */
+static bool cmd_withheld(struct envme_cmd *cmd)
+{
+    const struct envme_hooks *h = &cmd->ctrl->hooks;
+    uint64_t until = ENVME_DEADLINE_NEVER;
+
+    switch (h->may_post(h->opaque, cmd, &until)) {
+    case ENVME_POST_NOW:
+        return false;
+    case ENVME_POST_NEVER:
+        cmd_tell_aborter(cmd, cmd->status);
+        cmd_start_partner(cmd, cmd->status);
+        envme_queue_forget(cmd);
+        return true;
+    case ENVME_POST_LATER:
+        break;
+    }
+    cmd_tell_aborter(cmd, cmd->status);
+    envme_pace_hold(cmd, until, cmd_post_again);
+    cmd_start_partner(cmd, cmd->status);
+    return true;
+}
+
 /* Its own lane, not counted any more, no host memory held. */
 static void cmd_post(struct envme_cmd *cmd)
 {
@@ -437,11 +460,7 @@ static void cmd_post(struct envme_cmd *cmd)
         envme_queue_forget(cmd);
         return;
     }
-    if (envme_cmd_hit(cmd) && cmd->ctrl->hooks.may_post &&
-        !cmd->ctrl->hooks.may_post(cmd->ctrl->hooks.opaque, cmd)) {
-        cmd_tell_aborter(cmd, cmd->status);
-        cmd_start_partner(cmd, cmd->status);
-        envme_queue_forget(cmd);
+    if (envme_cmd_hit(cmd) && cmd_withheld(cmd)) {
         return;
     }
     if (lane->mode == ENVME_LANE_PARK || !atomic_load(&cmd->ctrl->bme) ||

@@ -168,6 +168,7 @@ struct envme_sq {
     uint16_t id;
     bool is_corked;
     bool in_cmb;                /* its first entry is */
+    bool stalled;               /* a fault: nothing is fetched */
     struct envme_arb_node node;
     struct envme_ages ages;     /* strict by age: what node.since says next */
     struct envme_qmem mem;
@@ -348,6 +349,7 @@ enum {
     ENVME_WATCH_DB    = 1 << 2, /* hooks.doorbell */
     ENVME_WATCH_STATE = 1 << 3, /* hooks.state */
     ENVME_WATCH_IRQ   = 1 << 4, /* hooks.signal */
+    ENVME_WATCH_QUEUE = 1 << 5, /* hooks.stalled */
 };
 
 enum envme_ctrl_state {
@@ -364,6 +366,14 @@ enum envme_cqe_how {
     ENVME_CQE_POST,
     ENVME_CQE_TWICE,            /* once more, if the queue has a free slot */
     ENVME_CQE_TORN,             /* the last 8 bytes, and the others later */
+    ENVME_CQE_QUIET,            /* without an interrupt */
+};
+
+/* When a completion is posted. */
+enum envme_post_when {
+    ENVME_POST_NOW,
+    ENVME_POST_NEVER,
+    ENVME_POST_LATER,           /* asked again then, or when it has to go */
 };
 
 /* What becomes of an interrupt. */
@@ -393,8 +403,10 @@ struct envme_hooks {
     /* Before posting; returns the status to post. */
     struct envme_status (*post)(void *opaque, struct envme_cmd *cmd,
                                 struct envme_status st);
-    /* Is its completion to be posted at all? May be asked again. */
-    bool (*may_post)(void *opaque, struct envme_cmd *cmd);
+    /* Is its completion to be posted at all, and now? May be asked again.
+     * LATER: *until is when; an Abort of it is answered meanwhile. Its lane. */
+    enum envme_post_when (*may_post)(void *opaque, struct envme_cmd *cmd,
+                                     uint64_t *until);
     enum envme_cqe_how (*cqe)(void *opaque, struct envme_cmd *cmd,
                               struct envme_cqe *cqe);
     /* The command is gone: cmd->fault is to be freed. */
@@ -411,6 +423,8 @@ struct envme_hooks {
     /* An interrupt of a CQ is due; the vector may be changed. Its lane. */
     enum envme_irq_how (*signal)(void *opaque, struct envme_cq *cq,
                                  unsigned *vector);
+    /* Is nothing to be fetched from an SQ that is being made? Lane 0. */
+    bool (*stalled)(void *opaque, unsigned qid);
 };
 
 /*

@@ -79,6 +79,17 @@ void envme_doorbell_report_bad(struct envme_ctrl *ctrl)
     }
 }
 
+static void doorbell_take(struct envme_ctrl *ctrl, struct envme_db *db,
+                          uint32_t qid, uint32_t entries, uint32_t val)
+{
+    if (val >= entries) {
+        envme_doorbell_bad(ctrl, ENVME_BAD_DB_VALUE, qid);
+        return;
+    }
+    atomic_store(&db->value, val);
+    envme_lane_ring(ctrl, db);
+}
+
 void envme_ctrl_doorbell(struct envme_ctrl *ctrl, uint64_t off, uint64_t val,
                          unsigned size)
 {
@@ -111,12 +122,20 @@ void envme_ctrl_doorbell(struct envme_ctrl *ctrl, uint64_t off, uint64_t val,
         }
         val = wrong;
     }
-    if (val >= entries) {
-        envme_doorbell_bad(ctrl, ENVME_BAD_DB_VALUE, qid);
+    doorbell_take(ctrl, db, qid, entries, val);
+}
+
+void envme_doorbell_late(struct envme_ctrl *ctrl, unsigned qid, bool is_cq,
+                         uint32_t val)
+{
+    struct envme_db *db = envme_doorbell_slot(ctrl, qid, is_cq);
+    uint32_t entries = atomic_load(&db->size);
+
+    if (!entries) {
+        envme_doorbell_bad(ctrl, ENVME_BAD_DB_REGISTER, qid);
         return;
     }
-    atomic_store(&db->value, val);
-    envme_lane_ring(ctrl, db);
+    doorbell_take(ctrl, db, qid, entries, val);
 }
 
 /* ---- shadow doorbells -------------------------------------------------- */

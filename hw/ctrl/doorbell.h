@@ -22,6 +22,11 @@ struct envme_db *envme_doorbell_slot(struct envme_ctrl *ctrl, uint16_t qid,
 void envme_doorbell_open(struct envme_db *db, void *queue, bool is_cq,
                          uint32_t size, unsigned lane);
 
+/* A write that somebody has held back arrives, and is not looked at again.
+ * Lane 0. */
+void envme_doorbell_late(struct envme_ctrl *ctrl, unsigned qid, bool is_cq,
+                         uint32_t val);
+
 /*
  * Shadow doorbells: Base 2.1, 8.2.5 (Doorbell Buffer Config) and its event
  * index.

@@ -170,18 +170,24 @@ static void pace_due(struct envme_deadline *d)
 
 bool envme_pace_delay(struct envme_cmd *cmd, void (*end)(struct envme_cmd *))
 {
-    struct envme_lane *lane = cmd->lane;
-
-    if (lane->mode == ENVME_LANE_DROP || cmd->aborted || cmd->sq->deleting ||
-        cmd->t_end <= envme_now(cmd->ctrl)) {
+    if (cmd->lane->mode == ENVME_LANE_DROP || cmd->aborted ||
+        cmd->sq->deleting || cmd->t_end <= envme_now(cmd->ctrl)) {
         return false;
     }
+    envme_pace_hold(cmd, cmd->t_end, end);
+    return true;
+}
+
+void envme_pace_hold(struct envme_cmd *cmd, uint64_t until,
+                     void (*end)(struct envme_cmd *))
+{
+    struct envme_lane *lane = cmd->lane;
+
     cmd->state = ENVME_CMD_HELD;
     cmd->resume = end;
     cmd->due.fn = pace_due;
     g_queue_push_tail_link(&lane->delayed, &cmd->held);
-    envme_lane_at(lane, &cmd->due, cmd->t_end);
-    return true;
+    envme_lane_at(lane, &cmd->due, until);
 }
 
 void envme_pace_hurry(struct envme_cmd *cmd)

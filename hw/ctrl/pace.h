@@ -53,6 +53,9 @@ void envme_pace_begin(struct envme_cmd *cmd);
  * the lane, or sooner if the command is to go.
  */
 bool envme_pace_delay(struct envme_cmd *cmd, void (*end)(struct envme_cmd *));
+/* The same until another time, whatever the command is told meanwhile. */
+void envme_pace_hold(struct envme_cmd *cmd, uint64_t until,
+                     void (*end)(struct envme_cmd *));
 /* It need not take its time any more: it ends in the lane's next turn. */
 void envme_pace_hurry(struct envme_cmd *cmd);
 /* A reset: all that are delayed end now. */

@@ -7,6 +7,7 @@
 #include "hw/ctrl/lane.h"
 #include "hw/ctrl/pause.h"
 #include "hw/ctrl/qmem.h"
+#include "hw/ctrl/queue-fault.h"
 #include "hw/ctrl/queue.h"
 #include "hw/ctrl/signal.h"
 
@@ -93,6 +94,7 @@ struct envme_status envme_sq_create(struct envme_ctrl *ctrl, uint16_t id,
     sq->cq = cq;
     sq->node.prio = prio;
     g_queue_init(&sq->inflight);
+    sq->stalled = envme_sq_begins_stalled(ctrl, id);
     cq->nsq++;
     sq->db = envme_doorbell_slot(ctrl, id, false);
     ctrl->sq = queue_array_grow(ctrl->sq, &ctrl->nsq_alloc, id);

@@ -12,6 +12,7 @@
 #include "hw/ctrl/pace.h"
 #include "hw/ctrl/poll.h"
 #include "hw/ctrl/qmem.h"
+#include "hw/ctrl/queue-fault.h"
 #include "hw/ctrl/signal.h"
 
 struct envme_sq *envme_sq_get(const struct envme_ctrl *ctrl, uint32_t id)
@@ -39,11 +40,12 @@ static void queue_error(struct envme_ctrl *ctrl)
     envme_defer(ctrl, 0, queue_broken, ctrl);
 }
 
-static void sq_update_ready(struct envme_sq *sq)
+void envme_sq_update_ready(struct envme_sq *sq)
 {
     struct envme_arbiter *arb = &sq->cq->lane->arb;
 
-    if (envme_ring_empty(&sq->ring) || sq->is_corked || sq->deleting) {
+    if (envme_ring_empty(&sq->ring) || sq->is_corked || sq->deleting ||
+        sq->stalled) {
         envme_arb_unready(arb, &sq->node);
     } else {
         envme_arb_ready(arb, &sq->node);
@@ -55,7 +57,7 @@ static void sq_cork(struct envme_sq *sq)
     sq->is_corked = true;
     sq->cork_next = sq->cq->corked;
     sq->cq->corked = sq;
-    sq_update_ready(sq);
+    envme_sq_update_ready(sq);
 }
 
 void envme_queue_uncork(struct envme_cq *cq)
@@ -67,7 +69,7 @@ void envme_queue_uncork(struct envme_cq *cq)
         struct envme_sq *next = sq->cork_next;
 
         sq->is_corked = false;
-        sq_update_ready(sq);
+        envme_sq_update_ready(sq);
         sq = next;
     }
 }
@@ -176,7 +178,7 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
             envme_poll_empty(sq);
         }
     }
-    sq_update_ready(sq);
+    envme_sq_update_ready(sq);
     cmd->partner = NULL;
     cmd->aborter = NULL;
     if (sq->naborts) {
@@ -199,47 +201,31 @@ void envme_sq_set_tail(struct envme_sq *sq, uint32_t tail)
         envme_age_add(&sq->ages, tail, ++lane->age);
         sq->node.since = envme_age_first(&sq->ages);
     }
-    sq_update_ready(sq);
+    envme_sq_update_ready(sq);
 }
 
 /* ---- post -------------------------------------------------------------- */
 
-static int cq_write(struct envme_ctrl *ctrl, uint64_t addr,
-                    const struct envme_cqe *cqe)
+int envme_cq_write(struct envme_ctrl *ctrl, uint64_t addr,
+                   const struct envme_cqe *cqe)
 {
     const struct envme_dma *dma = envme_dma(ctrl);
 
     return dma->write(dma->opaque, addr, cqe, sizeof(*cqe));
 }
 
-/* A fault: the phase tag is there, and the rest of the entry is not. */
-static int cq_write_torn(struct envme_ctrl *ctrl, struct envme_cq *cq,
-                         uint32_t index, const struct envme_cqe *cqe)
+/* Its interrupt is due at the end of the turn. */
+static void cq_posted(struct envme_cq *cq)
 {
-    const struct envme_dma *dma = envme_dma(ctrl);
-
-    return dma->write(dma->opaque, envme_qmem_addr(&cq->mem, index) + 8,
-                      (const uint8_t *)cqe + 8, 8);
-}
-
-/* A fault: the same entry a second time. The first one is out already. */
-static int cq_write_again(struct envme_cq *cq, struct envme_cqe *cqe)
-{
-    struct envme_ctrl *ctrl = cq->lane->ctrl;
-    struct envme_cring before = cq->ring;
-    uint16_t sf = le16_get(cqe->sf) & ~1;
-    uint32_t index;
-    bool phase;
-
-    if (!envme_cring_reserve(&cq->ring)) {
-        return 0;
+    cq->posted++;
+    if (!cq->batch) {
+        cq->batch = true;
+        cq->batch_next = cq->lane->batch;
+        cq->lane->batch = cq;
+        if (!cq->lane->running) {
+            envme_kick(cq->lane->ctrl, cq->lane->index);
+        }
     }
-    index = envme_cring_post(&cq->ring, &phase);
-    cqe->sf = le16(sf | phase);
-    if (cq_write(ctrl, envme_qmem_addr(&cq->mem, index), cqe) == -EBUSY) {
-        cq->ring = before;
-    }
-    return 0;
 }
 
 bool envme_queue_post(struct envme_cmd *cmd)
@@ -267,12 +253,12 @@ bool envme_queue_post(struct envme_cmd *cmd)
     }
     envme_lane_touch(cq->lane);
     if (how == ENVME_CQE_TORN) {
-        err = cq_write_torn(ctrl, cq, index, &cqe);
+        err = envme_cq_write_torn(cq, index, &cqe);
     } else {
-        err = cq_write(ctrl, envme_qmem_addr(&cq->mem, index), &cqe);
+        err = envme_cq_write(ctrl, envme_qmem_addr(&cq->mem, index), &cqe);
     }
     if (!err && how == ENVME_CQE_TWICE) {
-        err = cq_write_again(cq, &cqe);
+        envme_cq_write_more(cq, &cqe);
     }
     envme_lane_untouch(cq->lane);
     if (err == -EBUSY) {
@@ -283,14 +269,8 @@ bool envme_queue_post(struct envme_cmd *cmd)
     if (err) {
         queue_error(ctrl);
     }
-    cq->posted++;
-    if (!cq->batch) {
-        cq->batch = true;
-        cq->batch_next = cq->lane->batch;
-        cq->lane->batch = cq;
-        if (!cq->lane->running) {
-            envme_kick(ctrl, cq->lane->index);
-        }
+    if (how != ENVME_CQE_QUIET) {
+        cq_posted(cq);
     }
     return true;
 }

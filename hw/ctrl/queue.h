@@ -60,6 +60,11 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq);
 bool envme_queue_post(struct envme_cmd *cmd);
 /* The command leaves its queue, posted or not, and is free. */
 void envme_queue_forget(struct envme_cmd *cmd);
+/* May it be fetched from? After a change of what decides that. */
+void envme_sq_update_ready(struct envme_sq *sq);
+/* An entry, counted as touching host memory. 0 or as the dma port has it. */
+int envme_cq_write(struct envme_ctrl *ctrl, uint64_t addr,
+                   const struct envme_cqe *cqe);
 void envme_queue_uncork(struct envme_cq *cq);
 /* The host's new tail or head has been taken from the doorbell. */
 void envme_sq_set_tail(struct envme_sq *sq, uint32_t tail);

@@ -5,6 +5,7 @@
 #include "envme/feat.h"
 #include "hw/ctrl/doorbell.h"
 #include "hw/ctrl/lane.h"
+#include "hw/ctrl/queue-fault.h"
 
 void envme_cq_watch_pin(struct envme_cq *cq)
 {
@@ -16,38 +17,10 @@ void envme_cq_watch_pin(struct envme_cq *cq)
     }
 }
 
-/* A fault: lost, twice, or on another vector (which has no level then). True:
- * nothing is left to do. */
-static bool cq_signal_wrong(struct envme_cq *cq)
+void envme_cq_signal(struct envme_cq *cq)
 {
-    const struct envme_ctrl *ctrl = cq->lane->ctrl;
-    const struct envme_irq *irq = &ctrl->ports.irq;
-    unsigned vector = cq->vector;
+    const struct envme_irq *irq = &cq->lane->ctrl->ports.irq;
 
-    switch (ctrl->hooks.signal(ctrl->hooks.opaque, cq, &vector)) {
-    case ENVME_IRQ_LOST:
-        return true;
-    case ENVME_IRQ_TWICE:
-        irq->pulse(irq->opaque, vector);
-        break;
-    case ENVME_IRQ_RAISE:
-        break;
-    }
-    if (vector == cq->vector) {
-        return false;
-    }
-    irq->pulse(irq->opaque, vector);
-    return true;
-}
-
-static void cq_signal(struct envme_cq *cq)
-{
-    const struct envme_ctrl *ctrl = cq->lane->ctrl;
-    const struct envme_irq *irq = &ctrl->ports.irq;
-
-    if (envme_watched(ctrl, ENVME_WATCH_IRQ) && cq_signal_wrong(cq)) {
-        return;
-    }
     if (!cq->raised) {
         cq->raised = true;
         irq->raise(irq->opaque, cq->vector);
@@ -55,6 +28,15 @@ static void cq_signal(struct envme_cq *cq)
         irq->pulse(irq->opaque, cq->vector);
     }
     envme_cq_watch_pin(cq);
+}
+
+static void cq_signal(struct envme_cq *cq)
+{
+    if (envme_watched(cq->lane->ctrl, ENVME_WATCH_IRQ) &&
+        envme_cq_signal_wrong(cq)) {
+        return;
+    }
+    envme_cq_signal(cq);
 }
 
 static struct envme_cq *cq_of_deadline(struct envme_deadline *d)

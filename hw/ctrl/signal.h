@@ -16,6 +16,8 @@ void envme_signal_init(struct envme_cq *cq);
 /* With a shadow doorbell and a level-triggered pin that is up: the pin goes
  * down when the host's head says so, so the host has to ring. */
 void envme_cq_watch_pin(struct envme_cq *cq);
+/* The queue's interrupt, as it should be. */
+void envme_cq_signal(struct envme_cq *cq);
 /* Interrupts that are put off, now. */
 void envme_lane_signal_all(struct envme_lane *lane);
 /* Interrupts for the CQs posted to in this turn. */

@@ -95,7 +95,8 @@ struct act_delay {
 static const struct envme_schema_row delay_rows[] = {
     { "for", ENVME_SCHEMA_TIME, offsetof(struct act_delay, time),
       .help = "so long; \"forever\": until the host aborts it, deletes its "
-              "queue or resets the controller" },
+              "queue or resets the controller; of doorbells and interrupts: "
+              "never" },
     { "jitter", ENVME_SCHEMA_TIME, offsetof(struct act_delay, jitter),
       .max = UINT64_C(3600000000000), .help = "and up to so much more" },
 };
@@ -113,6 +114,16 @@ static struct envme_status delay_post(const void *args, struct envme_cmd *cmd,
     end = a->time >= UINT64_MAX - more ? UINT64_MAX - 1 : a->time + more;
     cmd->t_end = ENVME_MAX(cmd->t_end, end);
     return st;
+}
+
+static void delay_change(const void *args, const struct fault_event *ev,
+                         struct fault_change *c)
+{
+    const struct act_delay *a = args;
+    uint64_t rng = envme_now(ev->ctrl) ^ ev->value;
+    uint64_t more = a->jitter ? envme_rng_below(&rng, a->jitter) : 0;
+
+    c->delay = a->time > UINT64_MAX - more ? UINT64_MAX : a->time + more;
 }
 
 /* ---- completion -------------------------------------------------------- */
@@ -207,11 +218,16 @@ const struct fault_action_row fault_actions_cmd[] = {
         .pre = skip_pre,
     },
     {
-        .name = "delay", .on = ON_CMD, .scalar = "for",
-        .help = "The completion comes so much later. Other commands do not "
-                "wait for it: different delays change the order.",
+        .name = "delay", .scalar = "for",
+        .on = ON_CMD | FAULT_BIT(FAULT_ON_DOORBELL) |
+              FAULT_BIT(FAULT_ON_INTERRUPT),
+        .help = "The completion, the doorbell write or the interrupt comes so "
+                "much later. Others do not wait for it: different delays "
+                "change the order. A doorbell write that a later one has "
+                "overtaken is lost.",
         .schema = { "delay", "", ROWS(delay_rows) },
         .size = sizeof(struct act_delay), .post = delay_post,
+        .change = delay_change,
     },
     {
         .name = "completion", .on = ON_CMD, .scalar = "how",

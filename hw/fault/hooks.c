@@ -5,7 +5,8 @@
 
 static bool hooks_is_cmd_action(const struct fault_action_row *row)
 {
-    return row->pre || row->ended || row->post || row->may_post || row->cqe;
+    return row->pre || row->ended || row->post || row->keep || row->may_post ||
+           row->cqe;
 }
 
 static void hooks_look_at(struct envme_faults *f, struct envme_cmd *cmd)
@@ -113,15 +114,35 @@ static struct envme_status hooks_post(void *opaque, struct envme_cmd *cmd,
     return st;
 }
 
-static bool hooks_may_post(void *opaque, struct envme_cmd *cmd)
+static enum envme_post_when hooks_may_post(void *opaque,
+                                           struct envme_cmd *cmd,
+                                           uint64_t *until)
 {
     (void)opaque;
-    HOOKS_EACH(cmd, may_post, it) {
-        if (!it->action->row->may_post(it->action->args, cmd)) {
-            return false;
+    HOOKS_EACH(cmd, keep, it) {
+        if (it->action->row->keep(it->action->args, it, cmd, until)) {
+            return ENVME_POST_LATER;
         }
     }
-    return true;
+    HOOKS_EACH(cmd, may_post, it) {
+        if (!it->action->row->may_post(it->action->args, cmd)) {
+            return ENVME_POST_NEVER;
+        }
+    }
+    return ENVME_POST_NOW;
+}
+
+struct fault_fired *fault_fired_of(const struct envme_cmd *cmd,
+                                   const void *args)
+{
+    struct fault_cmd *fc = cmd->fault;
+
+    for (unsigned i = 0; i < fc->n; i++) {
+        if (fc->fired[i].action->args == args) {
+            return &fc->fired[i];
+        }
+    }
+    return NULL;
 }
 
 static enum envme_cqe_how hooks_cqe(void *opaque, struct envme_cmd *cmd,
@@ -226,7 +247,8 @@ static bool hooks_doorbell(void *opaque, unsigned qid, bool is_cq,
 
     fault_change_of(fault_event_seen(f, &ev), &ev, &c);
     *val = c.value;
-    return !c.lost;
+    return !c.lost && !(c.delay && fault_late_doorbell(f, qid, is_cq, c.value,
+                                                       c.delay));
 }
 
 static enum envme_irq_how hooks_signal(void *opaque, struct envme_cq *cq,
@@ -241,12 +263,22 @@ static enum envme_irq_how hooks_signal(void *opaque, struct envme_cq *cq,
 
     fault_change_of(fault_event_seen(f, &ev), &ev, &c);
     *vector = ENVME_MIN(c.vector, f->ctrl->params.nvectors - 1u);
+    if (c.delay && c.how != ENVME_IRQ_LOST &&
+        fault_late_irq(f, cq, *vector, c.delay)) {
+        return ENVME_IRQ_LOST;
+    }
     return c.how;
+}
+
+static bool hooks_stalled(void *opaque, unsigned qid)
+{
+    return fault_stalled(opaque, qid);
 }
 
 /* Before what rules do at that reset: that lasts until the next one. */
 static void hooks_end_with_reset(struct envme_faults *f)
 {
+    fault_late_end(f, FAULT_LATE_RESET);
     g_mutex_lock(&f->lock);
     for (unsigned i = 0; f->set && i < f->set->rules->len; i++) {
         struct fault_rule *r = g_ptr_array_index(f->set->rules, i);
@@ -292,6 +324,6 @@ void fault_hook(struct envme_faults *f)
         .may_post = hooks_may_post, .cqe = hooks_cqe, .gone = hooks_gone,
         .reg_read = hooks_reg_read, .reg_write = hooks_reg_write,
         .doorbell = hooks_doorbell, .state = hooks_state,
-        .signal = hooks_signal,
+        .signal = hooks_signal, .stalled = hooks_stalled,
     };
 }

@@ -8,11 +8,36 @@
 
 /* ---- from outside ------------------------------------------------------ */
 
+/* What the actions of these rules keep. */
+static void load_drop(struct envme_faults *f, struct fault_set *set,
+                      const char *name)
+{
+    for (unsigned i = 0; set && i < set->rules->len; i++) {
+        struct fault_rule *r = g_ptr_array_index(set->rules, i);
+
+        for (unsigned k = 0; r->actions && k < r->actions->len &&
+                             (!name || strcmp(r->name, name) == 0); k++) {
+            const struct fault_action *a =
+                &g_array_index(r->actions, struct fault_action, k);
+
+            if (a->row->drop) {
+                a->row->drop(a->args, r, f);
+            }
+        }
+    }
+}
+
 /* Everything begins anew. Under the lock. */
 static void load_begin(struct envme_faults *f, bool on)
 {
     uint64_t now = envme_now(f->ctrl);
+    struct fault_todo *t;
 
+    /* What the rules before have asked for, and has not been done yet. */
+    while ((t = g_queue_pop_head(&f->todo))) {
+        fault_rule_unref(t->rule);
+        g_free(t);
+    }
     f->active = on;
     f->active_at = now;
     g_array_set_size(f->overrides, 0);
@@ -41,6 +66,8 @@ bool envme_faults_load(struct envme_faults *f, GVariant *tree, char **err)
     f->set = set;
     load_begin(f, set->active);
     g_mutex_unlock(&f->lock);
+    fault_late_end(f, FAULT_LATE_RULES);
+    load_drop(f, old, NULL);
     fault_set_free(old);
     fault_inject_forget(f);
     fault_effects_end(f, false);
@@ -61,15 +88,17 @@ GVariant *envme_faults_tree(struct envme_faults *f)
 
 void envme_faults_activate(struct envme_faults *f, bool on)
 {
-    bool change;
+    bool changed;
 
     g_mutex_lock(&f->lock);
-    change = f->active != on;
-    if (change) {
+    changed = f->active != on;
+    if (changed) {
         load_begin(f, on);
     }
     g_mutex_unlock(&f->lock);
-    if (change) {
+    if (changed) {
+        fault_late_end(f, FAULT_LATE_RULES);
+        load_drop(f, f->set, NULL);
         fault_effects_end(f, false);
     }
     fault_bus_clear(f);
@@ -100,6 +129,9 @@ bool fault_arm(struct envme_faults *f, const char *name, bool on)
     }
     fault_update_watch(f);
     g_mutex_unlock(&f->lock);
+    if (!on) {
+        load_drop(f, f->set, name);
+    }
     fault_kick(f);
     return found;
 }
@@ -191,6 +223,7 @@ struct envme_faults *envme_faults_new(struct envme_ctrl *ctrl,
     }
     g_mutex_init(&f->lock);
     g_queue_init(&f->todo);
+    g_queue_init(&f->lates);
     f->overrides = g_array_new(FALSE, FALSE, sizeof(struct fault_override));
     g_queue_init(&f->effects);
     f->effects_due.fn = fault_effects_due;
@@ -210,6 +243,7 @@ void envme_faults_free(struct envme_faults *f)
     }
     f->dying = true;
     fault_effects_end(f, false);
+    fault_late_end(f, FAULT_LATE_ALL);
     atomic_store(&f->ctrl->watch, 0);
     fault_dma_watch(f, false);
     envme_lane_not_at(&f->ctrl->lane[0], &f->due);

@@ -75,6 +75,7 @@ struct fault_change {
     bool lost;
     enum envme_irq_how how;
     unsigned vector;
+    uint64_t delay;             /* ns; UINT64_MAX: for ever */
     uint64_t slow;              /* DMA: ns */
 };
 
@@ -97,6 +98,10 @@ struct fault_action_row {
                   struct envme_cmd *cmd, struct envme_status st);
     struct envme_status (*post)(const void *args, struct envme_cmd *cmd,
                                 struct envme_status st);
+    /* Is its completion kept back, until when? Asked again then, or when the
+     * command has to go. */
+    bool (*keep)(const void *args, struct fault_fired *fired,
+                 struct envme_cmd *cmd, uint64_t *until);
     bool (*may_post)(const void *args, struct envme_cmd *cmd);
     enum envme_cqe_how (*cqe)(const void *args, struct envme_cmd *cmd,
                               struct envme_cqe *cqe);
@@ -108,6 +113,9 @@ struct fault_action_row {
     bool slows;
     /* Anything else, once per hit, on lane 0 soon after. */
     void (*lane0)(const void *args, struct envme_faults *f);
+    /* The rule is disarmed or replaced: lets go of what it keeps. Lane 0. */
+    void (*drop)(const void *args, struct fault_rule *r,
+                 struct envme_faults *f);
 };
 
 struct fault_action {
@@ -125,6 +133,9 @@ extern const struct fault_action_row fault_actions_medium[];
 extern const struct fault_action_row fault_actions_ns[];
 extern const struct fault_action_row fault_actions_bus[];
 extern const struct fault_action_row fault_actions_power[];
+extern const struct fault_action_row fault_actions_irq[];
+extern const struct fault_action_row fault_actions_post[];
+extern const struct fault_action_row fault_actions_queue[];
 /* Goes round all of them: NULL starts, NULL ends. */
 const struct fault_action_row *fault_action_next(
     const struct fault_action_row *row);
@@ -276,6 +287,7 @@ struct envme_faults {
     unsigned round;             /* lane 0: grows when all effects end */
     struct envme_deadline effects_due;
     bool effects_reset;         /* under the lock: some end with a reset */
+    GQueue lates;               /* under the lock: struct fault_late, by at */
     struct fault_inject *inject;    /* lane 0; or NULL */
     void (*event)(void *opaque, GVariant *ev);
     void *event_opaque;
@@ -288,6 +300,61 @@ struct fault_override {
     uint64_t until;             /* ns; UINT64_MAX: for ever */
     bool until_reset;
 };
+
+/* ---- what comes later -------------------------------------------------- */
+
+struct fault_late;
+
+struct fault_late_kind {
+    size_t size;
+    unsigned watch;             /* ENVME_WATCH_..: while there is one */
+    /* Its time has come. true: it stays, with a later `at`. */
+    bool (*due)(struct fault_late *l);
+    /* It is over, or given up, and is freed next. */
+    void (*over)(struct fault_late *l);
+};
+
+/* Something that happens later, or ends then. Owner: the list. Lane 0, but for
+ * making one. */
+struct fault_late {
+    const struct fault_late_kind *kind;
+    struct envme_faults *f;
+    uint64_t at;                /* ns; UINT64_MAX: when something ends it */
+    bool past_reset, past_rules;    /* those do not end it */
+};
+
+/* late.c. Any thread. In `delay` ns (UINT64_MAX: never); its kind's own is
+ * zero. */
+void *fault_late_new(struct envme_faults *f,
+                     const struct fault_late_kind *kind, uint64_t delay);
+/* false: there are too many, and it has been freed. */
+bool fault_late_add(struct fault_late *l);
+/* A doorbell write or the interrupt of a CQ is held back. false: it is not. */
+bool fault_late_doorbell(struct envme_faults *f, unsigned qid, bool is_cq,
+                         uint32_t val, uint64_t delay);
+bool fault_late_irq(struct envme_faults *f, const struct envme_cq *cq,
+                    unsigned vector, uint64_t delay);
+/* fn(l) with the lanes parked, for a copy of l. Lane 0. */
+void fault_late_parked(struct fault_late *l, void (*fn)(struct fault_late *l));
+
+enum fault_late_end {
+    FAULT_LATE_RESET, FAULT_LATE_RULES, FAULT_LATE_ALL,
+};
+/* For set.c. next, watch: under the lock. run, end: without; lane 0. */
+uint64_t fault_late_next(struct envme_faults *f);
+unsigned fault_late_watch(struct envme_faults *f);
+void fault_late_run(struct envme_faults *f);
+void fault_late_end(struct envme_faults *f, enum fault_late_end why);
+
+/* What is watched has changed; lane 0 is to look. Any thread, no lock. */
+void fault_look_again(struct envme_faults *f);
+
+/* act-queue.c: is nothing fetched from this SQ? No lock. */
+bool fault_stalled(struct envme_faults *f, unsigned qid);
+
+/* What has fired on a command for these arguments. Its lane. */
+struct fault_fired *fault_fired_of(const struct envme_cmd *cmd,
+                                   const void *args);
 
 /* For what outlives them; see `dead`. */
 struct envme_faults *fault_faults_ref(struct envme_faults *f);

@@ -60,6 +60,7 @@ void fault_update_watch(struct envme_faults *f)
     if (f->effects_reset) {
         w |= ENVME_WATCH_STATE;
     }
+    w |= fault_late_watch(f);
     atomic_store(&f->ctrl->watch, w);
     atomic_store(&f->may_slow, slow);
     fault_dma_watch(f, dma);
@@ -177,6 +178,7 @@ static void set_look(void *opaque)
     struct envme_faults *f = opaque;
 
     fault_run_todo(f);
+    fault_late_run(f);
     fault_rearm(f);
     fault_faults_unref(f);
 }
@@ -185,6 +187,14 @@ void fault_kick(struct envme_faults *f)
 {
     g_atomic_ref_count_inc(&f->ref);
     envme_defer(f->ctrl, 0, set_look, f);
+}
+
+void fault_look_again(struct envme_faults *f)
+{
+    g_mutex_lock(&f->lock);
+    fault_update_watch(f);
+    g_mutex_unlock(&f->lock);
+    fault_kick(f);
 }
 
 /* Under the lock. */
@@ -364,6 +374,7 @@ void fault_rearm(struct envme_faults *f)
         next = ENVME_MIN(next, g_array_index(f->overrides,
                                              struct fault_override, i).until);
     }
+    next = ENVME_MIN(next, fault_late_next(f));
     g_mutex_unlock(&f->lock);
     next = ENVME_MIN(next, fault_bus_tick(f, now));
     if (next == UINT64_MAX) {
@@ -377,6 +388,7 @@ void fault_due(struct envme_deadline *d)
 {
     struct envme_faults *f = set_of_deadline(d);
 
+    fault_late_run(f);
     fault_rearm(f);
     fault_run_todo(f);
 }

@@ -97,6 +97,9 @@ static void irq_drive_pin(struct envme_qirq *q, bool msg)
     for (unsigned v = 0; !msg && !level && v < q->nvectors; v++) {
         level = qatomic_read(&q->raised[v]) && !irq_is_masked(q, v);
     }
+    if (q->stuck != ENVME_PIN_FREE && !msg) {
+        level = q->stuck == ENVME_PIN_HIGH;
+    }
     qatomic_set(&q->up, level);
     pci_set_irq(q->dev, level);
 }
@@ -195,6 +198,29 @@ static void irq_reset(void *opaque)
     irq_service(q);
 }
 
+static void irq_stick(void *opaque, enum envme_pin pin)
+{
+    struct envme_qirq *q = opaque;
+
+    q->stuck = pin;
+    irq_service(q);
+}
+
+static void irq_force(void *opaque, unsigned vector)
+{
+    struct envme_qirq *q = opaque;
+    MSIMessage msg;
+
+    if (!q->on || !msix_enabled(q->dev)) {
+        return;
+    }
+    msg = msix_get_message(q->dev, vector);
+    /* Where the host has written no address there is nothing to send to. */
+    if (msg.address) {
+        msi_send_message(q->dev, msg);
+    }
+}
+
 /* Entries that are there already: one message too many is harmless, one too
  * few is a lost interrupt. */
 static void irq_post_raised(struct envme_qirq *q)
@@ -278,6 +304,8 @@ void envme_qirq_init(struct envme_qirq *q, PCIDevice *dev, unsigned nvectors,
         .mask = irq_mask,
         .is_level = irq_is_level,
         .reset = irq_reset,
+        .stick = irq_stick,
+        .force = irq_force,
     };
 }
 

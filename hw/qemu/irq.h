@@ -32,6 +32,7 @@ struct envme_qirq {
     bool msg;                   /* a message-signalled kind is enabled; atomic */
     unsigned mute;              /* the pin stays down; atomic */
     bool up;                    /* the pin is up; atomic */
+    enum envme_pin stuck;       /* a fault; BQL */
     struct envme_shortcuts cuts;        /* vectors that KVM sends; may be 0 */
     struct envme_qirqfd *irqfd;         /* ... by this */
 };

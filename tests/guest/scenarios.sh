@@ -33,6 +33,42 @@ for s in spurious-interrupt torn-completion wrong-sqhd slow-reads; do
     over
 done
 
+for s in interrupt-storm late-interrupt held-completions doorbell-late; do
+    scenario $s
+    t "$s: 20 reads" many r 20
+    case $s in
+    interrupt-storm) t "$s: it came to that" fired storm ;;
+    held-completions) t "$s: it came to that" fired hold ;;
+    *) t "$s: it came to that" fired late ;;
+    esac
+    t "$s: the driver does not mind" quiet
+    t "$s: the verdict is good" good
+    over
+done
+
+scenario early-interrupt
+t "$now: the read succeeds" r 5
+t "$now: its completion was found" said 'completion polled'
+t "$now: the verdict is good" good
+over
+
+for s in late-after-abort late-after-reset queue-hangs abort-ignored; do
+    scenario $s
+    t "$s: 4 writes succeed in the end" many w 4
+    t "$s: the driver says that it timed out" said 'nvme.*timeout'
+    t "$s: it came to an abort or a reset" said 'aborting|[Aa]bort|reset'
+    t "$s: the verdict is good" good
+    over
+    t "$s: the data are there" same 3
+done
+
+scenario deletion-hangs
+t "$now: the controller is reset" reset
+t "$now: it works" works
+t "$now: it came to that" fired hang
+t "$now: the verdict is good" good
+over
+
 scenario duplicate-completion
 t "$now: 40 reads" many r 40
 t "$now: the driver saw it" said 'mismatch|could not locate|invalid id'

@@ -499,6 +499,16 @@ static void irq_reset(void *opaque)
     atomic_fetch_add(&h->irq_resets, 1);
 }
 
+static void irq_stick(void *opaque, enum envme_pin pin)
+{
+    atomic_store(&((struct th *)opaque)->pin, pin);
+}
+
+static void irq_force(void *opaque, unsigned vector)
+{
+    atomic_fetch_add(&irq_vec(opaque, vector, "force")->forced, 1);
+}
+
 /* ---- pages ------------------------------------------------------------- */
 
 void th_mem_init(struct th *h)
@@ -520,7 +530,7 @@ void th_mem_init(struct th *h)
     h->ports.irq = (struct envme_irq){
         .opaque = h, .raise = irq_raise, .pulse = irq_pulse,
         .lower = irq_lower, .mask = irq_mask, .reset = irq_reset,
-        .is_level = irq_is_level,
+        .is_level = irq_is_level, .stick = irq_stick, .force = irq_force,
     };
 }
 

@@ -197,6 +197,7 @@ struct th_sq {
 
 struct th_vec {
     atomic_uint raised, pulsed, lowered;
+    atomic_uint forced;         /* although masked */
 };
 
 #define TH_NVEC 2048
@@ -267,6 +268,7 @@ struct th {
     struct th_vec vec[TH_NVEC];
     atomic_uint irq_resets, irq_masks;
     _Atomic uint32_t intms;
+    atomic_int pin;             /* enum envme_pin */
 
     /* time */
     _Atomic uint64_t clock, wall;
