@@ -57,7 +57,8 @@ void envme_queue_forget(struct envme_cmd *cmd);
 void envme_queue_uncork(struct envme_cq *cq);
 /* The host's new tail or head has been taken from the doorbell. */
 void envme_sq_set_tail(struct envme_sq *sq, uint32_t tail);
-void envme_cq_set_head(struct envme_cq *cq, uint32_t head);
+/* False: the host's value is no good. */
+bool envme_cq_set_head(struct envme_cq *cq, uint32_t head);
 /* With a shadow doorbell and a level-triggered pin that is up: the pin goes
  * down when the host's head says so, so the host has to ring. */
 void envme_cq_watch_pin(struct envme_cq *cq);

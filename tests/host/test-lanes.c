@@ -43,7 +43,7 @@ struct world {
     GThread *noise;
     atomic_uint pause, parked, gen;
     atomic_bool stop;
-    bool aborts, shadow, calm, atomic;
+    bool aborts, shadow, calm, atomic, mapped;
     unsigned resets, toggles, queues, attaches;
 };
 
@@ -248,6 +248,12 @@ static void *noise_main(void *arg)
     while (!atomic_load(&w->stop)) {
         unsigned qid = NVCPU + 1 + g_rand_int(rand) % 4;
 
+        if (w->mapped) {
+            /* In memory a bad value would be in a good one's place. */
+            th_db_raw(w->h, g_rand_int(rand) & 1, qid + 10, 0xfff0);
+            g_usleep(100);
+            continue;
+        }
         th_db_raw(w->h, g_rand_int(rand) & 1, qid, 0xfff0);
         th_db_raw(w->h, false, 1 + g_rand_int(rand) % NVCPU, 0xffff);
         g_usleep(100);
@@ -414,7 +420,7 @@ static void do_admin(struct world *w)
     }
 }
 
-enum { DIRECT = 1, ABORTS = 2, SHADOW = 4, CALM = 8, ATOMIC = 16 };
+enum { DIRECT = 1, ABORTS = 2, SHADOW = 4, CALM = 8, ATOMIC = 16, MAPPED = 32 };
 
 static void tweak_atomic(struct envme_ctrl_params *p)
 {
@@ -433,8 +439,10 @@ static void world_run(unsigned flags, uint64_t seed, int64_t usec)
     w->shadow = flags & SHADOW;
     w->calm = flags & CALM;
     w->atomic = flags & ATOMIC;
+    w->mapped = flags & MAPPED;
     w->h = th_new(.lanes = NVCPU, .threads = true, .seed = seed,
                   .map_direct = flags & DIRECT,
+                  .mapped = w->mapped ? 4096 : 0, .slow = w->mapped ? 7 : 0,
                   .tweak = w->atomic ? tweak_atomic : NULL,
                   .ns = { { .size = MIB, .write_cache = true },
                           { .size = MIB } });
@@ -480,6 +488,9 @@ static void world_run(unsigned flags, uint64_t seed, int64_t usec)
             break;
         }
         g_usleep(th_random(w->h, 2000));
+        if (w->mapped) {
+            th_db_again(w->h);
+        }
         th_run(w->h);
     }
     /* The last ones end in peace. */
@@ -526,9 +537,9 @@ static void world_run(unsigned flags, uint64_t seed, int64_t usec)
         g_rand_free(v->rand);
     }
     g_test_message("%u commands, %u lost in %u resets, %u aborted, %u times "
-                   "without Bus Master, %u queues, %u namespace changes", ops,
-                   lost, w->resets, aborted, w->toggles, w->queues,
-                   w->attaches);
+                   "without Bus Master, %u queues, %u namespace changes, mapped "
+                   "%u times", ops, lost, w->resets, aborted, w->toggles,
+                   w->queues, w->attaches, w->h->db_turns);
     g_assert_cmpuint(ops, >, 100);
     if (!w->calm) {
         g_assert_cmpuint(w->resets, >, 0);
@@ -589,6 +600,21 @@ static void test_calm_shadow(void)
     world_run(DIRECT | CALM | SHADOW, 10, 1500000);
 }
 
+static void test_mapped(void)
+{
+    world_run(DIRECT | MAPPED | ABORTS, 14, 1500000);
+}
+
+static void test_mapped_shadow(void)
+{
+    world_run(DIRECT | MAPPED | SHADOW, 15, 1000000);
+}
+
+static void test_calm_mapped(void)
+{
+    world_run(DIRECT | CALM | MAPPED, 16, 1500000);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -602,5 +628,8 @@ int main(int argc, char **argv)
     g_test_add_func("/lanes/atomic-later", test_atomic_later);
     g_test_add_func("/lanes/calm", test_calm);
     g_test_add_func("/lanes/calm-shadow", test_calm_shadow);
+    g_test_add_func("/lanes/mapped", test_mapped);
+    g_test_add_func("/lanes/mapped-shadow", test_mapped_shadow);
+    g_test_add_func("/lanes/calm-mapped", test_calm_mapped);
     return g_test_run();
 }
