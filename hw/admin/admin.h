@@ -151,6 +151,7 @@ envme_run_fn envme_admin_create_cq, envme_admin_create_sq;
 envme_run_fn envme_admin_delete_cq, envme_admin_delete_sq;
 /* dbbuf.c */
 envme_run_fn envme_admin_dbbuf;
+bool envme_dbbuf_there(const struct envme_ctrl *ctrl);
 /* namespaces.c */
 envme_run_fn envme_admin_ns_mgmt, envme_admin_ns_attach;
 envme_len_fn envme_admin_ns_mgmt_len, envme_admin_ns_attach_len;

@@ -69,6 +69,7 @@ struct envme_ctrl_params {
     uint8_t fw_slots;           /* firmware slots, 1 .. 7 */
     bool fw_slot1_ro;           /* the first one cannot be written */
     uint8_t fwug;               /* FWUG: 4 KiB; 0, 255: a dword will do */
+    bool no_dbbuf;              /* no Doorbell Buffer Config */
     bool sanitize_ndi;          /* SANICAP.NDI: sanitize always deallocates */
     struct envme_pstates pstates;
     uint8_t temp_sensors;       /* 0 .. 8, beside the composite temperature */
