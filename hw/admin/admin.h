@@ -542,7 +542,8 @@ struct envme_status envme_log_effects(const struct envme_log_req *req,
                                       void *buf);
 struct envme_status envme_log_fid(const struct envme_log_req *req, void *buf);
 struct envme_status envme_log_mi(const struct envme_log_req *req, void *buf);
-/* The OACS or ONCS bits of all rows that are there. */
-uint16_t envme_admin_caps(const struct envme_row rows[256]);
+/* The OACS or ONCS bits of all rows that are there; ctrl NULL: of all. */
+uint16_t envme_admin_caps(const struct envme_row rows[256],
+                          const struct envme_ctrl *ctrl);
 
 #endif
