@@ -23,6 +23,10 @@ void envme_cmd_start_fetched(struct envme_cmd *cmd);
  */
 void envme_cmd_done(struct envme_cmd *cmd, struct envme_status st);
 
+/* Finds the command's row and namespace, and looks at all that the row says:
+ * what it may be refused for before it runs. Its lengths. */
+struct envme_status envme_cmd_gates(struct envme_cmd *cmd);
+
 /* What row->enter() waited for is there, or envme_cmd_cancel() came first. The
  * lane of the command. */
 void envme_cmd_entered(struct envme_cmd *cmd);
@@ -68,6 +72,12 @@ void envme_cmd_lost(struct envme_cmd *cmd, struct envme_ns *ns);
 /* Is a command with this status code (SCT and SC) to be sent again, and when?
  * As the list in envme/status.h has it; not again, if it is not there. */
 enum envme_retry envme_status_retry(uint16_t code);
+/* DNR and CRD for a status that has none yet. */
+uint16_t envme_status_retry_bits(const struct envme_ctrl *ctrl,
+                                 struct envme_status st);
+/* Says so in the error log and the user's; returns the status with More. */
+struct envme_status envme_cmd_log(struct envme_cmd *cmd,
+                                  struct envme_status st);
 
 /* Copies between the command's data buffer (mapped by cmd_start) and memory.
  * Short when the buffer is shorter; returns the bytes copied. */
@@ -82,7 +92,13 @@ static inline uint32_t envme_cmd_nsid(const struct envme_cmd *cmd)
 }
 
 /* CDW10 .. CDW15: n = 10 .. 15. */
-uint32_t envme_cmd_cdw(const struct envme_cmd *cmd, unsigned n);
+static inline uint32_t envme_cmd_cdw(const struct envme_cmd *cmd, unsigned n)
+{
+    const le32_t *cdw = &cmd->sqe.cdw10;
+
+    assert(n >= 10 && n <= 15);
+    return le32_get(cdw[n - 10]);
+}
 
 /* The handler's own state in cmd->u. */
 #define ENVME_CMD_STATE(cmd, type)                                            \

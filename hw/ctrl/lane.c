@@ -10,6 +10,7 @@
 #include "hw/ctrl/pace.h"
 #include "hw/ctrl/power.h"
 #include "hw/ctrl/queue.h"
+#include "hw/ctrl/signal.h"
 #include "hw/ctrl/xfer.h"
 
 /* Commands fetched in one turn, so that one lane can't keep its thread. */

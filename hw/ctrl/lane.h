@@ -24,8 +24,8 @@ void envme_lane_put_cmd(struct envme_cmd *cmd);
 void envme_lane_enter(struct envme_cmd *cmd);
 void envme_lane_leave(struct envme_cmd *cmd, enum envme_cmd_state state);
 
-/* The command, which does not count any more, is held up for a time, or is so no
- * longer: the controller is busy with it meanwhile. */
+/* The command, which does not count any more, is held up for a time, or is so
+ * no longer: the controller is busy with it meanwhile. */
 void envme_lane_delayed(struct envme_cmd *cmd, bool begin);
 /* How long any I/O command was in hand, us. Any thread. */
 uint64_t envme_lanes_busy_us(const struct envme_ctrl *ctrl);

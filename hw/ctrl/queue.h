@@ -39,6 +39,12 @@ struct envme_status envme_sq_delete_start(struct envme_cmd *cmd,
 struct envme_status envme_sq_abort(struct envme_cmd *cmd, struct envme_sq *sq,
                                    uint16_t cid);
 
+/* The command just fetched: the Abort that wants it, or NULL. */
+struct envme_cmd *envme_sq_take_abort(struct envme_sq *sq, uint32_t index,
+                                      uint16_t cid);
+/* Delete I/O SQ may go on when nothing is in flight any more. */
+void envme_sq_check_drained(struct envme_sq *sq);
+
 /* Answers an Abort whose DW0 is set. Lane 0. */
 void envme_abort_answer(void *abort);
 /* Gives up what is in flight, and answers the Aborts that wait for commands
@@ -59,12 +65,5 @@ void envme_queue_uncork(struct envme_cq *cq);
 void envme_sq_set_tail(struct envme_sq *sq, uint32_t tail);
 /* False: the host's value is no good. */
 bool envme_cq_set_head(struct envme_cq *cq, uint32_t head);
-/* With a shadow doorbell and a level-triggered pin that is up: the pin goes
- * down when the host's head says so, so the host has to ring. */
-void envme_cq_watch_pin(struct envme_cq *cq);
-/* Interrupts that are put off, now. */
-void envme_lane_signal_all(struct envme_lane *lane);
-/* Interrupts for the CQs posted to in this turn. */
-void envme_lane_flush_irqs(struct envme_lane *lane);
 
 #endif

@@ -107,10 +107,10 @@ static struct envme_status delay_post(const void *args, struct envme_cmd *cmd,
 {
     const struct act_delay *a = args;
     uint64_t rng = cmd->t_start ^ le16_get(cmd->sqe.cid), end;
-    uint64_t more = a->jitter ? envme_rng_below(&rng, a->jitter) : 0;
+    uint64_t more = envme_now(cmd->ctrl) +
+                    (a->jitter ? envme_rng_below(&rng, a->jitter) : 0);
 
-    end = a->time == UINT64_MAX ? UINT64_MAX - 1
-                                : envme_now(cmd->ctrl) + a->time + more;
+    end = a->time >= UINT64_MAX - more ? UINT64_MAX - 1 : a->time + more;
     cmd->t_end = ENVME_MAX(cmd->t_end, end);
     return st;
 }

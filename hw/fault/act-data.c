@@ -129,7 +129,8 @@ struct act_sqe {
 
 static const struct envme_schema_row sqe_rows[] = {
     { "patch", ENVME_SCHEMA_CUSTOM, offsetof(struct act_sqe, patches),
-      .read = patch_read, .help = "one or a list; see the patch object" },
+      .read = patch_read, .sub = &patch_schema,
+      .help = "one or a list; see the patch object" },
 };
 
 static uint8_t *sqe_byte(void *arg, uint64_t off)
@@ -167,7 +168,7 @@ struct act_data {
 
 static const struct envme_schema_row data_rows[] = {
     { "patch", ENVME_SCHEMA_CUSTOM, offsetof(struct act_data, patches),
-      .read = patch_read,
+      .read = patch_read, .sub = &patch_schema,
       .help = "one or a list of objects with offset, and hex or (as and) value "
               "or xor; offsets count from the begin of the structure that is "
               "read, whatever piece of it" },

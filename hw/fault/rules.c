@@ -184,19 +184,6 @@ static const struct envme_schema_name rules_until[] = {
     { "reset", 1 }, { NULL, 0 },
 };
 
-static bool rules_read_until(struct envme_schema_ctx *ctx, GVariant *v,
-                             void *field)
-{
-    const struct envme_schema_row row = { .max = 1, .names = rules_until };
-    uint64_t n;
-
-    if (!envme_schema_uint(ctx, &row, v, &n)) {
-        return false;
-    }
-    *(bool *)field = n;
-    return true;
-}
-
 static const struct envme_schema_row when_rows[] = {
     { "nth", ENVME_SCHEMA_UINT, AT(when.nth), .min = 1,
       .help = "the nth match only" },
@@ -217,8 +204,9 @@ static const struct envme_schema_row when_rows[] = {
       .help = "of \"on\": \"time\": again and again" },
     { "after", ENVME_SCHEMA_STRING, AT(after_rule),
       .help = "armed when the rule of that name fires" },
-    { "until", ENVME_SCHEMA_CUSTOM, AT(until_reset), .read = rules_read_until,
-      .help = "\"reset\": disarmed when the controller is reset" },
+    { "until", ENVME_SCHEMA_UINT, AT(until_reset), .max = 1,
+      .names = rules_until,
+      .help = "disarmed when the controller is reset" },
 };
 
 static const struct envme_schema when_schema = {
@@ -279,14 +267,14 @@ static const struct envme_schema_row rule_rows[] = {
     { "on", ENVME_SCHEMA_UINT, AT(on), .max = FAULT_NON - 1,
       .names = rules_on, .help = "what it looks at; command, if not given" },
     { "match", ENVME_SCHEMA_CUSTOM, AT(match), .read = rules_read_match,
-      .help = "see below; all of them, if not given" },
+      .sub = &fault_match_schema, .help = "see below; all of them, if not given" },
     { "when", ENVME_SCHEMA_CUSTOM, AT(when), .read = rules_read_when,
-      .help = "see below; each match, if not given" },
+      .sub = &when_schema, .help = "see below; each match, if not given" },
     { "do", ENVME_SCHEMA_CUSTOM, AT(actions), .read = rules_read_do,
       .help = "an object of actions, or a list of such" },
     { "expect", ENVME_SCHEMA_CUSTOM, AT(expect), .given =
       offsetof(struct fault_rule, has_expect), .read = rules_read_expect,
-      .help = "what the host must do then" },
+      .sub = &expect_schema, .help = "what the host must do then" },
     { "forbid", ENVME_SCHEMA_STRING, AT(forbid),
       .help = "a sentence: the verdict has failed when this rule fires" },
     { "armed", ENVME_SCHEMA_BOOL, AT(armed),
@@ -443,10 +431,15 @@ struct rules_file {
 static bool rules_read_list(struct envme_schema_ctx *ctx, GVariant *v,
                             void *field)
 {
+    GVariant **to = field;
+
     if (!g_variant_is_of_type(v, G_VARIANT_TYPE("av"))) {
         return envme_schema_fail(ctx, "a list [ ] of rules is wanted");
     }
-    *(GVariant **)field = v;
+    if (*to) {
+        g_variant_unref(*to);
+    }
+    *to = g_variant_ref(v);
     return true;
 }
 
@@ -463,10 +456,11 @@ static const struct envme_schema_row file_rows[] = {
       .help = "false: nothing matches until faults-active is set; true, if not "
               "given" },
     { "rules", ENVME_SCHEMA_CUSTOM, offsetof(struct rules_file, rules),
-      .read = rules_read_list, .help = "the rules, in their order" },
+      .read = rules_read_list, .sub = &rule_schema,
+      .help = "the rules, in their order" },
 };
 
-static const struct envme_schema file_schema = {
+const struct envme_schema fault_file_schema = {
     "file", "The whole.", file_rows, ENVME_ARRAY_SIZE(file_rows),
 };
 
@@ -534,14 +528,17 @@ struct fault_set *fault_set_parse(struct envme_faults *f, GVariant *tree,
     set->rules = g_ptr_array_new_with_free_func((GDestroyNotify)
                                                 fault_rule_unref);
     g_string_assign(ctx.path, "");
-    ok = envme_schema_read(&ctx, &file_schema, top, &file) &&
+    ok = envme_schema_read(&ctx, &fault_file_schema, top, &file) &&
          (!file.rules || envme_schema_each(&ctx, file.rules, rules_add, &to)) &&
          rules_link(&ctx, set);
     set->seed = file.seed;
     set->active = file.active;
     *err = ctx.err;
     envme_schema_end(&ctx);
-    envme_schema_free(&file_schema, &file);
+    envme_schema_free(&fault_file_schema, &file);
+    if (file.rules) {
+        g_variant_unref(file.rules);
+    }
     g_variant_unref(top);
     if (!ok) {
         fault_set_free(set);
@@ -587,7 +584,7 @@ char *envme_faults_reference(void)
     GString *s = g_string_new(NULL);
     const struct fault_action_row *row = NULL;
 
-    rules_section(s, &file_schema);
+    rules_section(s, &fault_file_schema);
     rules_section(s, &rule_schema);
     rules_section(s, &fault_match_schema);
     rules_section(s, &when_schema);

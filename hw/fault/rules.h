@@ -145,7 +145,7 @@ struct fault_rule {
     struct envme_when when;
     char *after_rule;           /* name; or NULL */
     struct fault_rule *after;   /* looked up when all are there; not counted */
-    bool until_reset;
+    uint64_t until_reset;       /* or 0 */
     uint64_t period;            /* TIME: ns; 0: once */
     bool armed;                 /* at the start */
     bool injected;              /* by feature C0h */
@@ -165,6 +165,8 @@ struct fault_rule {
     unsigned step;              /* of expect.next */
     bool open;                  /* an expectation waits since open_at */
     uint64_t open_at;
+    bool ticked;                /* TIME: has fired, the last time then */
+    uint64_t ticked_at;
     uint64_t met, failed;
     char *why;                  /* of the first failure */
 };
@@ -183,6 +185,9 @@ struct fault_set {
 struct fault_set *fault_set_parse(struct envme_faults *f, GVariant *tree,
                                   char **err);
 void fault_set_free(struct fault_set *set);
+
+/* The whole of a file; all others are its parts (.sub), but the actions. */
+extern const struct envme_schema fault_file_schema;
 
 /* match.c */
 extern const struct envme_schema fault_match_schema;

@@ -43,6 +43,8 @@ struct envme_schema_ctx {
     void *arg;                  /* of the CUSTOM readers and name look-ups */
 };
 
+struct envme_schema;
+
 struct envme_schema_row {
     const char *name;
     enum envme_schema_type type;
@@ -55,6 +57,9 @@ struct envme_schema_row {
     bool (*lookup)(void *arg, const char *name, uint64_t *value);
     bool (*read)(struct envme_schema_ctx *ctx, GVariant *v, void *field);
     const char *help;           /* one line for the manual */
+    /* CUSTOM: of the object that it reads, or of each in a list; NULL: it
+     * reads something else. For who makes trees by the tables. */
+    const struct envme_schema *sub;
 };
 
 struct envme_schema {

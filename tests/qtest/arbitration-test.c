@@ -41,9 +41,10 @@ static QnCq *add_cq(QNvme *q, unsigned size)
     return cq;
 }
 
-static QnSq *add_sq(QNvme *q, QnCq *cq, unsigned id, enum envme_prio prio)
+static QnSq *add_sq(QNvme *q, QnCq *cq, unsigned id, unsigned size,
+                    enum envme_prio prio)
 {
-    QnSq *sq = qn_sq_new(q, id, 64, cq);
+    QnSq *sq = qn_sq_new(q, id, size, cq);
     struct envme_sqe s = qn_create_sq(sq);
     struct envme_cqe c;
 
@@ -100,7 +101,7 @@ static void test_order(const void *data)
     for (unsigned i = 1; i <= 8; i++) {
         /* Each class twice. */
         m.node[i].prio = i % 4;
-        sq[i] = add_sq(q, cq, i, i % 4);
+        sq[i] = add_sq(q, cq, i, 64, i % 4);
     }
     for (unsigned i = 0; i < 3; i++) {
         w[i] = g_test_rand_int_range(1, 6);
@@ -154,6 +155,114 @@ static void test_order(const void *data)
         }
     }
     for (unsigned i = 1; i <= 8; i++) {
+        g_free(sq[i]);
+    }
+    g_free(cq);
+    qn_close(q);
+}
+
+static void set_arbitration(QNvme *q, unsigned hpw, unsigned mpw, unsigned lpw,
+                            unsigned ab)
+{
+    struct envme_cqe c = qn_admin(q, qn_feature(true, ENVME_FID_ARBITRATION,
+                                                (hpw - 1) << 24 |
+                                                (mpw - 1) << 16 |
+                                                (lpw - 1) << 8 | ab));
+
+    qn_assert_ok(c);
+}
+
+/* Queues of all the weighted classes always have commands: what each is given
+ * is its weight. Then an urgent queue gets everything as long as it has any,
+ * and the admin queue is served all the while. */
+static void test_shares(void)
+{
+    static const unsigned weight[] = { 0, 16, 4, 1 };   /* by enum envme_prio */
+    enum { ROUNDS = 10, SUM = 21, URGENT = 30 };
+    QNvme *q = open_as(PROPS, NULL, ENVME_CC_AMS_WRR);
+    QnCq *cq = add_cq(q, 512);
+    unsigned given[4] = { 0 };
+    QnSq *sq[4];
+
+    for (unsigned i = 0; i < 4; i++) {
+        sq[i] = add_sq(q, cq, i + 1, 256, i);
+    }
+    set_arbitration(q, weight[1], weight[2], weight[3], 0);
+    put(q, sq[0], 1);
+    qn_beat(q);
+    for (unsigned i = 1; i < 4; i++) {
+        put(q, sq[i], weight[i] * ROUNDS + 8);
+    }
+    g_assert_cmpuint(next(q, cq), ==, 1);
+    for (unsigned i = 0; i < ROUNDS * SUM; i++) {
+        given[next(q, cq) - 1]++;
+    }
+    g_assert_cmpuint(given[0], ==, 0);
+    for (unsigned i = 1; i < 4; i++) {
+        /* Two percent of the share; only a round's edge may be off. */
+        g_assert_cmpfloat(ABS((double)given[i] / (weight[i] * ROUNDS) - 1), <,
+                          0.02);
+    }
+
+    put(q, sq[0], URGENT);
+    next(q, cq);                    /* which executed by then */
+    for (unsigned i = 0; i < URGENT; i++) {
+        g_assert_cmpuint(next(q, cq), ==, 1);
+        if (i % 8 == 0) {
+            set_arbitration(q, weight[1], weight[2], weight[3], 0);
+        }
+    }
+    g_assert_cmpuint(next(q, cq), !=, 1);
+    for (unsigned i = 0; i < 4; i++) {
+        g_free(sq[i]);
+    }
+    g_free(cq);
+    qn_close(q);
+}
+
+/* Arbitration Burst: so many commands of a queue in one turn (2 to its power),
+ * and all of them when there is no limit. */
+static void test_burst(void)
+{
+    QNvme *q = open_as(PROPS, NULL, ENVME_CC_AMS_RR);
+    QnCq *cq = add_cq(q, 512);
+    QnSq *sq[3];
+
+    for (unsigned i = 0; i < 3; i++) {
+        sq[i] = add_sq(q, cq, i + 1, 64, 0);
+    }
+    for (unsigned ab = 0; ab <= 3; ab++) {
+        unsigned was = 0, run = 0;
+
+        set_arbitration(q, 1, 1, 1, ab);
+        put(q, sq[2], 1);
+        qn_beat(q);
+        put(q, sq[0], 48);
+        put(q, sq[1], 48);
+        g_assert_cmpuint(next(q, cq), ==, 3);
+        for (unsigned i = 0; i < 96; i++) {
+            unsigned who = next(q, cq);
+
+            if (who == was) {
+                run++;
+            } else {
+                g_assert_true(!was || run == 1u << ab);
+                run = 1;
+            }
+            g_assert_cmpuint(run, <=, 1u << ab);
+            was = who;
+        }
+    }
+    set_arbitration(q, 1, 1, 1, 7);
+    put(q, sq[2], 1);
+    qn_beat(q);
+    put(q, sq[0], 48);
+    put(q, sq[1], 48);
+    g_assert_cmpuint(next(q, cq), ==, 3);
+    for (unsigned i = 0; i < 96; i++) {
+        g_assert_cmpuint(next(q, cq), ==, 1 + i / 48);
+    }
+    for (unsigned i = 0; i < 3; i++) {
         g_free(sq[i]);
     }
     g_free(cq);
@@ -294,6 +403,8 @@ int main(int argc, char **argv)
         qn_add_data(path, &modes[i], test_order,
                     modes[i].ams == ENVME_CC_AMS_WRR ? QN_SMOKE : 0);
     }
+    qn_add("/arbitration/shares", test_shares, 0);
+    qn_add("/arbitration/burst", test_burst, 0);
     qn_add("/timing/exact", test_exact, QN_SMOKE);
     qn_add("/timing/profile", test_profile, 0);
     qn_add("/timing/gone", test_gone, 0);
