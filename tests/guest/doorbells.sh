@@ -13,9 +13,9 @@ for c in /sys/class/nvme/nvme*; do
     case $serial in sn-shadow*) want=1 ;; esac
     t "$serial: shadow doorbells are offered: $want" test "$dbcs" = "$want"
     # Bursts with pauses: doorbells turn into memory and back again.
-    for pause in 0 500us 2ms; do
-        verify "$serial: verify, thinktime $pause" /dev/${name}n1 --size=2m \
-            --thinktime=$pause --thinktime_blocks=128
+    for pause in 0 1ms; do
+        verify "$serial: verify, thinktime $pause" /dev/${name}n1 --size=1m \
+            --thinktime=$pause --thinktime_blocks=64
     done
     jobs="$jobs --name=$name --filename=/dev/${name}n1"
 done

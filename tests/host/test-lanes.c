@@ -420,7 +420,9 @@ static void do_admin(struct world *w)
     }
 }
 
-enum { DIRECT = 1, ABORTS = 2, SHADOW = 4, CALM = 8, ATOMIC = 16, MAPPED = 32 };
+enum {
+    DIRECT = 1, ABORTS = 2, SHADOW = 4, CALM = 8, ATOMIC = 16, MAPPED = 32,
+};
 
 static void tweak_atomic(struct envme_ctrl_params *p)
 {
@@ -442,7 +444,7 @@ static void world_run(unsigned flags, uint64_t seed, int64_t usec)
     w->mapped = flags & MAPPED;
     w->h = th_new(.lanes = NVCPU, .threads = true, .seed = seed,
                   .map_direct = flags & DIRECT,
-                  .mapped = w->mapped ? 4096 : 0, .slow = w->mapped ? 7 : 0,
+                  .mapped = w->mapped ? 4096 : 0, .slow = w->mapped ? 63 : 0,
                   .tweak = w->atomic ? tweak_atomic : NULL,
                   .ns = { { .size = MIB, .write_cache = true },
                           { .size = MIB } });
