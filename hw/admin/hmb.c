@@ -104,6 +104,7 @@ static bool hmb_usable(const struct envme_ctrl *ctrl)
 static void hmb_put(struct envme_ctrl *ctrl, struct hmb_record *r)
 {
     struct envme_hmb *h = envme_admin(ctrl)->hmb;
+    const struct envme_dma *dma = envme_dma(ctrl);
     uint32_t i = h->seq % h->cap, n;
     uint64_t addr = hmb_at(h, i, &n);
 
@@ -111,7 +112,7 @@ static void hmb_put(struct envme_ctrl *ctrl, struct hmb_record *r)
     r->time_ns = le64(envme_now(ctrl));
     h->crc[i] = hmb_crc(r);
     r->crc = le32(h->crc[i]);
-    if (ctrl->ports.dma.write(ctrl->ports.dma.opaque, addr, r, sizeof(*r))) {
+    if (dma->write(dma->opaque, addr, r, sizeof(*r))) {
         h->crc[i] = 0;
         h->lost++;
     }
@@ -149,6 +150,7 @@ static uint64_t hmb_scan(struct envme_ctrl *ctrl, uint64_t most, GString *out)
 {
     struct envme_hmb *h = envme_admin(ctrl)->hmb;
     uint64_t n = ENVME_MIN(ENVME_MIN(h->seq, (uint64_t)h->cap), most);
+    const struct envme_dma *dma = envme_dma(ctrl);
     struct hmb_record r[HMB_CHUNK];
     uint64_t bad = 0;
 
@@ -159,8 +161,7 @@ static uint64_t hmb_scan(struct envme_ctrl *ctrl, uint64_t most, GString *out)
         int err;
 
         len = ENVME_MIN(ENVME_MIN(len, HMB_CHUNK), h->seq - seq);
-        err = ctrl->ports.dma.read(ctrl->ports.dma.opaque, addr, r,
-                                   len * sizeof(r[0]));
+        err = dma->read(dma->opaque, addr, r, len * sizeof(r[0]));
         if (err == -EBUSY) {
             break;              /* Bus Master is off: not to be had now */
         }
@@ -293,7 +294,7 @@ static struct envme_status hmb_ranges(struct envme_cmd *cmd,
 static bool hmb_probe(struct envme_ctrl *ctrl, const struct envme_hmb *h,
                       bool keep)
 {
-    const struct envme_dma *dma = &ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(ctrl);
     struct hmb_record r;
 
     for (unsigned i = 0; i < h->nranges; i++) {
@@ -323,6 +324,7 @@ static struct envme_status hmb_enable(struct envme_cmd *cmd, bool is_returned)
                   .hmdlal = le32(envme_cmd_cdw(cmd, 13) & ~15u),
                   .hmdlau = cmd->sqe.cdw14, .hmdlec = cmd->sqe.cdw15 },
     };
+    const struct envme_dma *dma = envme_dma(ctrl);
     struct envme_hmb_entry list[HMB_MAXD];
     uint32_t count = envme_cmd_cdw(cmd, 15);
     unsigned n = ENVME_MIN(count, HMB_MAXD);
@@ -340,10 +342,9 @@ static struct envme_status hmb_enable(struct envme_cmd *cmd, bool is_returned)
         return envme_cmd_fail(cmd, ENVME_ST(INVALID_FIELD),
                               offsetof(struct envme_sqe, cdw12));
     }
-    if (ctrl->ports.dma.read(ctrl->ports.dma.opaque,
-                             le32_get(new.attr.hmdlal) |
-                             (uint64_t)le32_get(new.attr.hmdlau) << 32, list,
-                             n * sizeof(list[0]))) {
+    if (dma->read(dma->opaque, le32_get(new.attr.hmdlal) |
+                  (uint64_t)le32_get(new.attr.hmdlau) << 32, list,
+                  n * sizeof(list[0]))) {
         return ENVME_ST(DATA_XFER_ERROR);
     }
     st = hmb_ranges(cmd, list, n, count <= HMB_MAXD, &new);

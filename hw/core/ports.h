@@ -30,6 +30,8 @@
 struct envme_dma {
     void *opaque;
     int (*read)(void *opaque, uint64_t addr, void *buf, size_t len);
+    /* 16 bytes, aligned to 8, in plain memory are a completion queue entry:
+     * whoever sees the second half, with the phase tag, sees the first. */
     int (*write)(void *opaque, uint64_t addr, const void *buf, size_t len);
     /*
      * Direct access to plain memory. Returns a pointer to *len bytes, *len

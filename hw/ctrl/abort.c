@@ -20,7 +20,7 @@ void envme_abort_answer(void *arg)
 static bool sq_abort_unfetched(struct envme_sq *sq, uint16_t cid,
                                struct envme_cmd *abort)
 {
-    const struct envme_dma *dma = &abort->ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(abort->ctrl);
     uint32_t i;
 
     if (sq->naborts == ENVME_SQ_ABORTS) {

@@ -29,6 +29,7 @@ static void boot_go_on(struct envme_ctrl *ctrl)
 static void boot_piece(struct envme_ctrl *ctrl)
 {
     const struct envme_bootpart *bp = ctrl->subsys->bp;
+    const struct envme_dma *dma = envme_dma(ctrl);
     uint32_t sel = ctrl->boot.sel;
     uint64_t from = FIELD_GET(ENVME_BPRSEL_BPROF, sel) * (uint64_t)BOOT_PAGE;
     uint64_t size = FIELD_GET(ENVME_BPRSEL_BPRSZ, sel) * (uint64_t)BOOT_PAGE;
@@ -39,11 +40,9 @@ static void boot_piece(struct envme_ctrl *ctrl)
     if (from + size > bp->size || ctrl->boot.addr + size < ctrl->boot.addr) {
         err = -EINVAL;
     } else if (len) {
-        err = ctrl->ports.dma.write(ctrl->ports.dma.opaque,
-                                    ctrl->boot.addr + ctrl->boot.done,
-                                    bp->data[FIELD_GET(ENVME_BPRSEL_BPID,
-                                                       sel)] +
-                                    from + ctrl->boot.done, len);
+        err = dma->write(dma->opaque, ctrl->boot.addr + ctrl->boot.done,
+                         bp->data[FIELD_GET(ENVME_BPRSEL_BPID, sel)] +
+                         from + ctrl->boot.done, len);
     }
     /* The write may have come to our own registers, by way of another device:
      * this is no longer the read that is wanted. */

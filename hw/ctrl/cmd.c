@@ -100,7 +100,7 @@ static void cmd_run(struct envme_cmd *cmd)
         if (cmd->ctrl->timing) {
             envme_pace_begin(cmd);
         }
-        if (!cmd->fault || cmd_pre(cmd, &st)) {
+        if (!envme_cmd_hit(cmd) || cmd_pre(cmd, &st)) {
             st = cmd->row->run(cmd);
         }
     }
@@ -179,7 +179,6 @@ static void cmd_begin(struct envme_cmd *cmd)
     cmd->moved = cmd->paused = cmd->io_pending = false;
     cmd->cont = NULL;
     cmd->loop = NULL;
-    cmd->t_start = envme_now(cmd->ctrl);
     cmd->t_end = 0;
     envme_lane_enter(cmd);
 }
@@ -230,8 +229,7 @@ void envme_cmd_start_fetched(struct envme_cmd *cmd)
 {
     struct envme_ctrl *ctrl = cmd->ctrl;
 
-    if (atomic_load_explicit(&ctrl->watch, memory_order_relaxed) &
-        ENVME_WATCH_CMD) {
+    if (envme_watched(ctrl, ENVME_WATCH_CMD)) {
         ctrl->hooks.fetched(ctrl->hooks.opaque, cmd);
     }
     if (cmd->is_admin || !cmd->ctrl->fuses || !(cmd->sq->fused ||
@@ -359,7 +357,7 @@ static void cmd_finish(struct envme_cmd *cmd)
     bool drop = lane->mode == ENVME_LANE_DROP;
     int err;
 
-    if (cmd->fault && ctrl->hooks.ended) {
+    if (envme_cmd_hit(cmd) && ctrl->hooks.ended) {
         ctrl->hooks.ended(ctrl->hooks.opaque, cmd, st);
     }
     err = envme_xfer_end(cmd, !envme_st_err(st) && !drop);
@@ -379,7 +377,7 @@ static void cmd_finish(struct envme_cmd *cmd)
     if (envme_st_err(st)) {
         st.sf |= envme_status_retry_bits(ctrl, st);
     }
-    if (cmd->fault && ctrl->hooks.post) {
+    if (envme_cmd_hit(cmd) && ctrl->hooks.post) {
         st = ctrl->hooks.post(ctrl->hooks.opaque, cmd, st);
     }
     if (envme_st_err(st) && !drop) {
@@ -439,7 +437,7 @@ static void cmd_post(struct envme_cmd *cmd)
         envme_queue_forget(cmd);
         return;
     }
-    if (cmd->fault && cmd->ctrl->hooks.may_post &&
+    if (envme_cmd_hit(cmd) && cmd->ctrl->hooks.may_post &&
         !cmd->ctrl->hooks.may_post(cmd->ctrl->hooks.opaque, cmd)) {
         cmd_tell_aborter(cmd, cmd->status);
         cmd_start_partner(cmd, cmd->status);

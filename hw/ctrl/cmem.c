@@ -263,7 +263,7 @@ static struct envme_status cmem_check_list(const struct envme_cmem_lists *l)
 int envme_cmem_read_list(void *opaque, uint64_t addr, void *buf, size_t len)
 {
     struct envme_cmem_lists *l = opaque;
-    const struct envme_dma *dma = &l->ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(l->ctrl);
 
     l->in |= cmem_where(l->ctrl->cmem, addr, len);
     l->st = cmem_check_list(l);

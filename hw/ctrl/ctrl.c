@@ -279,6 +279,7 @@ struct envme_ctrl *envme_ctrl_new(const struct envme_ctrl_params *params,
     ctrl->params = *params;
     ctrl->ports = *ports;
     envme_cmem_init(ctrl);
+    atomic_init(&ctrl->dma, &ctrl->ports.dma);
     ctrl->tables = tables;
     ctrl->subsys = subsys;
     subsys->find_iocs = ctrl_find_iocs;
@@ -366,5 +367,10 @@ void envme_ctrl_set_bme(struct envme_ctrl *ctrl, bool on)
 
 bool envme_ctrl_quiet(struct envme_ctrl *ctrl)
 {
-    return atomic_load(&ctrl->nmapped) == 0;
+    for (unsigned i = 0; i < ctrl->nlanes; i++) {
+        if (atomic_load(&ctrl->lane[i].nmapped)) {
+            return false;
+        }
+    }
+    return true;
 }

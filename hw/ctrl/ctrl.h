@@ -62,6 +62,9 @@ struct envme_ctrl_params {
     bool dn;                    /* feature 0Ah starts with DN set */
     uint32_t lane_cmds;         /* commands that one lane has memory for */
     uint32_t max_inflight;      /* I/O commands executing; 0: any number */
+    /* Lane of each I/O CQ, [max_ioqpairs + 1]; 0, or NULL: they are dealt. The
+     * caller's, as long as the controller is there. */
+    const uint16_t *cq_lane;
     struct envme_timing_params timing;
     bool wrr;                   /* CAP.AMS: weighted round robin */
     bool ams_vs;                /* CAP.AMS: strict by age */
@@ -160,8 +163,10 @@ struct envme_shadow {
     uint64_t db, ei;            /* bus addresses */
 };
 
+/* A controller may have 65,535 of each of the next two: no holes. */
 struct envme_cq {
     struct envme_cring ring;
+    unsigned nsq;               /* SQs that post here; lane 0 */
     struct envme_qmem mem;
     uint16_t id, vector;
     bool ien;
@@ -169,12 +174,11 @@ struct envme_cq {
     bool batch;                 /* in lane->batch: posted in this turn */
     struct envme_lane *lane;
     struct envme_db *db;
-    unsigned nsq;               /* SQs that post here; lane 0 */
     struct envme_sq *corked;    /* SQs waiting for a slot (sq->cork_next) */
     struct envme_cq *batch_next;
     unsigned posted;            /* entries since the last look at interrupts */
-    struct envme_coalesce coal;
     uint32_t coal_config;       /* what coal was configured with */
+    struct envme_coalesce coal;
     struct envme_deadline due;  /* coal's */
     struct envme_shadow shadow;
 };
@@ -189,24 +193,26 @@ struct envme_sq_abort {
 
 struct envme_sq {
     struct envme_ring ring;
-    struct envme_arb_node node;
-    struct envme_ages ages;     /* strict by age: what node.since says next */
-    struct envme_qmem mem;
     uint16_t id;
     bool is_corked;
     bool in_cmb;                /* its first entry is */
+    struct envme_arb_node node;
+    struct envme_ages ages;     /* strict by age: what node.since says next */
+    struct envme_qmem mem;
     _Atomic bool deleting;      /* no fetch; commands finish as aborted */
+    bool second_slot;           /* a CQ slot is kept for the one after fused */
+    unsigned naborts;
     struct envme_cq *cq;
     struct envme_db *db;
     struct envme_sq *cork_next;
     GQueue inflight;            /* struct envme_cmd, by cmd->link */
     struct envme_cmd *fused;    /* first of a pair: waits for the second */
-    bool second_slot;           /* a CQ slot is kept for that one */
     struct envme_shadow shadow;
+    struct envme_sq *watch_next; /* in lane->watched: poll.h */
+    bool watched;
     struct envme_cmd *deleter;  /* Delete I/O SQ waiting for inflight */
     /* Commands that an Abort found before they were fetched. */
     struct envme_sq_abort *aborts;  /* [ENVME_SQ_ABORTS], made when needed */
-    unsigned naborts;
 };
 
 /* ---- commands ---------------------------------------------------------- */
@@ -256,7 +262,6 @@ struct envme_cmd {
     uint16_t err_loc;           /* error log: parameter error location */
     uint64_t err_lba;
     uint64_t err_info;          /* command specific information */
-    uint64_t t_start;           /* ns */
     uint64_t t_end;             /* not over before: pace.h; 0: any time */
     struct envme_deadline due;  /* t_end's, while that is awaited */
     struct envme_bio bio;
@@ -309,11 +314,12 @@ struct envme_lane {
     bool drain;                 /* PARK: acknowledge at inflight == 0 */
     bool running;               /* in a turn: its end raises interrupts */
     bool busy;                  /* counts in ctrl->busy */
-    unsigned nio;               /* I/O commands of ncmds */
+    unsigned nio;               /* I/O commands fetched and not posted */
     bool acked;                 /* told lane 0 that it is parked / empty */
     bool acking;                /* is about to look whether it can */
     _Atomic(struct envme_db *) rung;    /* doorbells, last rung first */
     unsigned ncmds;             /* commands that are not FREE or PARKED */
+    _Atomic unsigned nmapped;   /* turns and commands: envme_lane_touch() */
     GQueue held;                /* commands done while parked or BME off */
     GQueue delayed;             /* commands done before their t_end */
     struct envme_cmd *free;
@@ -332,6 +338,10 @@ struct envme_lane {
     unsigned polls;             /* turns, while polling */
     unsigned trapped;           /* doorbells taken while OFF ... */
     uint64_t trapped_since;     /* ... since then, ns */
+    /* poll.c: its thread calls envme_lane_poll(); would have been of use; SQs
+     * whose shadow doorbells that looks at. */
+    bool looking, look_wanted;
+    struct envme_sq *watched;
     struct envme_deadlines deadlines;
     uint64_t armed;             /* what the exec port was told */
     uint64_t age;               /* doorbells that brought commands */
@@ -339,11 +349,6 @@ struct envme_lane {
     atomic_bool wants;
     _Atomic unsigned granted;
     struct envme_lane_stats stats;
-    /* power.c, while the controller goes to sleep by itself: I/O has been
-     * seen, and is not known to be over; since when it is. */
-    bool io_seen;
-    atomic_bool io_busy;
-    _Atomic uint64_t idle_since;        /* ns */
 };
 
 /* ---- pause ------------------------------------------------------------- */
@@ -388,6 +393,8 @@ enum envme_ctrl_state {
     ENVME_STATE_READY,
     ENVME_STATE_RESET,          /* of any kind, and it was ready */
     ENVME_STATE_SHUTDOWN,       /* CC.SHN was set */
+    ENVME_STATE_FLR,            /* a Function Level Reset is over */
+    ENVME_STATE_D0,             /* it is back from D3hot, and reset by that */
 };
 
 /* What becomes of a completion queue entry. */
@@ -495,6 +502,8 @@ struct envme_ctrl {
     struct envme_hooks hooks;
     struct envme_inject inject; /* opaque NULL: none */
     _Atomic unsigned watch;     /* ENVME_WATCH_.. */
+    /* &ports.dma, or a decorator of it; see envme_dma(). */
+    _Atomic(const struct envme_dma *) dma;
     bool fuses;                 /* some command may be fused */
 
     /* Registers: lane 0; see regs.c. */
@@ -533,7 +542,6 @@ struct envme_ctrl {
     GQueue idle_waiters;        /* see envme_ctrl_reset() */
     unsigned flushes;           /* of a shutdown, under way */
     unsigned background;        /* requests of no command; see life.h */
-    _Atomic unsigned nmapped;   /* who holds or touches host memory */
 
     /* Queues: arrays grow with the highest identifier that exists. Lane 0
      * writes with the lanes parked. */
@@ -591,8 +599,9 @@ struct envme_ctrl {
     uint64_t power_on_ms, power_cycles, unsafe_shutdowns;
     _Atomic uint64_t media_errors;
     /* lane.c: lanes with I/O commands in hand in 9:0, since when (us) above; 0
-     * when there is none. How long there were any before that. */
-    _Atomic uint64_t busy, busy_us;
+     * when there is none. How long there were any before that; when it ended
+     * last, ns. */
+    _Atomic uint64_t busy, busy_us, idle_since;
     void *admin;                /* hw/admin's own state, freed by it */
 };
 
@@ -643,6 +652,20 @@ void envme_ctrl_doorbells_check(struct envme_ctrl *ctrl);
 
 /* One turn of a lane. That lane's thread. */
 void envme_lane_run(struct envme_ctrl *ctrl, unsigned lane);
+/*
+ * Polling between turns. From begin to end the thread promises to call poll
+ * again and again; hosts need not ring then where doorbells lie in memory.
+ * poll: true when a turn is due, for doorbells that nobody has been told of; no
+ * lock, one short look at each queue that is busy. end: from there on hosts
+ * ring, and the lane has been kicked where one had written just before. That
+ * lane's thread.
+ */
+void envme_lane_poll_begin(struct envme_ctrl *ctrl, unsigned lane);
+bool envme_lane_poll(struct envme_ctrl *ctrl, unsigned lane);
+void envme_lane_poll_end(struct envme_ctrl *ctrl, unsigned lane);
+/* It would have helped: a queue has run empty meanwhile that a host will have
+ * to ring for. Asking clears it. */
+bool envme_lane_poll_wanted(struct envme_ctrl *ctrl, unsigned lane);
 
 /*
  * Starts a reset: registers have their reset values at once (but for what
@@ -652,6 +675,9 @@ void envme_lane_run(struct envme_ctrl *ctrl, unsigned lane);
  */
 void envme_ctrl_reset(struct envme_ctrl *ctrl, enum envme_reset kind,
                       void (*done)(void *arg), void *arg);
+/* FLR, D0: what only the composition root sees of it. Lane 0, when nothing of
+ * the controller is at work. */
+void envme_ctrl_entered(struct envme_ctrl *ctrl, enum envme_ctrl_state state);
 /* Disabled and no command holds host memory. Lane 0. */
 bool envme_ctrl_idle(const struct envme_ctrl *ctrl);
 
@@ -682,6 +708,36 @@ void envme_ctrl_fatal(struct envme_ctrl *ctrl, const char *why);
 static inline uint64_t envme_now(const struct envme_ctrl *ctrl)
 {
     return ctrl->ports.time.now(ctrl->ports.time.opaque);
+}
+
+/* Without the hooks there is nothing to compare their cost with: such a module
+ * is only for scripts/bench, and rules do nothing in it. */
+#ifdef ENVME_NO_HOOKS
+#define ENVME_HOOKS 0
+#else
+#define ENVME_HOOKS 1
+#endif
+
+/* Does somebody listen to that? ENVME_WATCH_*. */
+static inline bool envme_watched(const struct envme_ctrl *ctrl, unsigned what)
+{
+    return ENVME_HOOKS &&
+           atomic_load_explicit(&ctrl->watch, memory_order_relaxed) & what;
+}
+
+/* Are its hooks to be called? */
+static inline bool envme_cmd_hit(const struct envme_cmd *cmd)
+{
+    return ENVME_HOOKS && cmd->fault;
+}
+
+/*
+ * How host memory is reached. It may be another one the next time: what one of
+ * them has mapped, any other can unmap. Any lane.
+ */
+static inline const struct envme_dma *envme_dma(const struct envme_ctrl *ctrl)
+{
+    return atomic_load_explicit(&ctrl->dma, memory_order_acquire);
 }
 
 static inline void envme_kick(struct envme_ctrl *ctrl, unsigned lane)

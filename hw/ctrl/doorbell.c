@@ -138,8 +138,7 @@ void envme_ctrl_doorbell(struct envme_ctrl *ctrl, uint64_t off, uint64_t val,
         return;
     }
     val &= 0xffff;              /* DW0[31:16] is reserved */
-    if (atomic_load_explicit(&ctrl->watch, memory_order_relaxed) &
-        ENVME_WATCH_DB) {
+    if (envme_watched(ctrl, ENVME_WATCH_DB)) {
         uint32_t wrong = val;
 
         if (!ctrl->hooks.doorbell(ctrl->hooks.opaque, qid, db->is_cq,
@@ -171,7 +170,7 @@ static struct envme_shadow shadow_of(const struct envme_ctrl *ctrl,
 static bool shadow_load(struct envme_ctrl *ctrl, const struct envme_shadow *s,
                         uint32_t *value)
 {
-    const struct envme_dma *dma = &ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(ctrl);
     le32_t v;
 
     if (dma->read(dma->opaque, s->db, &v, sizeof(v))) {
@@ -183,25 +182,28 @@ static bool shadow_load(struct envme_ctrl *ctrl, const struct envme_shadow *s,
 
 static int shadow_store(struct envme_ctrl *ctrl, uint64_t addr, uint32_t value)
 {
-    const struct envme_dma *dma = &ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(ctrl);
     le32_t v = le32(value);
 
     return dma->write(dma->opaque, addr, &v, sizeof(v));
 }
 
-void envme_shadow_look_sq(struct envme_sq *sq)
+bool envme_shadow_look_sq(struct envme_sq *sq)
 {
     struct envme_ctrl *ctrl = sq->cq->lane->ctrl;
     uint32_t tail;
 
-    if (!shadow_load(ctrl, &sq->shadow, &tail) || tail == sq->ring.tail) {
-        return;
+    if (!shadow_load(ctrl, &sq->shadow, &tail)) {
+        return false;
     }
     if (tail >= sq->ring.size) {
         envme_doorbell_bad(ctrl, ENVME_BAD_DB_VALUE, sq->id);
-        return;
+        return false;
     }
-    envme_sq_set_tail(sq, tail);
+    if (tail != sq->ring.tail) {
+        envme_sq_set_tail(sq, tail);
+    }
+    return true;
 }
 
 void envme_shadow_look_cq(struct envme_cq *cq)

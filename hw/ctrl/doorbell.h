@@ -46,8 +46,9 @@ void envme_shadow_attach_sq(struct envme_ctrl *ctrl, struct envme_sq *sq);
 void envme_shadow_attach_cq(struct envme_ctrl *ctrl, struct envme_cq *cq);
 /* All lanes look at all of them, soon. Any thread. */
 void envme_shadow_look_all(struct envme_ctrl *ctrl);
-/* What the host has written; the queue's lane. */
-void envme_shadow_look_sq(struct envme_sq *sq);
+/* What the host has written; the queue's lane. False: it is no tail of this
+ * queue, or cannot be read. */
+bool envme_shadow_look_sq(struct envme_sq *sq);
 void envme_shadow_look_cq(struct envme_cq *cq);
 /* The queue has nothing to do before the next doorbell: from here on the
  * host has to ring. */

@@ -58,7 +58,9 @@ static struct envme_status cmd_find_io_row(struct envme_cmd *cmd)
     const struct envme_tables *t = cmd->ctrl->tables;
     struct envme_ns *ns = envme_ctrl_ns(cmd->ctrl, envme_cmd_nsid(cmd));
 
-    if (ns) {
+    if (ns && ns->iocs->rows[cmd->sqe.opc].run) {
+        cmd->row = &ns->iocs->rows[cmd->sqe.opc];
+    } else if (ns) {
         cmd->row = envme_iocs_row(ns->iocs, cmd->sqe.opc);
     } else {
         for (unsigned i = 0; i < t->niocs && !cmd->row; i++) {
@@ -124,6 +126,33 @@ static struct envme_status cmd_gate_busy(const struct envme_cmd *cmd)
     return (struct envme_status){ sf };
 }
 
+/* Is a bit of CDW10 to CDW15 set that the command does not have? */
+static bool cmd_has_reserved(const struct envme_cmd *cmd)
+{
+    const uint32_t *bits = cmd->row->cdw;
+    uint32_t extra = 0;
+
+    for (unsigned i = 0; i < ENVME_ARRAY_SIZE(cmd->row->cdw); i++) {
+        extra |= envme_cmd_cdw(cmd, 10 + i) & ~bits[i];
+    }
+    return extra;
+}
+
+/* The first of them. */
+static struct envme_status cmd_gate_reserved(struct envme_cmd *cmd)
+{
+    uint32_t extra = 0;
+    unsigned i = 0, bit;
+
+    while (!(extra = envme_cmd_cdw(cmd, 10 + i) & ~cmd->row->cdw[i])) {
+        i++;
+    }
+    bit = __builtin_ctz(extra);
+    return envme_cmd_fail_bit(cmd, ENVME_ST(INVALID_FIELD),
+                              offsetof(struct envme_sqe, cdw10) + 4 * i +
+                              bit / 8, bit % 8);
+}
+
 struct envme_status envme_cmd_gates(struct envme_cmd *cmd)
 {
     const struct envme_row *row;
@@ -153,16 +182,8 @@ struct envme_status envme_cmd_gates(struct envme_cmd *cmd)
             return st;
         }
     }
-    for (unsigned i = 0; i < ENVME_ARRAY_SIZE(row->cdw); i++) {
-        uint32_t extra = envme_cmd_cdw(cmd, 10 + i) & ~row->cdw[i];
-
-        if (extra) {
-            unsigned bit = __builtin_ctz(extra);
-
-            return envme_cmd_fail_bit(cmd, ENVME_ST(INVALID_FIELD),
-                                      offsetof(struct envme_sqe, cdw10) +
-                                      4 * i + bit / 8, bit % 8);
-        }
+    if (cmd_has_reserved(cmd)) {
+        return cmd_gate_reserved(cmd);
     }
     st = cmd_gate_ns(cmd);
     if (envme_st_err(st)) {

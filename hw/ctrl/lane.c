@@ -8,7 +8,7 @@
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/mapped.h"
 #include "hw/ctrl/pace.h"
-#include "hw/ctrl/power.h"
+#include "hw/ctrl/poll.h"
 #include "hw/ctrl/queue.h"
 #include "hw/ctrl/signal.h"
 #include "hw/ctrl/xfer.h"
@@ -76,7 +76,7 @@ void envme_lane_put_cmd(struct envme_cmd *cmd)
 
     assert(!cmd->slot && cmd->state != ENVME_CMD_RUNNING);
     assert(!cmd->data.mapped && !cmd->aborter);
-    if (cmd->fault) {
+    if (envme_cmd_hit(cmd)) {
         lane->ctrl->hooks.gone(lane->ctrl->hooks.opaque, cmd);
         cmd->fault = NULL;
     }
@@ -165,17 +165,19 @@ static void lane_ack(struct envme_lane *lane)
 /* ---- busy time --------------------------------------------------------- */
 
 /*
- * The clock is looked at when a lane gets or loses its only I/O command, and
- * not within a turn: a command's own time of arrival is known already. The
+ * A controller is busy while there is an I/O command that it has fetched and
+ * whose completion is not posted. The clock is looked at when a lane gets its
+ * first one or has lost its last one, and the latter not within a turn. The
  * lanes' times are united in one word, which no two of them need at once but
  * when they do.
  */
 #define BUSY_LANES 0x3ffu
 #define BUSY_SINCE(us) ((us) << 10)
 
-static void lane_busy(struct envme_lane *lane, uint64_t now)
+void envme_lane_busy(struct envme_lane *lane)
 {
     struct envme_ctrl *ctrl = lane->ctrl;
+    uint64_t now = envme_now(ctrl);
     uint64_t old = atomic_load(&ctrl->busy);
 
     lane->busy = true;
@@ -184,18 +186,19 @@ static void lane_busy(struct envme_lane *lane, uint64_t now)
     }
 }
 
-static void lane_idle(struct envme_lane *lane)
+void envme_lane_idle(struct envme_lane *lane)
 {
     struct envme_ctrl *ctrl = lane->ctrl;
-    uint64_t old = atomic_load(&ctrl->busy), us = 0, now;
+    uint64_t old = atomic_load(&ctrl->busy), us, now;
 
     lane->busy = false;
     do {
+        us = 0;
         if ((old & BUSY_LANES) == 1) {
-            now = envme_now(ctrl) / 1000;
-            us = now > old >> 10 ? now - (old >> 10) : 0;
-        } else {
-            us = 0;
+            now = envme_now(ctrl);
+            us = now / 1000 > old >> 10 ? now / 1000 - (old >> 10) : 0;
+            /* Before it is seen to be idle. */
+            atomic_store(&ctrl->idle_since, now);
         }
     } while (!atomic_compare_exchange_weak(&ctrl->busy, &old,
                                            (old & BUSY_LANES) == 1 ? 0
@@ -205,31 +208,12 @@ static void lane_idle(struct envme_lane *lane)
     }
 }
 
-static void lane_io_in(struct envme_cmd *cmd, uint64_t now)
+bool envme_lanes_idle(const struct envme_ctrl *ctrl, uint64_t *since)
 {
-    struct envme_lane *lane = cmd->lane;
+    bool idle = atomic_load(&ctrl->busy) == 0;
 
-    if (!cmd->is_admin && !lane->nio++ && !lane->busy) {
-        lane_busy(lane, now);
-    }
-}
-
-static void lane_io_out(struct envme_cmd *cmd)
-{
-    struct envme_lane *lane = cmd->lane;
-
-    if (!cmd->is_admin && !--lane->nio && !lane->running) {
-        lane_idle(lane);
-    }
-}
-
-void envme_lane_delayed(struct envme_cmd *cmd, bool begin)
-{
-    if (begin) {
-        lane_io_in(cmd, envme_now(cmd->ctrl));
-    } else {
-        lane_io_out(cmd);
-    }
+    *since = atomic_load(&ctrl->idle_since);
+    return idle;
 }
 
 uint64_t envme_lanes_busy_us(const struct envme_ctrl *ctrl)
@@ -250,7 +234,6 @@ void envme_lane_enter(struct envme_cmd *cmd)
     assert(cmd->state != ENVME_CMD_RUNNING);
     cmd->state = ENVME_CMD_RUNNING;
     lane->ncmds++;
-    lane_io_in(cmd, cmd->t_start);
 }
 
 void envme_lane_leave(struct envme_cmd *cmd, enum envme_cmd_state state)
@@ -258,7 +241,6 @@ void envme_lane_leave(struct envme_cmd *cmd, enum envme_cmd_state state)
     assert(cmd->state == ENVME_CMD_RUNNING && cmd->lane->ncmds > 0);
     cmd->state = state;
     cmd->lane->ncmds--;
-    lane_io_out(cmd);
     lane_ack(cmd->lane);
 }
 
@@ -291,6 +273,7 @@ static void lane_park(struct envme_lane *lane, bool drain)
     assert(lane->mode == ENVME_LANE_RUN);
     envme_lane_flush_irqs(lane);
     envme_lane_signal_all(lane);
+    envme_poll_arm_all(lane);
     lane->mode = ENVME_LANE_PARK;
     lane->drain = drain;
     lane->acked = false;
@@ -340,6 +323,7 @@ void envme_lane_drop(void *arg)
     lane->drain = false;
     lane->acked = false;
     envme_lane_signal_all(lane);
+    envme_poll_forget_all(lane);
     lane_cancel(lane);
     envme_pace_drop(lane);
     lane_release(lane);
@@ -350,13 +334,11 @@ void envme_lane_start(void *arg)
 {
     struct envme_lane *lane = arg;
 
-    assert(lane->ncmds == 0 && g_queue_is_empty(&lane->held));
+    assert(lane->ncmds == 0 && lane->nio == 0);
+    assert(g_queue_is_empty(&lane->held));
     lane->mode = ENVME_LANE_RUN;
     lane->drain = false;
     lane->starved = false;
-    lane->io_seen = false;
-    atomic_store(&lane->io_busy, false);
-    atomic_store(&lane->idle_since, envme_now(lane->ctrl));
     envme_kick(lane->ctrl, lane->index);
 }
 
@@ -551,9 +533,7 @@ void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
     if (!lane_runs(lane)) {
         return;
     }
-    /* A turn touches host memory: counted before Bus Master is looked at
-     * again, as in xfer.c. */
-    atomic_fetch_add(&ctrl->nmapped, 1);
+    envme_lane_touch(lane);
     lane->running = true;
     if (ctrl->dbbuf.on && atomic_exchange(&lane->look, false)) {
         lane_look_at_shadows(lane);
@@ -592,13 +572,10 @@ void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
     }
     lane->running = false;
     if (lane->busy && !lane->nio) {
-        lane_idle(lane);
+        envme_lane_idle(lane);
     }
-    atomic_fetch_sub(&ctrl->nmapped, 1);
+    envme_lane_untouch(lane);
     envme_lane_flush_irqs(lane);
-    if (lane->io_seen) {
-        envme_power_turn(lane);
-    }
     if (!budget) {
         envme_kick(ctrl, index);
     }

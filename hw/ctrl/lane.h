@@ -12,6 +12,31 @@
 
 #include "hw/ctrl/ctrl.h"
 
+/*
+ * The lane is going to touch host memory, or to hold some of it mapped, until
+ * as many calls of untouch: see envme_ctrl_quiet(). Whoever turns Bus Master
+ * off and then sees no count can be sure, so the first one is counted before
+ * Bus Master is looked at; while there is a count, others need not hurry. Its
+ * thread.
+ */
+static inline void envme_lane_touch(struct envme_lane *lane)
+{
+    unsigned n = atomic_load_explicit(&lane->nmapped, memory_order_relaxed);
+
+    if (n) {
+        atomic_store_explicit(&lane->nmapped, n + 1, memory_order_relaxed);
+    } else {
+        atomic_fetch_add(&lane->nmapped, 1);
+    }
+}
+
+static inline void envme_lane_untouch(struct envme_lane *lane)
+{
+    unsigned n = atomic_load_explicit(&lane->nmapped, memory_order_relaxed);
+
+    atomic_store_explicit(&lane->nmapped, n - 1, memory_order_release);
+}
+
 void envme_lane_init(struct envme_ctrl *ctrl, unsigned index);
 /* Frees the commands; none is in use. */
 void envme_lane_fini(struct envme_lane *lane);
@@ -24,11 +49,29 @@ void envme_lane_put_cmd(struct envme_cmd *cmd);
 void envme_lane_enter(struct envme_cmd *cmd);
 void envme_lane_leave(struct envme_cmd *cmd, enum envme_cmd_state state);
 
-/* The command, which does not count any more, is held up for a time, or is so
- * no longer: the controller is busy with it meanwhile. */
-void envme_lane_delayed(struct envme_cmd *cmd, bool begin);
-/* How long any I/O command was in hand, us. Any thread. */
+/* The lane has I/O commands in hand, or has none any more. Its thread. */
+void envme_lane_busy(struct envme_lane *lane);
+void envme_lane_idle(struct envme_lane *lane);
+/* How long any lane was busy, us. Any thread. */
 uint64_t envme_lanes_busy_us(const struct envme_ctrl *ctrl);
+/* Is none? And since when it has been so last, ns; 0: never. Any thread. */
+bool envme_lanes_idle(const struct envme_ctrl *ctrl, uint64_t *since);
+
+/* An I/O command has been fetched; its completion has been posted, or it ends
+ * without one. */
+static inline void envme_lane_io_in(struct envme_lane *lane)
+{
+    if (!lane->nio++ && !lane->busy) {
+        envme_lane_busy(lane);
+    }
+}
+
+static inline void envme_lane_io_out(struct envme_lane *lane)
+{
+    if (!--lane->nio && !lane->running) {
+        envme_lane_idle(lane);
+    }
+}
 
 /* Puts a command aside until the lane runs (again): resume(cmd) then. */
 void envme_lane_hold(struct envme_lane *lane, struct envme_cmd *cmd,

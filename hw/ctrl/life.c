@@ -124,9 +124,14 @@ static const char *life_admin_queues(struct envme_ctrl *ctrl)
 
 static void life_tell(struct envme_ctrl *ctrl, enum envme_ctrl_state state)
 {
-    if (atomic_load(&ctrl->watch) & ENVME_WATCH_STATE) {
+    if (envme_watched(ctrl, ENVME_WATCH_STATE)) {
         ctrl->hooks.state(ctrl->hooks.opaque, state);
     }
+}
+
+void envme_ctrl_entered(struct envme_ctrl *ctrl, enum envme_ctrl_state state)
+{
+    life_tell(ctrl, state);
 }
 
 static void life_enable(struct envme_ctrl *ctrl)
@@ -202,7 +207,7 @@ void envme_life_background(struct envme_ctrl *ctrl, bool begin)
 
 static void life_disabled(struct envme_ctrl *ctrl)
 {
-    assert(atomic_load(&ctrl->nmapped) == 0);
+    assert(envme_ctrl_quiet(ctrl));
     envme_queues_destroy(ctrl);
     envme_pace_reset(ctrl);
     envme_feature_reset(ctrl);

@@ -159,7 +159,6 @@ static struct envme_cmd *pace_cmd(struct envme_deadline *d)
 static void pace_end(struct envme_cmd *cmd)
 {
     g_queue_unlink(&cmd->lane->delayed, &cmd->held);
-    envme_lane_delayed(cmd, false);
     cmd->state = ENVME_CMD_ENDED;
     cmd->resume(cmd);
 }
@@ -181,7 +180,6 @@ bool envme_pace_delay(struct envme_cmd *cmd, void (*end)(struct envme_cmd *))
     cmd->resume = end;
     cmd->due.fn = pace_due;
     g_queue_push_tail_link(&lane->delayed, &cmd->held);
-    envme_lane_delayed(cmd, true);
     envme_lane_at(lane, &cmd->due, cmd->t_end);
     return true;
 }

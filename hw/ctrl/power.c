@@ -45,9 +45,6 @@ static void power_watch(struct envme_ctrl *ctrl)
     if (p->moving || envme_pstate_nops(t, p->state)) {
         watch |= ENVME_POWER_HOLD;
     }
-    if (p->autonomous) {
-        watch |= ENVME_POWER_IDLE;
-    }
     atomic_store(&ctrl->power_watch, watch);
 }
 
@@ -77,17 +74,10 @@ static void power_kick_all(struct envme_ctrl *ctrl)
 /* Since when no lane has had I/O; false: one has. */
 static bool power_is_idle(struct envme_ctrl *ctrl, uint64_t *since)
 {
-    *since = ctrl->power->since;
-    for (unsigned i = 0; i < ctrl->nlanes; i++) {
-        uint64_t at;
+    bool idle = envme_lanes_idle(ctrl, since);
 
-        if (atomic_load(&ctrl->lane[i].io_busy)) {
-            return false;
-        }
-        at = atomic_load(&ctrl->lane[i].idle_since);
-        *since = ENVME_MAX(*since, at);
-    }
-    return true;
+    *since = ENVME_MAX(*since, ctrl->power->since);
+    return idle;
 }
 
 static void power_arm_idle(struct envme_ctrl *ctrl)
@@ -105,45 +95,6 @@ static void power_arm_idle(struct envme_ctrl *ctrl)
     }
     envme_lane_at(&ctrl->lane[0], &p->idle,
                   since + p->ms[p->state] * NS_PER_MS);
-}
-
-static bool lane_has_io(const struct envme_lane *lane)
-{
-    const struct envme_ctrl *ctrl = lane->ctrl;
-
-    if (lane->index) {
-        return lane->ncmds || lane->held.length || lane->delayed.length;
-    }
-    /* The admin queue's commands are not I/O. */
-    for (unsigned i = 1; i < ctrl->nsq_alloc; i++) {
-        const struct envme_sq *sq = ctrl->sq[i];
-
-        if (sq && sq->cq->lane == lane && sq->inflight.length) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void envme_power_turn(struct envme_lane *lane)
-{
-    if (!lane_has_io(lane)) {
-        lane->io_seen = false;
-        atomic_store(&lane->idle_since, envme_now(lane->ctrl));
-        atomic_store(&lane->io_busy, false);
-    }
-}
-
-/* There may be commands that began before anybody was interested. */
-static void power_look(void *arg)
-{
-    struct envme_lane *lane = arg;
-
-    lane->io_seen = true;
-    atomic_store(&lane->io_busy, true);
-    if (lane->mode == ENVME_LANE_RUN) {
-        envme_power_turn(lane);
-    }
 }
 
 /* ---- transitions ------------------------------------------------------- */
@@ -260,10 +211,6 @@ bool envme_power_hold(struct envme_cmd *cmd)
     struct envme_lane *lane = cmd->lane;
     uint8_t watch = atomic_load(&ctrl->power_watch);
 
-    if (watch & ENVME_POWER_IDLE && !lane->io_seen) {
-        lane->io_seen = true;
-        atomic_store(&lane->io_busy, true);
-    }
     if (!(watch & ENVME_POWER_HOLD) || cmd->aborted || cmd->sq->deleting) {
         return false;
     }
@@ -336,13 +283,6 @@ void envme_power_start(struct envme_ctrl *ctrl)
     struct envme_power *p = ctrl->power;
 
     p->since = envme_now(ctrl);
-    if (!p->autonomous) {
-        return;
-    }
-    power_look(&ctrl->lane[0]);
-    for (unsigned i = 1; i < ctrl->nlanes; i++) {
-        envme_defer(ctrl, i, power_look, &ctrl->lane[i]);
-    }
     power_arm_idle(ctrl);
 }
 

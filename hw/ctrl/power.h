@@ -8,10 +8,9 @@
  * that are fetched are held; the first one has the controller return to its
  * last operational state. Admin commands are carried out in every state.
  *
- * Threads: lane 0, but for what says otherwise. A controller that is awake and
- * does not go to sleep by itself pays one relaxed load per I/O command. One
- * that does notes per lane when it has become idle; the time is looked at when
- * the timer fires.
+ * Threads: lane 0, but for what says otherwise. A controller that is awake pays
+ * one relaxed load per I/O command. Since when it has been idle is what its
+ * busy time is counted by (lane.h), and looked at when the timer fires.
  */
 #ifndef ENVME_CTRL_POWER_H
 #define ENVME_CTRL_POWER_H
@@ -20,7 +19,6 @@
 
 /* ctrl->power_watch */
 #define ENVME_POWER_HOLD    1u  /* I/O commands are held */
-#define ENVME_POWER_IDLE    2u  /* idleness is of interest */
 
 #define ENVME_POWER_FULL    1000u
 
@@ -68,7 +66,5 @@ void envme_power_throttle(struct envme_ctrl *ctrl, uint32_t per_mille);
 /* An I/O command is about to begin while power_watch is not 0. True: it is
  * held. Its lane. */
 bool envme_power_hold(struct envme_cmd *cmd);
-/* The end of a turn in which io_seen was set. That lane. */
-void envme_power_turn(struct envme_lane *lane);
 
 #endif

@@ -16,7 +16,7 @@ static struct envme_status qmem_probe(struct envme_ctrl *ctrl,
                                       uint32_t size, bool is_write,
                                       bool *plain)
 {
-    const struct envme_dma *dma = &ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(ctrl);
     uint32_t ends[2] = { 0, size - 1 };
 
     *plain = true;
@@ -43,9 +43,9 @@ static struct envme_status qmem_list(struct envme_ctrl *ctrl,
 {
     uint64_t bytes = (uint64_t)size << m->shift;
     uint64_t npages = (bytes + m->page - 1) / m->page;
+    const struct envme_dma *dma = envme_dma(ctrl);
     struct envme_walk w = {
-        .read = ctrl->ports.dma.read, .opaque = ctrl->ports.dma.opaque,
-        .page = m->page,
+        .read = dma->read, .opaque = dma->opaque, .page = m->page,
     };
     struct envme_cmem_lists lists = { .ctrl = ctrl };
     struct envme_status st;

@@ -33,6 +33,10 @@ static struct envme_lane *queue_lane(struct envme_ctrl *ctrl, uint16_t cqid,
     if (cqid == 0 || ctrl->nlanes == 1 || !plain) {
         return &ctrl->lane[0];
     }
+    if (ctrl->params.cq_lane && ctrl->io_lanes > 1 &&
+        ctrl->params.cq_lane[cqid]) {
+        return &ctrl->lane[ctrl->params.cq_lane[cqid]];
+    }
     return &ctrl->lane[1 + (cqid - 1) % ctrl->io_lanes];
 }
 
@@ -103,7 +107,7 @@ void envme_sq_delete(struct envme_ctrl *ctrl, struct envme_sq *sq)
 {
     struct envme_sq **p;
 
-    assert(g_queue_is_empty(&sq->inflight));
+    assert(g_queue_is_empty(&sq->inflight) && !sq->watched);
     envme_doorbell_close(ctrl, sq->db);
     envme_arb_unready(&sq->cq->lane->arb, &sq->node);
     for (p = &sq->cq->corked; *p; p = &(*p)->cork_next) {

@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "hw/core/glink.h"
 #include "hw/ctrl/cmd.h"
 #include "hw/ctrl/doorbell.h"
 #include "hw/ctrl/lane.h"
 #include "hw/ctrl/pace.h"
+#include "hw/ctrl/poll.h"
 #include "hw/ctrl/qmem.h"
 #include "hw/ctrl/signal.h"
 
@@ -122,7 +124,7 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
 {
     struct envme_lane *lane = sq->cq->lane;
     struct envme_ctrl *ctrl = lane->ctrl;
-    const struct envme_dma *dma = &ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(ctrl);
     struct envme_cmd *cmd;
     uint32_t index;
     bool keep;
@@ -159,7 +161,10 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
     cmd->slot = true;
     cmd->is_admin = sq->id == 0;
     cmd->state = ENVME_CMD_ENDED;
-    g_queue_push_tail_link(&sq->inflight, &cmd->link);
+    envme_glink_push(&sq->inflight, &cmd->link);
+    if (sq->id) {
+        envme_lane_io_in(lane);
+    }
     if (lane->arb.mode == ENVME_ARB_VS) {
         envme_age_taken(&sq->ages, sq->ring.head);
         sq->node.since = envme_age_first(&sq->ages);
@@ -168,7 +173,7 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
     if (sq->shadow.on && envme_ring_empty(&sq->ring)) {
         envme_shadow_look_sq(sq);
         if (envme_ring_empty(&sq->ring)) {
-            envme_shadow_arm_sq(sq);
+            envme_poll_empty(sq);
         }
     }
     sq_update_ready(sq);
@@ -177,7 +182,9 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
     if (sq->naborts) {
         cmd->aborter = envme_sq_take_abort(sq, index, le16_get(cmd->sqe.cid));
     }
-    cmd->aborted = cmd->aborter != NULL;
+    /* Nobody else has it yet. */
+    atomic_store_explicit(&cmd->aborted, cmd->aborter != NULL,
+                          memory_order_relaxed);
     return cmd;
 }
 
@@ -197,32 +204,11 @@ void envme_sq_set_tail(struct envme_sq *sq, uint32_t tail)
 
 /* ---- post -------------------------------------------------------------- */
 
-/*
- * The entry with its phase tag goes last, in one piece: a host on another
- * CPU that sees the tag sees the rest.
- */
 static int cq_write(struct envme_ctrl *ctrl, uint64_t addr,
                     const struct envme_cqe *cqe)
 {
-    const struct envme_dma *dma = &ctrl->ports.dma;
-    size_t n = sizeof(*cqe);
-    int err = 0;
-    uint8_t *p = dma->map(dma->opaque, addr, &n, true, &err);
-    uint64_t tail;
+    const struct envme_dma *dma = envme_dma(ctrl);
 
-    /* With CMBLOC.CQDA entries need not be aligned. */
-    if (p && n == sizeof(*cqe) && (uintptr_t)p % sizeof(tail) == 0) {
-        memcpy(p, cqe, 8);
-        memcpy(&tail, (const uint8_t *)cqe + 8, 8);
-        __atomic_store_n((uint64_t *)(void *)(p + 8), tail, __ATOMIC_RELEASE);
-        dma->unmap(dma->opaque, p, n, true);
-        return 0;
-    }
-    if (p) {
-        dma->unmap(dma->opaque, p, n, false);
-    } else if (err != -ENXIO) {
-        return err;
-    }
     return dma->write(dma->opaque, addr, cqe, sizeof(*cqe));
 }
 
@@ -230,7 +216,7 @@ static int cq_write(struct envme_ctrl *ctrl, uint64_t addr,
 static int cq_write_torn(struct envme_ctrl *ctrl, struct envme_cq *cq,
                          uint32_t index, const struct envme_cqe *cqe)
 {
-    const struct envme_dma *dma = &ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(ctrl);
 
     return dma->write(dma->opaque, envme_qmem_addr(&cq->mem, index) + 8,
                       (const uint8_t *)cqe + 8, 8);
@@ -276,11 +262,10 @@ bool envme_queue_post(struct envme_cmd *cmd)
     cqe.sqid = le16(sq->id);
     cqe.cid = cmd->sqe.cid;
     cqe.sf = le16(cmd->status.sf << 1 | phase);
-    if (cmd->fault && ctrl->hooks.cqe) {
+    if (envme_cmd_hit(cmd) && ctrl->hooks.cqe) {
         how = ctrl->hooks.cqe(ctrl->hooks.opaque, cmd, &cqe);
     }
-    /* Whoever turns Bus Master off and sees no count can be sure. */
-    atomic_fetch_add(&ctrl->nmapped, 1);
+    envme_lane_touch(cq->lane);
     if (how == ENVME_CQE_TORN) {
         err = cq_write_torn(ctrl, cq, index, &cqe);
     } else {
@@ -289,7 +274,7 @@ bool envme_queue_post(struct envme_cmd *cmd)
     if (!err && how == ENVME_CQE_TWICE) {
         err = cq_write_again(cq, &cqe);
     }
-    atomic_fetch_sub(&ctrl->nmapped, 1);
+    envme_lane_untouch(cq->lane);
     if (err == -EBUSY) {
         cq->ring = before;
         return false;
@@ -318,10 +303,15 @@ void envme_queue_forget(struct envme_cmd *cmd)
         envme_cring_unreserve(&sq->cq->ring);
         cmd->slot = false;
     }
-    g_queue_unlink(&sq->inflight, &cmd->link);
+    envme_glink_remove(&sq->inflight, &cmd->link);
+    if (sq->id) {
+        envme_lane_io_out(cmd->lane);
+    }
     envme_pace_leave(cmd);
     envme_lane_put_cmd(cmd);
-    envme_sq_check_drained(sq);
+    if (sq->deleter) {
+        envme_sq_check_drained(sq);
+    }
 }
 
 bool envme_cq_set_head(struct envme_cq *cq, uint32_t head)

@@ -179,7 +179,7 @@ uint64_t envme_ctrl_reg_read(struct envme_ctrl *ctrl, uint64_t off,
             val |= (v & 0xff) << i * 8;
         }
     }
-    if (atomic_load(&ctrl->watch) & ENVME_WATCH_REG) {
+    if (envme_watched(ctrl, ENVME_WATCH_REG)) {
         val = ctrl->hooks.reg_read(ctrl->hooks.opaque, off, size, val);
     }
     return val;
@@ -217,7 +217,7 @@ void envme_ctrl_reg_write(struct envme_ctrl *ctrl, uint64_t off, uint64_t val,
     if ((size != 4 && size != 8) || off % size) {
         return;
     }
-    if (atomic_load(&ctrl->watch) & ENVME_WATCH_REG &&
+    if (envme_watched(ctrl, ENVME_WATCH_REG) &&
         !ctrl->hooks.reg_write(ctrl->hooks.opaque, off, size, &val)) {
         return;
     }

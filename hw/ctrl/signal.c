@@ -45,8 +45,7 @@ static void cq_signal(struct envme_cq *cq)
     const struct envme_ctrl *ctrl = cq->lane->ctrl;
     const struct envme_irq *irq = &ctrl->ports.irq;
 
-    if (atomic_load_explicit(&ctrl->watch, memory_order_relaxed) &
-        ENVME_WATCH_IRQ && cq_signal_wrong(cq)) {
+    if (envme_watched(ctrl, ENVME_WATCH_IRQ) && cq_signal_wrong(cq)) {
         return;
     }
     if (!cq->raised) {

@@ -8,6 +8,7 @@
 #include "hw/core/prp.h"
 #include "hw/core/sgl.h"
 #include "hw/ctrl/cmem.h"
+#include "hw/ctrl/lane.h"
 
 /* Bounced bytes per command: what is not plain memory is small or slow. */
 #define XFER_BOUNCE_MAX (16u << 20)
@@ -65,8 +66,10 @@ static void xfer_unmap(const struct envme_dma *dma, struct envme_xfer *x)
 
 static void xfer_clear(struct envme_xfer *x)
 {
-    g_free(x->bounce);
-    x->bounce = NULL;
+    if (x->bounce) {
+        g_free(x->bounce);
+        x->bounce = NULL;
+    }
     x->niov = 0;
     x->bytes = 0;
 }
@@ -150,7 +153,7 @@ static struct envme_status xfer_build(struct envme_cmd *cmd,
                                       const struct envme_sg *sg, int *err)
 {
     struct envme_ctrl *ctrl = cmd->ctrl;
-    const struct envme_dma *dma = &ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(ctrl);
     bool lane0 = cmd->moved || cmd->lane->index == 0;
 
     for (unsigned i = 0; i < sg->n && !*err; i++) {
@@ -209,6 +212,12 @@ static struct envme_status xfer_md(struct envme_cmd *cmd,
                          (cmd->md.to_host ? ENVME_SGL_C2H : 0), sg);
 }
 
+/* The one on whose thread it is mapped and unmapped. */
+static struct envme_lane *xfer_lane(const struct envme_cmd *cmd)
+{
+    return cmd->moved ? &cmd->ctrl->lane[0] : cmd->lane;
+}
+
 static uint32_t xfer_limit(uint64_t bytes)
 {
     return ENVME_MIN(bytes + 1, XFER_MAX_SEGS);
@@ -220,10 +229,10 @@ static struct envme_status xfer_one(struct envme_cmd *cmd,
                                     unsigned *in, int *err)
 {
     struct envme_ctrl *ctrl = cmd->ctrl;
-    struct envme_lane *lane = cmd->moved ? &ctrl->lane[0] : cmd->lane;
+    struct envme_lane *lane = xfer_lane(cmd);
+    const struct envme_dma *dma = envme_dma(ctrl);
     struct envme_walk w = {
-        .read = ctrl->ports.dma.read, .opaque = ctrl->ports.dma.opaque,
-        .page = ctrl->page_size,
+        .read = dma->read, .opaque = dma->opaque, .page = ctrl->page_size,
     };
     struct envme_cmem_lists lists = {
         .ctrl = ctrl, .sq_in_cmb = cmd->sq->in_cmb,
@@ -246,9 +255,40 @@ static struct envme_status xfer_one(struct envme_cmd *cmd,
     return envme_st_ok(st) ? xfer_build(cmd, x, &lane->sg, err) : st;
 }
 
+/*
+ * The way of most commands: PRP1 alone, and plain memory. False: it is
+ * another, and nothing is mapped.
+ */
+static bool xfer_page(struct envme_cmd *cmd, struct envme_status *st, int *err)
+{
+    const struct envme_ctrl *ctrl = cmd->ctrl;
+    const struct envme_dma *dma = envme_dma(ctrl);
+    struct envme_xfer *x = &cmd->data;
+    uint64_t prp1 = le64_get(cmd->sqe.dptr.prp1);
+    size_t n = cmd->len;
+    void *p;
+
+    if (cmd->sqe.flags & ENVME_PSDT || cmd->mdlen || ctrl->cmem || prp1 & 3 ||
+        cmd->len > ctrl->page_size - (prp1 & (ctrl->page_size - 1))) {
+        return false;
+    }
+    p = dma->map(dma->opaque, prp1, &n, x->to_host, err);
+    if (p && n == cmd->len && xfer_add(x, p, n, prp1, XFER_MAPPED)) {
+        *st = ENVME_ST(SUCCESS);
+        return true;
+    }
+    if (p) {
+        dma->unmap(dma->opaque, p, n, false);
+    } else if (*err != -ENXIO) {
+        *st = ENVME_ST(DATA_XFER_ERROR);
+        return true;
+    }
+    *err = 0;
+    return false;
+}
+
 struct envme_status envme_xfer_map(struct envme_cmd *cmd, int *err)
 {
-    struct envme_ctrl *ctrl = cmd->ctrl;
     bool to_host = FIELD_GET(ENVME_OPC_DIR, cmd->sqe.opc) == ENVME_DIR_TO_HOST;
     struct envme_status st = ENVME_ST(SUCCESS);
     unsigned loc = offsetof(struct envme_sqe, dptr);
@@ -256,11 +296,9 @@ struct envme_status envme_xfer_map(struct envme_cmd *cmd, int *err)
 
     *err = 0;
     cmd->data.to_host = cmd->md.to_host = to_host;
-    /* First counted, then mapped: whoever turns Bus Master off and then sees
-     * no count can be sure. */
-    atomic_fetch_add(&ctrl->nmapped, 1);
+    envme_lane_touch(xfer_lane(cmd));
     cmd->data.mapped = true;
-    if (cmd->len) {
+    if (cmd->len && !xfer_page(cmd, &st, err)) {
         st = xfer_one(cmd, &cmd->data, false, &in, err);
     }
     if (envme_st_ok(st) && cmd->mdlen) {
@@ -293,10 +331,10 @@ static int xfer_copy_out(const struct envme_dma *dma, struct envme_xfer *x)
 
 int envme_xfer_end(struct envme_cmd *cmd, bool copy)
 {
-    const struct envme_dma *dma = &cmd->ctrl->ports.dma;
+    const struct envme_dma *dma = envme_dma(cmd->ctrl);
     int err = 0;
 
-    if (copy) {
+    if (copy && (cmd->data.bounce || cmd->md.bounce)) {
         err = xfer_copy_out(dma, &cmd->data);
         err = err ? err : xfer_copy_out(dma, &cmd->md);
     }
@@ -304,7 +342,7 @@ int envme_xfer_end(struct envme_cmd *cmd, bool copy)
         xfer_unmap(dma, &cmd->data);
         xfer_unmap(dma, &cmd->md);
         cmd->data.mapped = false;
-        atomic_fetch_sub(&cmd->ctrl->nmapped, 1);
+        envme_lane_untouch(xfer_lane(cmd));
     }
     if (err != -EBUSY) {
         xfer_clear(&cmd->data);

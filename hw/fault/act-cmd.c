@@ -106,9 +106,9 @@ static struct envme_status delay_post(const void *args, struct envme_cmd *cmd,
                                       struct envme_status st)
 {
     const struct act_delay *a = args;
-    uint64_t rng = cmd->t_start ^ le16_get(cmd->sqe.cid), end;
-    uint64_t more = envme_now(cmd->ctrl) +
-                    (a->jitter ? envme_rng_below(&rng, a->jitter) : 0);
+    uint64_t now = envme_now(cmd->ctrl), end;
+    uint64_t rng = now ^ le16_get(cmd->sqe.cid);
+    uint64_t more = now + (a->jitter ? envme_rng_below(&rng, a->jitter) : 0);
 
     end = a->time >= UINT64_MAX - more ? UINT64_MAX - 1 : a->time + more;
     cmd->t_end = ENVME_MAX(cmd->t_end, end);

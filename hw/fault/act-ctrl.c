@@ -173,37 +173,6 @@ static void health_lane0(const void *args, struct envme_faults *f)
     atomic_fetch_add(&f->ctrl->media_errors, a->media_errors);
 }
 
-/* ---- link, aer --------------------------------------------------------- */
-
-struct act_link {
-    uint64_t up;
-};
-
-static const struct envme_schema_name link_names[] = {
-    { "down", 0 }, { "up", 1 }, { NULL, 0 },
-};
-
-static const struct envme_schema_row link_rows[] = {
-    { "state", ENVME_SCHEMA_UINT, offsetof(struct act_link, up), .max = 1,
-      .names = link_names, .help = "down: registers read as all ones, and "
-      "nothing is fetched" },
-};
-
-static bool link_check(struct envme_schema_ctx *ctx, struct envme_faults *f,
-                       void *args)
-{
-    (void)args;
-    return f->world.link ||
-           envme_schema_fail(ctx, "this controller's link cannot be changed");
-}
-
-static void link_lane0(const void *args, struct envme_faults *f)
-{
-    const struct act_link *a = args;
-
-    f->world.link(f->world.opaque, a->up);
-}
-
 /* ---- the table --------------------------------------------------------- */
 
 const struct fault_action_row fault_actions_ctrl[] = {
@@ -248,13 +217,6 @@ const struct fault_action_row fault_actions_ctrl[] = {
         .help = "What SMART says, with the events that come of it.",
         .schema = { "health", "", ROWS(health_rows) },
         .size = sizeof(struct act_health), .lane0 = health_lane0,
-    },
-    {
-        .name = "link", .on = ON_ALL, .scalar = "state",
-        .help = "The device is gone from the bus, or back.",
-        .schema = { "link", "", ROWS(link_rows) },
-        .size = sizeof(struct act_link), .check = link_check,
-        .lane0 = link_lane0,
     },
     { 0 },
 };

@@ -294,10 +294,24 @@ static void data_swap_back(struct fault_fired *fired, struct envme_xfer *x)
     }
 }
 
+/* Has an action of the same kind before this one made a copy? */
+static bool data_is_copy(const struct fault_fired *fired,
+                         const struct envme_cmd *cmd)
+{
+    const struct fault_cmd *fc = cmd->fault;
+
+    for (const struct fault_fired *it = fc->fired; it < fired; it++) {
+        if (it->action->row->pre == fired->action->row->pre && it->mem) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool data_before(const struct act_data *a, struct fault_fired *fired,
                         struct envme_cmd *cmd, struct envme_xfer *x)
 {
-    if (!x->to_host && data_swap(fired, x)) {
+    if (!x->to_host && (data_is_copy(fired, cmd) || data_swap(fired, x))) {
         data_spoil(a, x, 0, le16_get(cmd->sqe.cid));
     }
     return true;

@@ -53,6 +53,25 @@ void fault_run_todo(struct envme_faults *f);
 void fault_rearm(struct envme_faults *f);
 void fault_due(struct envme_deadline *d);
 
+/* ---- act-bus.c: lane 0 ------------------------------------------------- */
+
+/* What is over ends; when the next one is: ns, or UINT64_MAX. */
+uint64_t fault_bus_tick(struct envme_faults *f, uint64_t now);
+/* All of it ends. */
+void fault_bus_clear(struct envme_faults *f);
+
+/* ---- dma.c ------------------------------------------------------------- */
+
+/* f->dma is made; which of the two the controller is to use. */
+void fault_dma_init(struct envme_faults *f);
+void fault_dma_watch(struct envme_faults *f, bool on);
+/* The rule may make a command late whose transfers it looks at. */
+bool fault_may_slow(const struct fault_rule *r);
+/* A command has been fetched. NULL, or a rule, counted, that may make it late:
+ * fault_dma_slowed stands for what that does to the command. */
+struct fault_rule *fault_dma_slows(struct envme_faults *f);
+extern const struct fault_action fault_dma_slowed;
+
 /* ---- hooks.c ----------------------------------------------------------- */
 
 /* The controller's hooks lead here. */

@@ -22,14 +22,29 @@
 
 struct envme_faults;
 
+/* What may be wrong with a controller's place on its bus. */
+enum {
+    /* The link is down: all ones are read, nothing is fetched or signalled,
+     * and commands in flight are gone. A function that comes back has been
+     * reset. */
+    ENVME_BUS_LINK   = 1 << 0,
+    ENVME_BUS_KEPT   = 1 << 1,  /* LINK: the slot still sees a card */
+    /* The same, but nothing is reset and the link says nothing. */
+    ENVME_BUS_HANG   = 1 << 2,
+    ENVME_BUS_MASTER = 1 << 3,  /* as if Bus Master Enable were 0 */
+};
+
 /*
  * What a rule may do to the world outside the controller. Any may be NULL:
  * rules that need it are refused. Lane 0.
  */
 struct envme_fault_world {
     void *opaque;
-    /* Surprise removal (all ones are read) and its end. */
-    void (*link)(void *opaque, bool up);
+    /* The bus: what is wrong with it from now on, of what can be, bits
+     * ENVME_BUS_*; and an error that it reports: false, there is none such. */
+    unsigned bus_can;
+    void (*bus)(void *opaque, unsigned wrong);
+    bool (*bus_error)(void *opaque, bool correctable, uint32_t status);
     /* JSON: a tree (floating) or NULL and a sentence (g_free); and text
      * (g_free). Both, or the guest has no way to faults. */
     GVariant *(*parse)(void *opaque, const char *text, char **err);

@@ -7,26 +7,31 @@ static bool hooks_is_cmd_action(const struct fault_action_row *row)
     return row->pre || row->ended || row->post || row->may_post || row->cqe;
 }
 
-static void hooks_fetched(void *opaque, struct envme_cmd *cmd)
+static void hooks_look_at(struct envme_faults *f, struct envme_cmd *cmd)
 {
-    struct envme_faults *f = opaque;
     const struct fault_event ev = {
         .on = FAULT_ON_COMMAND, .ctrl = f->ctrl, .cmd = cmd,
     };
     GPtrArray *fired = fault_event_seen(f, &ev);
+    struct fault_rule *slow = fault_dma_slows(f);
     struct fault_cmd *fc;
-    unsigned n = 0;
+    unsigned n = slow != NULL;
 
     for (unsigned i = 0; fired && i < fired->len; i++) {
         const struct fault_rule *r = g_ptr_array_index(fired, i);
 
         n += r->actions ? r->actions->len : 0;
     }
-    if (!fired) {
+    if (!fired && !slow) {
         return;
     }
     fc = g_malloc0(sizeof(*fc) + n * sizeof(fc->fired[0]));
-    for (unsigned i = 0; i < fired->len; i++) {
+    if (slow) {
+        fc->fired[fc->n++] = (struct fault_fired){
+            .rule = slow, .action = &fault_dma_slowed,
+        };
+    }
+    for (unsigned i = 0; fired && i < fired->len; i++) {
         struct fault_rule *r = g_ptr_array_index(fired, i);
 
         for (unsigned k = 0; r->actions && k < r->actions->len; k++) {
@@ -43,11 +48,26 @@ static void hooks_fetched(void *opaque, struct envme_cmd *cmd)
             }
         }
     }
-    g_ptr_array_unref(fired);
+    if (fired) {
+        g_ptr_array_unref(fired);
+    }
     if (fc->n) {
         cmd->fault = fc;
     } else {
         g_free(fc);
+    }
+}
+
+/* Most rules are about few kinds of commands: the others pay a look at a bit,
+ * and no lock. */
+static void hooks_fetched(void *opaque, struct envme_cmd *cmd)
+{
+    struct envme_faults *f = opaque;
+    uint8_t opc = cmd->sqe.opc;
+
+    if (atomic_load_explicit(&f->looks[cmd->is_admin][opc / 64],
+                             memory_order_relaxed) >> opc % 64 & 1) {
+        hooks_look_at(f, cmd);
     }
 }
 

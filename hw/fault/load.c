@@ -42,6 +42,7 @@ bool envme_faults_load(struct envme_faults *f, GVariant *tree, char **err)
     g_mutex_unlock(&f->lock);
     fault_set_free(old);
     fault_inject_forget(f);
+    fault_bus_clear(f);
     if (f->tree) {
         g_variant_unref(f->tree);
     }
@@ -63,6 +64,7 @@ void envme_faults_activate(struct envme_faults *f, bool on)
         load_begin(f, on);
     }
     g_mutex_unlock(&f->lock);
+    fault_bus_clear(f);
     fault_rearm(f);
     fault_run_todo(f);
 }
@@ -184,6 +186,7 @@ struct envme_faults *envme_faults_new(struct envme_ctrl *ctrl,
     f->overrides = g_array_new(FALSE, FALSE, sizeof(struct fault_override));
     f->due.fn = fault_due;
     fault_hook(f);
+    fault_dma_init(f);
     fault_inject_new(f);
     return f;
 }
@@ -196,6 +199,7 @@ void envme_faults_free(struct envme_faults *f)
         return;
     }
     atomic_store(&f->ctrl->watch, 0);
+    fault_dma_watch(f, false);
     envme_lane_not_at(&f->ctrl->lane[0], &f->due);
     while ((t = g_queue_pop_head(&f->todo))) {
         fault_rule_unref(t->rule);

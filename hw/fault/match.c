@@ -155,7 +155,9 @@ static const struct envme_schema_name match_access[] = {
 const struct envme_schema_name fault_states[] = {
     { "enable", 1 << ENVME_STATE_ENABLE }, { "ready", 1 << ENVME_STATE_READY },
     { "reset", 1 << ENVME_STATE_RESET },
-    { "shutdown", 1 << ENVME_STATE_SHUTDOWN }, { NULL, 0 },
+    { "shutdown", 1 << ENVME_STATE_SHUTDOWN },
+    { "flr", 1 << ENVME_STATE_FLR }, { "d0", 1 << ENVME_STATE_D0 },
+    { NULL, 0 },
 };
 
 #define AT(f) .offset = offsetof(struct fault_match, f)
@@ -193,13 +195,17 @@ static const struct envme_schema_row match_rows[] = {
       .lookup = fault_name_register,
       .help = "by name (cc, csts ...) or offset" },
     { "access", ENVME_SCHEMA_UINT, AT(access), .max = 2,
-      .names = match_access, .help = "any, read or write of the register" },
+      .names = match_access,
+      .help = "any, read or write of the register, or of host memory" },
     { "value", ENVME_SCHEMA_RANGE, AT(value), GIVEN(has_value),
       .help = "what is written (register, doorbell)" },
     { "vector", ENVME_SCHEMA_RANGE, AT(vector), GIVEN(has_vector),
       .max = 2047, .help = "interrupt vectors" },
     { "state", ENVME_SCHEMA_UINT, AT(state), GIVEN(has_state), .min = 1,
-      .max = 15, .names = fault_states, .help = "what the controller enters" },
+      .max = 63, .names = fault_states, .help = "what the controller enters, or "
+      "has come through: a Function Level Reset, D3hot to D0" },
+    { "address", ENVME_SCHEMA_RANGE, AT(address), GIVEN(has_address),
+      .help = "bus addresses (dma): one byte in common is enough" },
 };
 
 const struct envme_schema fault_match_schema = {
@@ -218,9 +224,16 @@ bool fault_match_check(struct envme_schema_ctx *ctx, uint64_t on,
         return envme_schema_fail(ctx, "there is no command to match; \"on\" "
                                  "has to be \"command\"");
     }
-    if ((m->has_reg || m->access) && on != FAULT_ON_REGISTER) {
-        return envme_schema_fail(ctx, "\"register\" and \"access\" want "
-                                 "\"on\": \"register\"");
+    if (m->has_reg && on != FAULT_ON_REGISTER) {
+        return envme_schema_fail(ctx, "\"register\" wants \"on\": "
+                                 "\"register\"");
+    }
+    if (m->access && on != FAULT_ON_REGISTER && on != FAULT_ON_DMA) {
+        return envme_schema_fail(ctx, "\"access\" wants \"on\": "
+                                 "\"register\" or \"dma\"");
+    }
+    if (m->has_address && on != FAULT_ON_DMA) {
+        return envme_schema_fail(ctx, "\"address\" wants \"on\": \"dma\"");
     }
     if (m->has_state && on != FAULT_ON_STATE) {
         return envme_schema_fail(ctx, "\"state\" wants \"on\": \"state\"");
@@ -320,15 +333,49 @@ static bool match_cmd(const struct fault_match *m, const struct envme_cmd *cmd)
            !(m->sqe && !match_sqe(m, sqe));
 }
 
+static bool match_looks_at(const struct fault_match *m, bool is_admin)
+{
+    if (is_admin) {
+        return m->queue != FAULT_QUEUE_IO && !m->has_lba &&
+               !(m->has_opcode && m->opcode & FAULT_OPC_IO) &&
+               !(m->has_qid && m->qid.lo);
+    }
+    return m->queue != FAULT_QUEUE_ADMIN && !m->has_fid && !m->has_lid &&
+           !m->has_cns && !(m->has_opcode && m->opcode & FAULT_OPC_ADMIN) &&
+           !(m->has_qid && !m->qid.hi);
+}
+
+void fault_match_looks(const struct fault_match *m,
+                       uint64_t looks[2][256 / 64])
+{
+    unsigned opc = m->opcode & 0xff;
+
+    for (unsigned a = 0; a < 2; a++) {
+        if (!match_looks_at(m, a)) {
+            continue;
+        }
+        if (m->has_opcode) {
+            looks[a][opc / 64] |= UINT64_C(1) << opc % 64;
+        } else {
+            memset(looks[a], 0xff, sizeof(looks[a]));
+        }
+    }
+}
+
+static bool match_dir(const struct fault_match *m,
+                      const struct fault_event *ev)
+{
+    return !(m->access == 1 && ev->is_write) &&
+           !(m->access == 2 && !ev->is_write);
+}
+
 bool fault_matches(const struct fault_match *m, const struct fault_event *ev)
 {
     switch (ev->on) {
     case FAULT_ON_COMMAND:
         return match_cmd(m, ev->cmd);
     case FAULT_ON_REGISTER:
-        return !(m->has_reg && m->reg != ev->reg) &&
-               !(m->access == 1 && ev->is_write) &&
-               !(m->access == 2 && !ev->is_write) &&
+        return !(m->has_reg && m->reg != ev->reg) && match_dir(m, ev) &&
                !(m->has_value && !match_in(&m->value, ev->value));
     case FAULT_ON_DOORBELL:
         return !(m->has_qid && !match_in(&m->qid, ev->qid)) &&
@@ -338,6 +385,10 @@ bool fault_matches(const struct fault_match *m, const struct fault_event *ev)
                !(m->has_vector && !match_in(&m->vector, ev->vector));
     case FAULT_ON_STATE:
         return !(m->has_state && !(m->state & ev->state));
+    case FAULT_ON_DMA:
+        return match_dir(m, ev) &&
+               !(m->has_address && (ev->last < m->address.lo ||
+                                    ev->addr > m->address.hi));
     case FAULT_ON_TIME:
     case FAULT_NON:
         break;

@@ -8,7 +8,7 @@
 
 static const struct fault_action_row *const rules_tables[] = {
     fault_actions_cmd, fault_actions_data, fault_actions_reg,
-    fault_actions_ctrl, fault_actions_power,
+    fault_actions_ctrl, fault_actions_bus, fault_actions_power,
 };
 
 const struct fault_action_row *fault_action_next(
@@ -256,7 +256,8 @@ static bool rules_read_expect(struct envme_schema_ctx *ctx, GVariant *v,
 static const struct envme_schema_name rules_on[] = {
     { "command", FAULT_ON_COMMAND }, { "register", FAULT_ON_REGISTER },
     { "doorbell", FAULT_ON_DOORBELL }, { "interrupt", FAULT_ON_INTERRUPT },
-    { "state", FAULT_ON_STATE }, { "time", FAULT_ON_TIME }, { NULL, 0 },
+    { "state", FAULT_ON_STATE }, { "time", FAULT_ON_TIME },
+    { "dma", FAULT_ON_DMA }, { NULL, 0 },
 };
 
 static const struct envme_schema_row rule_rows[] = {

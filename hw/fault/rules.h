@@ -26,6 +26,7 @@ enum fault_on {
     FAULT_ON_INTERRUPT,
     FAULT_ON_STATE,
     FAULT_ON_TIME,
+    FAULT_ON_DMA,
     FAULT_NON,
 };
 
@@ -43,8 +44,8 @@ struct fault_match {
     uint64_t opcode, fid, lid, cns;
     GByteArray *sqe, *mask;     /* up to 64 bytes each */
     uint64_t reg, access, state;
-    struct envme_schema_range value, vector;
-    bool has_qid, has_nsid, has_lba, has_cid, has_prp, has_opcode, has_fid;
+    struct envme_schema_range value, vector, address;
+    bool has_address, has_qid, has_nsid, has_lba, has_cid, has_prp, has_opcode, has_fid;
     bool has_lid, has_cns, has_reg, has_state, has_value, has_vector;
 };
 
@@ -55,7 +56,8 @@ struct fault_event {
     struct envme_ctrl *ctrl;
     struct envme_cmd *cmd;      /* COMMAND */
     uint64_t reg, value;        /* REGISTER, DOORBELL (value) */
-    bool is_write;
+    uint64_t addr, last;        /* DMA: bus addresses, both belong to it */
+    bool is_write;              /* REGISTER; DMA: host memory is written */
     unsigned qid;               /* DOORBELL, INTERRUPT */
     bool is_cq;
     unsigned vector;            /* INTERRUPT */
@@ -67,12 +69,13 @@ struct fault_event {
 struct fault_rule;
 struct fault_fired;
 
-/* What REGISTER, DOORBELL and INTERRUPT actions change. */
+/* What REGISTER, DOORBELL, INTERRUPT and DMA actions change. */
 struct fault_change {
     uint64_t value;
     bool lost;
     enum envme_irq_how how;
     unsigned vector;
+    uint64_t slow;              /* DMA: ns */
 };
 
 struct fault_action_row {
@@ -100,6 +103,8 @@ struct fault_action_row {
     void (*gone)(struct fault_fired *fired, struct envme_cmd *cmd);
     void (*change)(const void *args, const struct fault_event *ev,
                    struct fault_change *c);
+    /* DMA: change() may make it slow, and so a command late. */
+    bool slows;
     /* Anything else, once per hit, on lane 0 soon after. */
     void (*lane0)(const void *args, struct envme_faults *f);
 };
@@ -114,6 +119,7 @@ extern const struct fault_action_row fault_actions_cmd[];
 extern const struct fault_action_row fault_actions_data[];
 extern const struct fault_action_row fault_actions_reg[];
 extern const struct fault_action_row fault_actions_ctrl[];
+extern const struct fault_action_row fault_actions_bus[];
 extern const struct fault_action_row fault_actions_power[];
 /* Goes round all of them: NULL starts, NULL ends. */
 const struct fault_action_row *fault_action_next(
@@ -194,6 +200,9 @@ extern const struct envme_schema fault_match_schema;
 bool fault_match_check(struct envme_schema_ctx *ctx, uint64_t on,
                        const struct fault_match *m);
 bool fault_matches(const struct fault_match *m, const struct fault_event *ev);
+/* Adds the commands that may match to `looks` of the owner. */
+void fault_match_looks(const struct fault_match *m,
+                       uint64_t looks[2][256 / 64]);
 /* Names of commands, log pages, features, CNS values, registers. arg: the
  * controller. */
 bool fault_name_opcode(void *arg, const char *name, uint64_t *value);
@@ -214,6 +223,7 @@ struct fault_fired {
     struct fault_rule *rule;    /* counted */
     const struct fault_action *action;
     void *mem;                  /* the action's own */
+    uint64_t slow;              /* ns; of dma.c */
     bool done;                  /* ended() has been */
 };
 
@@ -221,6 +231,18 @@ struct fault_fired {
 struct fault_cmd {
     unsigned n;
     struct fault_fired fired[];
+};
+
+/* ---- the bus ----------------------------------------------------------- */
+
+enum fault_bus_what { FAULT_BUS_LINK, FAULT_BUS_HANG, FAULT_BUS_MASTER,
+                      FAULT_NBUS };
+
+/* act-bus.c. Lane 0. */
+struct fault_bus {
+    /* Something is wrong until then, ns; 0: nothing is, UINT64_MAX: for ever. */
+    uint64_t until[FAULT_NBUS];
+    unsigned bits[FAULT_NBUS];  /* ENVME_BUS_*, what it is */
 };
 
 /* ---- the owner --------------------------------------------------------- */
@@ -235,8 +257,14 @@ struct envme_faults {
     GVariant *tree;
     bool active;
     uint64_t active_at;
+    /* By I/O or admin, and opcode: may a rule look at such a command? Set
+     * under the lock, read without it. */
+    _Atomic uint64_t looks[2][256 / 64];
     GQueue todo;                /* under the lock: struct fault_todo */
     struct envme_deadline due;  /* lane 0: expectations and TIME rules */
+    struct envme_dma dma;       /* dma.c's decorator */
+    _Atomic bool may_slow;      /* some rule may make DMA slow */
+    struct fault_bus bus;       /* lane 0 */
     GArray *overrides;          /* under the lock: struct fault_override */
     struct fault_inject *inject;    /* lane 0; or NULL */
     void (*event)(void *opaque, GVariant *ev);

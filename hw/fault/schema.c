@@ -303,12 +303,13 @@ bool envme_schema_hex(struct envme_schema_ctx *ctx, GVariant *v,
     for (; *text; text += 2) {
         int hi = g_ascii_xdigit_value(text[0]);
         int lo = g_ascii_xdigit_value(text[1]);
-        guint8 b = hi << 4 | lo;
+        guint8 b;
 
         if (hi < 0 || lo < 0) {
             g_byte_array_unref(bytes);
             return envme_schema_fail(ctx, "'%.2s' is not hexadecimal", text);
         }
+        b = hi << 4 | lo;
         g_byte_array_append(bytes, &b, 1);
     }
     if (*to) {

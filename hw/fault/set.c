@@ -24,20 +24,41 @@ static unsigned set_watch_of(const struct fault_rule *r)
     if (r->is_armed && r->until_reset) {
         w |= ENVME_WATCH_STATE;
     }
+    if (fault_may_slow(r)) {
+        w |= ENVME_WATCH_CMD;
+    }
     return w;
 }
 
 void fault_update_watch(struct envme_faults *f)
 {
+    uint64_t looks[2][256 / 64] = { 0 };
+    bool dma = false, slow = false;
     unsigned w = 0;
 
     for (unsigned i = 0; f->active && f->set && i < f->set->rules->len; i++) {
-        w |= set_watch_of(g_ptr_array_index(f->set->rules, i));
+        const struct fault_rule *r = g_ptr_array_index(f->set->rules, i);
+
+        w |= set_watch_of(r);
+        if (r->is_armed && r->on == FAULT_ON_COMMAND) {
+            fault_match_looks(&r->match, looks);
+        }
+        if (r->open || fault_may_slow(r)) {
+            memset(looks, 0xff, sizeof(looks));
+        }
+        dma |= r->is_armed && r->on == FAULT_ON_DMA;
+        slow |= fault_may_slow(r);
+    }
+    for (unsigned i = 0; i < ENVME_ARRAY_SIZE(looks[0]); i++) {
+        atomic_store(&f->looks[0][i], looks[0][i]);
+        atomic_store(&f->looks[1][i], looks[1][i]);
     }
     if (f->overrides->len) {
         w |= ENVME_WATCH_REG | ENVME_WATCH_STATE;
     }
     atomic_store(&f->ctrl->watch, w);
+    atomic_store(&f->may_slow, slow);
+    fault_dma_watch(f, dma);
 }
 
 void fault_arm_rule(struct envme_faults *f, struct fault_rule *r, bool on,
@@ -315,6 +336,7 @@ void fault_rearm(struct envme_faults *f)
                                              struct fault_override, i).until);
     }
     g_mutex_unlock(&f->lock);
+    next = ENVME_MIN(next, fault_bus_tick(f, now));
     if (next == UINT64_MAX) {
         envme_lane_not_at(&f->ctrl->lane[0], &f->due);
     } else {

@@ -510,10 +510,11 @@ static int blk_be_submit(struct envme_backend *be, struct envme_bio *bio)
     if (bio->op != ENVME_BIO_FLUSH && !bio->bytes) {
         return 0;
     }
-    r = g_new0(struct blk_req, 1);
-    r->b = b;
-    r->bio = bio;
-    r->ctx = qemu_get_current_aio_context();
+    /* Not g_new0(): calloc() does without the thread's own cache. */
+    r = g_new(struct blk_req, 1);
+    *r = (struct blk_req) {
+        .b = b, .bio = bio, .ctx = qemu_get_current_aio_context(),
+    };
     qatomic_inc(&b->refs);
     bio->priv = r;
     if (blk_req_go(r, &err)) {

@@ -30,7 +30,8 @@ static void qcmem_written(void *opaque, uint64_t off, uint64_t len)
     char *host = (char *)memory_region_get_ram_ptr(r->mr) + off;
 
     RCU_READ_LOCK_GUARD();
-    if (!envme_compat_is_told(r->mr, off, len)) {
+    if (!envme_compat_is_told(r->mr, memory_region_get_ram_addr(r->mr) + off,
+                              len)) {
         memory_region_ref(r->mr);
         address_space_unmap(r->as, host, len, true, len);
     }

@@ -68,14 +68,12 @@ static inline bool envme_compat_is_clean(ram_addr_t at, size_t len,
 static inline uint8_t envme_compat_includes_clean(ram_addr_t at, size_t len,
                                                   uint8_t mask)
 {
-    uint8_t clean = 0;
-
-    for (unsigned i = 0; i < DIRTY_MEMORY_NUM; i++) {
-        if (mask & (1 << i) && envme_compat_is_clean(at, len, i)) {
-            clean |= 1 << i;
+    for (; mask; mask &= mask - 1) {
+        if (envme_compat_is_clean(at, len, ctz32(mask))) {
+            return mask;
         }
     }
-    return clean;
+    return 0;
 }
 #endif
 
@@ -87,16 +85,14 @@ typedef CharFrontend envme_chardev;
 typedef CharBackend envme_chardev;
 #endif
 
-/* Does everybody who asks for it know that these bytes of a memory region have
- * been written? RCU section. */
-static inline bool envme_compat_is_told(MemoryRegion *mr, uint64_t off,
+/* Does everybody who asks for it know that these bytes of a memory region, at
+ * this ram_addr_t, have been written? RCU section. */
+static inline bool envme_compat_is_told(MemoryRegion *mr, ram_addr_t at,
                                         size_t len)
 {
     uint8_t mask = memory_region_get_dirty_log_mask(mr);
 
-    return !mask ||
-           !envme_compat_includes_clean(memory_region_get_ram_addr(mr) + off,
-                                        len, mask);
+    return !mask || !envme_compat_includes_clean(at, len, mask);
 }
 
 /* class_init()'s second argument became const in 10.1. */

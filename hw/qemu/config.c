@@ -96,7 +96,8 @@ static void config_update_bme(EnvmeState *s)
     uint16_t command = pci_get_word(dev->config + PCI_COMMAND);
 
     config_set_bme(s, (command & PCI_COMMAND_MASTER) && dev->enabled &&
-                   config_is_d0(config_pmcsr(s)) && !s->vm_stopped);
+                   config_is_d0(config_pmcsr(s)) && !s->vm_stopped &&
+                   !envme_qlink_is_mute(s));
 }
 
 /*
@@ -116,14 +117,17 @@ static void config_vm_state(void *opaque, bool running, RunState state)
     }
 }
 
-static void config_bus_bh(void *opaque)
+void envme_config_update(EnvmeState *s)
 {
-    EnvmeState *s = opaque;
-
     envme_qcmem_bars(s);
     config_update_bme(s);
     envme_qirq_config(&s->irq);
     envme_ctrl_doorbells_check(s->ctrl);
+}
+
+static void config_bus_bh(void *opaque)
+{
+    envme_config_update(opaque);
 }
 
 /*
@@ -163,6 +167,12 @@ static uint16_t config_peek_word(const PCIDevice *dev, uint32_t reg,
     return word;
 }
 
+uint32_t envme_config_read(PCIDevice *dev, uint32_t addr, int len)
+{
+    return envme_qlink_is_gone(ENVME_DEV(dev))
+           ? UINT32_MAX : pci_default_read_config(dev, addr, len);
+}
+
 void envme_config_write(PCIDevice *dev, uint32_t addr, uint32_t val, int len)
 {
     EnvmeState *s = ENVME_DEV(dev);
@@ -170,6 +180,9 @@ void envme_config_write(PCIDevice *dev, uint32_t addr, uint32_t val, int len)
     bool was_on = s->bme;
     bool was_d0 = config_is_d0(config_pmcsr(s));
 
+    if (envme_qlink_is_gone(s)) {
+        return;
+    }
     /* Before QEMU takes the bus away: a lane that found nothing there would
      * take it for an error. */
     if (!(config_peek_word(dev, PCI_COMMAND, addr, val, len) &
@@ -185,10 +198,18 @@ void envme_config_write(PCIDevice *dev, uint32_t addr, uint32_t val, int len)
         pcie_cap_flr_write_config(dev, addr, val, len);
         s->in_flr = false;
     }
+    if (dev->exp.aer_cap) {
+        pcie_aer_write_config(dev, addr, val, len);
+    }
     envme_qcmem_bars(s);
+    if (s->had_flr) {
+        s->had_flr = false;
+        envme_ctrl_entered(s->ctrl, ENVME_STATE_FLR);
+    }
     if (!was_d0 && config_is_d0(config_pmcsr(s))) {
         /* No_Soft_Reset is 0: D3hot to D0 resets the function. */
         pci_device_reset(dev);
+        envme_ctrl_entered(s->ctrl, ENVME_STATE_D0);
     }
     config_update_bme(s);
     envme_qirq_config(&s->irq);
@@ -206,7 +227,11 @@ void envme_config_reset(DeviceState *qdev)
 {
     EnvmeState *s = ENVME_DEV(qdev);
 
+    s->had_flr = s->in_flr;
     config_set_bme(s, false);
+    if (pci_is_express(&s->parent_obj)) {
+        pcie_cap_deverr_reset(&s->parent_obj);
+    }
     envme_ctrl_reset(s->ctrl, s->in_flr ? ENVME_RESET_FLR
                                         : ENVME_RESET_FUNCTION, NULL, NULL);
     if (config_may_wait(s)) {
@@ -214,6 +239,14 @@ void envme_config_reset(DeviceState *qdev)
     }
     /* QEMU clears the Command register after this, without a word. */
     qemu_bh_schedule(s->bus_bh);
+}
+
+/* Not synchronous: the medium may take its time, and the guest expects no more
+ * than of Bus Master off. */
+void envme_config_lost(EnvmeState *s)
+{
+    envme_ctrl_reset(s->ctrl, ENVME_RESET_FUNCTION, NULL, NULL);
+    config_settle(s);
 }
 
 /* ---- coming and going -------------------------------------------------- */

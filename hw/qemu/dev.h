@@ -23,6 +23,7 @@
 #include "hw/qemu/doorbells.h"
 #include "hw/qemu/exec.h"
 #include "hw/qemu/irq.h"
+#include "hw/qemu/link.h"
 #include "hw/qemu/state.h"
 
 #define TYPE_ENVME "envme"
@@ -98,6 +99,8 @@ struct envme_ctrl_props {
     char *serial, *model, *firmware;
     char **iothreads;           /* NULL-terminated, or NULL */
     IOThread *iothread;
+    QObject *iothread_map;      /* as it was given; or NULL */
+    uint16_t *cq_lane;          /* what that says: see envme_ctrl_params */
     uint32_t max_ioqpairs;
     uint16_t msix_qsize;
     bool msix_exclusive_bar;
@@ -130,6 +133,7 @@ struct envme_ctrl_props {
     char *uuids;                /* a:b:c */
     bool atomic_dn;
     uint16_t atomic_awun, atomic_awupf;
+    bool aer;
     bool use_intel_id, qemu_id;
     uint32_t vid, did, ssvid, ssid;     /* UINT32_MAX: not given */
     bool wrr, ams_vs;
@@ -178,6 +182,8 @@ struct EnvmeState {
     bool bme;                           /* as the controller has been told */
     bool in_config;                     /* envme_config_write() is at work */
     bool in_flr;                        /* what resets is an FLR */
+    bool had_flr;                       /* and it has */
+    struct envme_qlink link;            /* what fault rules do to the bus */
     bool vm_stopped;                    /* see config_vm_state() */
     VMChangeStateEntry *vm_state;
     MemoryListener bus_listener;        /* see config_bus_changed() */
@@ -218,9 +224,13 @@ bool envme_props_check(const EnvmeState *s, Error **errp);
 uint16_t envme_props_did(const EnvmeState *s);
 uint16_t envme_props_ssid(const EnvmeState *s);
 void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p);
-/* The IOThreads in the order of lanes; *n of them, g_free(). */
-bool envme_props_iothreads(const EnvmeState *s, IOThread ***list, unsigned *n,
+
+/* props-threads.c: the IOThreads in the order of lanes; *n of them, g_free().
+ * Fills in cq_lane. After envme_props_check(). */
+bool envme_props_iothreads(EnvmeState *s, IOThread ***list, unsigned *n,
                            Error **errp);
+void envme_props_threads_class_init(ObjectClass *oc);
+void envme_props_threads_finalize(EnvmeState *s);
 
 /* thermal.c */
 void envme_qthermal_class_init(ObjectClass *oc);
@@ -240,6 +250,11 @@ void envme_props_data_free(struct envme_ctrl_params *p);
 /* config.c */
 void envme_config_write(PCIDevice *dev, uint32_t addr, uint32_t val, int len);
 void envme_config_reset(DeviceState *qdev);
+uint32_t envme_config_read(PCIDevice *dev, uint32_t addr, int len);
+/* What else decides over Bus Master has changed. */
+void envme_config_update(EnvmeState *s);
+/* The function is gone from the bus: nothing of what was in flight is left. */
+void envme_config_lost(EnvmeState *s);
 /* The controller has been made; it is about to be taken down. */
 void envme_config_init(EnvmeState *s);
 void envme_config_fini(EnvmeState *s);

@@ -120,8 +120,8 @@ static int dma_rw(struct envme_qdma *d, uint64_t addr, void *buf, size_t len,
  * The way of nearly all transfers: plain memory, in one piece. NULL when it
  * isn't. RCU section.
  */
-static const struct envme_ram *dma_ram(struct envme_qdma *d, uint64_t addr,
-                                       size_t len)
+static inline QEMU_ALWAYS_INLINE const struct envme_ram *
+dma_ram(struct envme_qdma *d, uint64_t addr, size_t len)
 {
     const struct envme_ram *r = NULL;
 
@@ -155,7 +155,7 @@ static int dma_write(void *opaque, uint64_t addr, const void *buf, size_t len)
 
         if (r) {
             dma_copy_out(r->host + (addr - r->start), buf, len);
-            if (envme_ram_written(r, addr, len)) {
+            if (envme_ram_written(r, addr - r->start, len)) {
                 return 0;
             }
             /* Somebody has to be told of it: the same again, QEMU's way. */
@@ -174,7 +174,7 @@ static void *dma_map(void *opaque, uint64_t addr, size_t *len, bool is_write,
         const struct envme_ram *r = dma_ram(d, addr, *len);
 
         if (r) {
-            memory_region_ref(r->mr);
+            envme_ram_ref(r);
             *err = 0;
             return r->host + (addr - r->start);
         }
@@ -200,9 +200,8 @@ static void dma_unmap(void *opaque, void *ptr, size_t len, bool dirty)
         const struct envme_ram *r = envme_ramview_find_host(&d->ram, ptr, len);
 
         if (r && (!dirty ||
-                  envme_ram_written(r, r->start + ((char *)ptr - r->host),
-                                    len))) {
-            memory_region_unref(r->mr);
+                  envme_ram_written(r, (char *)ptr - r->host, len))) {
+            envme_ram_unref(r);
             return;
         }
     }

@@ -82,6 +82,7 @@ static void qdb_done(void *opaque)
         return;
     }
     if (!d->gone) {
+        d->times++;
         envme_ctrl_doorbells_shown(*d->ctrl);
     }
     object_unref(d->owner);

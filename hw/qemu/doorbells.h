@@ -23,6 +23,7 @@ struct envme_qdoorbells {
     bool is_tcg;
     bool on;                    /* what is wanted */
     bool gone;                  /* the device is */
+    uint32_t times;             /* it was memory; QOM: doorbells-mapped */
 };
 
 /*

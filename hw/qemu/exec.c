@@ -3,11 +3,18 @@
 
 #include "block/aio-wait.h"
 #include "qemu/atomic.h"
+#include "qemu/defer-call.h"
 #include "qemu/main-loop.h"
+#include "qemu/rcu.h"
 #include "qemu/timer.h"
 
 #include "hw/ctrl/ctrl.h"
 #include "hw/qemu/exec.h"
+
+/* Turns after which a context that could poll is asked to; more and more, if it
+ * doesn't. */
+#define EXEC_ASK_FIRST 16
+#define EXEC_ASK_MOST  65536
 
 static struct exec_call *exec_next_call(struct envme_qlane *l)
 {
@@ -26,6 +33,103 @@ static struct exec_call *exec_next_call(struct envme_qlane *l)
     return call;
 }
 
+/* ---- polling ----------------------------------------------------------- */
+
+static struct envme_qlane *exec_of_poll(EventNotifier *e)
+{
+    return container_of(e, struct envme_qlane, poll);
+}
+
+static void exec_turn(struct envme_qlane *l);
+
+/* Has the context poll, for which it must have seen the handler ready. Now and
+ * then only: it is a system call, and poll-max-ns may be 0. */
+static void exec_ask_for_polling(struct envme_qlane *l)
+{
+    if (l->polling || !envme_lane_poll_wanted(*l->ctrl, l->index) ||
+        ++l->unpolled < l->ask_after) {
+        return;
+    }
+    l->unpolled = 0;
+    l->ask_after = MIN(2 * l->ask_after, EXEC_ASK_MOST);
+    event_notifier_set(&l->poll);
+}
+
+static void exec_poll_read(EventNotifier *e)
+{
+    event_notifier_test_and_clear(e);
+}
+
+static bool exec_poll(void *opaque)
+{
+    struct envme_qlane *l = exec_of_poll(opaque);
+
+    return !l->running && !qatomic_read(&l->stopped) &&
+           envme_lane_poll(*l->ctrl, l->index);
+}
+
+static void exec_poll_ready(EventNotifier *e)
+{
+    struct envme_qlane *l = exec_of_poll(e);
+
+    qatomic_set(&l->kicked, true);
+    exec_turn(l);
+}
+
+static void exec_poll_begin(EventNotifier *e)
+{
+    struct envme_qlane *l = exec_of_poll(e);
+
+    if (!qatomic_read(&l->stopped)) {
+        l->polling = true;
+        l->unpolled = 0;
+        l->ask_after = EXEC_ASK_FIRST;
+        envme_lane_poll_begin(*l->ctrl, l->index);
+    }
+}
+
+static void exec_poll_end(EventNotifier *e)
+{
+    struct envme_qlane *l = exec_of_poll(e);
+
+    if (l->polling) {
+        l->polling = false;
+        envme_lane_poll_end(*l->ctrl, l->index);
+    }
+}
+
+/* Without it, for want of file descriptors, hosts ring. */
+static void exec_poll_init(struct envme_qlane *l)
+{
+    if (event_notifier_init(&l->poll, false)) {
+        return;
+    }
+    l->pollable = true;
+    l->ask_after = EXEC_ASK_FIRST;
+    aio_set_event_notifier(l->ctx, &l->poll, exec_poll_read, exec_poll,
+                           exec_poll_ready);
+    aio_set_event_notifier_poll(l->ctx, &l->poll, exec_poll_begin,
+                                exec_poll_end);
+    /* Now: a context that polls without end does not look at what it does not
+     * poll. */
+    event_notifier_set(&l->poll);
+}
+
+/* The context's thread, which alone may be looking at its handlers. */
+static void exec_poll_fini(void *opaque)
+{
+    struct envme_qlane *l = opaque;
+
+    if (l->pollable) {
+        exec_poll_end(&l->poll);
+        aio_set_event_notifier(l->ctx, &l->poll, NULL, NULL, NULL);
+        event_notifier_cleanup(&l->poll);
+        l->pollable = false;
+    }
+}
+
+/* ---- turns ------------------------------------------------------------- */
+
 static void exec_turn(struct envme_qlane *l)
 {
     if (l->running || qatomic_read(&l->stopped) ||
@@ -33,8 +137,17 @@ static void exec_turn(struct envme_qlane *l)
         return;
     }
     l->running = true;
-    envme_lane_run(*l->ctrl, l->index);
+    /* Each access to host memory is in such a section; within one it is
+     * cheaper. */
+    WITH_RCU_READ_LOCK_GUARD() {
+        defer_call_begin();
+        envme_lane_run(*l->ctrl, l->index);
+        defer_call_end();
+    }
     l->running = false;
+    if (l->pollable) {
+        exec_ask_for_polling(l);
+    }
     if (qatomic_read(&l->kicked)) {
         qemu_bh_schedule(l->bh);
     }
@@ -142,6 +255,14 @@ void envme_qexec_init(struct envme_qexec *e, IOThread *const *iothreads,
     };
 }
 
+void envme_qexec_start(struct envme_qexec *e, struct envme_ctrl *ctrl)
+{
+    e->ctrl = ctrl;
+    for (unsigned i = 1; i < e->nlanes; i++) {
+        exec_poll_init(e->lane[i]);
+    }
+}
+
 struct exec_after {
     struct envme_qlane *lane;
     envme_exec_fn *fn;
@@ -191,7 +312,7 @@ void envme_qexec_stop(struct envme_qexec *e)
         qatomic_set(&l->stopped, true);
         if (i) {
             /* A turn that has begun is over when this has run. */
-            aio_wait_bh_oneshot(l->ctx, exec_nothing, NULL);
+            aio_wait_bh_oneshot(l->ctx, exec_poll_fini, l);
         }
     }
 }

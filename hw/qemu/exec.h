@@ -9,11 +9,18 @@
  * the whole device, and an IOThread that holds it would make a vCPU's
  * register access fail. A turn that gets into another one of its own lane
  * (another device's callback that polls) returns and is made up for later.
+ *
+ * Block requests of a turn are submitted together at its end (defer_call).
+ *
+ * An IOThread that polls (its poll-max-ns) calls envme_lane_poll() by way of a
+ * handler of `poll`, which nobody but the lane itself signals: a context polls
+ * what has been ready once, and forgets it when it has not been for long.
  */
 #ifndef ENVME_QEMU_EXEC_H
 #define ENVME_QEMU_EXEC_H
 
 #include "block/aio.h"
+#include "qemu/event_notifier.h"
 #include "system/iothread.h"
 
 #include "hw/core/ports.h"
@@ -36,12 +43,18 @@ struct envme_qlane {
     bool kicked;                /* atomic */
     bool running;               /* the lane's thread */
     bool stopped;               /* atomic */
+    bool pollable;              /* `poll` is there */
+    bool polling;               /* between its begin and its end */
+    /* Turns that wanted to be polled for; after how many the context is asked
+     * to. */
+    unsigned unpolled, ask_after;
+    EventNotifier poll;
     GMutex lock;                /* of calls */
     QSIMPLEQ_HEAD(, exec_call) calls;
 };
 
 struct envme_qexec {
-    struct envme_ctrl *ctrl;    /* set before the first kick */
+    struct envme_ctrl *ctrl;    /* from envme_qexec_start() on */
     unsigned nlanes;
     struct envme_qlane **lane;
 };
@@ -49,6 +62,8 @@ struct envme_qexec {
 /* iothreads: n of them, for lanes 1 .. n. Takes references. */
 void envme_qexec_init(struct envme_qexec *e, IOThread *const *iothreads,
                       unsigned n, struct envme_exec *port);
+/* Before the first kick, and once. BQL. */
+void envme_qexec_start(struct envme_qexec *e, struct envme_ctrl *ctrl);
 /*
  * Gives every lane a turn and then calls fn(opaque) once for each I/O lane, on
  * it. Lane 0's turn is over when this returns. BQL.

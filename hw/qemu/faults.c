@@ -407,6 +407,10 @@ bool envme_qfaults_init(EnvmeState *s, Error **errp)
     const struct envme_fault_world world = {
         .opaque = s, .parse = faults_parse, .print = faults_print,
         .machine = faults_machine, .image = faults_image,
+        .bus_can = ENVME_BUS_LINK | ENVME_BUS_KEPT | ENVME_BUS_HANG |
+                   ENVME_BUS_MASTER,
+        .bus = envme_qlink_set,
+        .bus_error = s->parent_obj.exp.aer_cap ? envme_qlink_error : NULL,
     };
 
     s->faults.f = envme_faults_new(s->ctrl, &world);

@@ -6,7 +6,9 @@
 #include "qemu/atomic.h"
 #include "qemu/main-loop.h"
 
+#include "hw/qemu/dev.h"
 #include "hw/qemu/irq.h"
+#include "hw/qemu/irqfd.h"
 
 static bool irq_is_masked(const struct envme_qirq *q, unsigned vector)
 {
@@ -18,11 +20,42 @@ static void irq_post(struct envme_qirq *q, unsigned vector)
     qatomic_or(&q->pending[BIT_WORD(vector)], BIT_MASK(vector));
 }
 
+/* ---- MSI-X by KVM ------------------------------------------------------ */
+
+static void irq_look(struct envme_qirq *q, unsigned vector)
+{
+    envme_shortcut_look(&q->cuts, vector, q->on && msix_enabled(q->dev) &&
+                        !msix_is_masked(q->dev, vector));
+}
+
+static void irq_look_all(struct envme_qirq *q)
+{
+    for (unsigned i = 0; i < q->cuts.n; i++) {
+        irq_look(q, i);
+    }
+}
+
+static int irq_unmasked(PCIDevice *dev, unsigned vector, MSIMessage msg)
+{
+    (void)msg;
+    irq_look(&ENVME_DEV(dev)->irq, vector);
+    return 0;
+}
+
+static void irq_masked(PCIDevice *dev, unsigned vector)
+{
+    irq_look(&ENVME_DEV(dev)->irq, vector);
+}
+
+/* ---- messages ---------------------------------------------------------- */
+
 /* Sends one message; false when it has to wait. */
 static bool irq_send(struct envme_qirq *q, unsigned vector, bool msix)
 {
     if (msix) {
         msix_notify(q->dev, vector);
+        /* Whose thread cannot do that has a better way from now on. */
+        irq_look(q, vector);
         return true;
     }
     /* Interrupt Mask Set is for MSI and the pin only. */
@@ -98,23 +131,31 @@ static void irq_kick(struct envme_qirq *q)
     }
 }
 
+static void irq_pulse(void *opaque, unsigned vector)
+{
+    struct envme_qirq *q = opaque;
+
+    assert(vector < q->nvectors);
+    if (bql_locked() || !envme_shortcut_send(&q->cuts, vector)) {
+        irq_post(q, vector);
+        irq_kick(q);
+    }
+}
+
 static void irq_raise(void *opaque, unsigned vector)
 {
     struct envme_qirq *q = opaque;
 
     assert(vector < q->nvectors);
     qatomic_inc(&q->raised[vector]);
-    irq_post(q, vector);
-    irq_kick(q);
+    irq_pulse(q, vector);
 }
 
-static void irq_pulse(void *opaque, unsigned vector)
+/* One that KVM was to send, and could not any more. */
+static void irq_late(void *opaque, unsigned vector)
 {
-    struct envme_qirq *q = opaque;
-
-    assert(vector < q->nvectors);
-    irq_post(q, vector);
-    irq_kick(q);
+    irq_post(opaque, vector);
+    irq_service(opaque);
 }
 
 static void irq_lower(void *opaque, unsigned vector)
@@ -195,12 +236,14 @@ void envme_qirq_config(struct envme_qirq *q)
     if (q->msg && !was) {
         irq_post_raised(q);
     }
+    irq_look_all(q);
     irq_service(q);
 }
 
 void envme_qirq_set(struct envme_qirq *q, bool on)
 {
     q->on = on;
+    irq_look_all(q);
     if (on) {
         /* QEMU drops what is unmasked while Bus Master is off. */
         irq_post_raised(q);
@@ -221,6 +264,12 @@ void envme_qirq_init(struct envme_qirq *q, PCIDevice *dev, unsigned nvectors,
          * guard would refuse a vCPU's register access meanwhile. */
         .bh = aio_bh_new(qemu_get_aio_context(), irq_bh, q),
     };
+    if (msix_present(dev)) {
+        q->irqfd = envme_qirqfd_new(dev, nvectors, &q->cuts, irq_late, q);
+    }
+    if (q->irqfd) {
+        msix_set_vector_notifiers(dev, irq_unmasked, irq_masked, NULL);
+    }
     *port = (struct envme_irq) {
         .opaque = q,
         .raise = irq_raise,
@@ -230,6 +279,15 @@ void envme_qirq_init(struct envme_qirq *q, PCIDevice *dev, unsigned nvectors,
         .is_level = irq_is_level,
         .reset = irq_reset,
     };
+}
+
+void envme_qirq_fini(struct envme_qirq *q)
+{
+    if (q->irqfd) {
+        msix_unset_vector_notifiers(q->dev);
+        envme_qirqfd_free(q->irqfd, &q->cuts);
+        q->irqfd = NULL;
+    }
 }
 
 void envme_qirq_free(struct envme_qirq *q)

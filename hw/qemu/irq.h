@@ -3,17 +3,22 @@
  * The irq port over MSI-X, MSI and INTx of a PCI device.
  *
  * Owner: the PCI device. Threads: raise, pulse and lower on any; the rest
- * under the BQL. Messages are sent and the pin is driven under the BQL only:
- * at once by whoever holds it, else by a bottom half in the main loop. While
- * Bus Master is off messages are remembered; a message that is masked in
- * MSI-X's table or MSI's mask register waits in QEMU's own pending bits.
+ * under the BQL. QEMU sends messages and drives the pin under the BQL only, so
+ * whoever holds it does that at once; an IOThread has KVM send an MSI-X message
+ * (irqfd.h) or, where that is not to be had, one bottom half in the main loop
+ * send all that have come together. While Bus Master is off messages are
+ * remembered; a message that is masked in MSI-X's table or MSI's mask register
+ * waits in QEMU's own pending bits, and KVM has none of it then.
  * Calls QEMU's PCI functions; never the controller. PCIe Transport 1.1, 3.5.
  */
 #ifndef ENVME_QEMU_IRQ_H
 #define ENVME_QEMU_IRQ_H
 
 #include "hw/core/ports.h"
+#include "hw/core/shortcut.h"
 #include "hw/pci/pci_device.h"
+
+struct envme_qirqfd;
 
 struct envme_qirq {
     PCIDevice *dev;
@@ -27,10 +32,14 @@ struct envme_qirq {
     bool msg;                   /* a message-signalled kind is enabled; atomic */
     unsigned mute;              /* the pin stays down; atomic */
     bool up;                    /* the pin is up; atomic */
+    struct envme_shortcuts cuts;        /* vectors that KVM sends; may be 0 */
+    struct envme_qirqfd *irqfd;         /* ... by this */
 };
 
 void envme_qirq_init(struct envme_qirq *q, PCIDevice *dev, unsigned nvectors,
                      struct envme_irq *port);
+/* Nobody raises any more. */
+void envme_qirq_fini(struct envme_qirq *q);
 void envme_qirq_free(struct envme_qirq *q);
 void envme_qirq_set(struct envme_qirq *q, bool on);
 /* The pin is up and interrupts the host. Any thread. */

@@ -32,7 +32,8 @@ static uint64_t pci_regs_read(void *opaque, hwaddr off, unsigned size)
 {
     EnvmeState *s = opaque;
 
-    return envme_ctrl_reg_read(s->ctrl, off, size);
+    return envme_qlink_is_gone(s) ? UINT64_MAX
+                                  : envme_ctrl_reg_read(s->ctrl, off, size);
 }
 
 static void pci_regs_write(void *opaque, hwaddr off, uint64_t val,
@@ -40,7 +41,9 @@ static void pci_regs_write(void *opaque, hwaddr off, uint64_t val,
 {
     EnvmeState *s = opaque;
 
-    envme_ctrl_reg_write(s->ctrl, off, val, size);
+    if (!envme_qlink_is_gone(s)) {
+        envme_ctrl_reg_write(s->ctrl, off, val, size);
+    }
 }
 
 static uint64_t pci_doorbell_read(void *opaque, hwaddr off, unsigned size)
@@ -128,6 +131,7 @@ static bool pci_init_caps(EnvmeState *s, Error **errp)
         }
         pcie_cap_flr_init(dev);
         pcie_cap_deverr_init(dev);
+        return envme_qlink_aer_init(s, errp);
     }
     return true;
 }
@@ -285,6 +289,7 @@ static bool pci_init_ctrl(EnvmeState *s, struct envme_ctrl_params *p,
     g_autofree char *err = NULL;
 
     p->nvectors = s->irq.nvectors;
+    p->cq_lane = s->props.cq_lane;
     p->cmbloc |= s->cmb.bir;
     p->pmrcap |= FIELD_SET(ENVME_PMRCAP_BIR, s->pmr.bir);
     if (!envme_props_data(s, p, errp)) {
@@ -297,8 +302,9 @@ static bool pci_init_ctrl(EnvmeState *s, struct envme_ctrl_params *p,
         error_setg(errp, "%s", err);
         return false;
     }
-    s->exec.ctrl = s->ctrl;
+    envme_qexec_start(&s->exec, s->ctrl);
     envme_config_init(s);
+    envme_qlink_init(s);
     return envme_qfaults_init(s, errp);
 }
 
@@ -326,6 +332,7 @@ static void pci_teardown(EnvmeState *s)
     PCIDevice *dev = &s->parent_obj;
 
     if (s->ctrl) {
+        envme_qlink_fini(s);
         envme_config_fini(s);
         envme_medium_close(&s->medium);
         AIO_WAIT_WHILE_UNLOCKED(NULL, !pci_ctrl_idle(s));
@@ -335,6 +342,7 @@ static void pci_teardown(EnvmeState *s)
     }
     envme_qstate_close(&s->state);
     envme_qdma_fini(&s->dma);
+    envme_qirq_fini(&s->irq);
     if (msix_present(dev)) {
         msix_unuse_all_vectors(dev);
         if (s->props.msix_exclusive_bar) {
@@ -346,6 +354,7 @@ static void pci_teardown(EnvmeState *s)
     if (msi_present(dev)) {
         msi_uninit(dev);
     }
+    envme_qlink_aer_fini(s);
     if (pci_is_express(dev) && dev->exp.exp_cap) {
         pcie_cap_exit(dev);
     }
@@ -437,6 +446,7 @@ static void pci_class_init(ObjectClass *oc, envme_class_data *data)
     (void)data;
     pc->realize = pci_realize;
     pc->exit = pci_exit;
+    pc->config_read = envme_config_read;
     pc->config_write = envme_config_write;
     pc->class_id = PCI_CLASS_STORAGE_EXPRESS;
     /* The rest of the identity depends on properties: pci_set_ids(). */

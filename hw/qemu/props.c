@@ -7,9 +7,6 @@
 
 #include "hw/pci/pci_ids.h"
 #include "qapi/error.h"
-#include "qapi/qapi-builtin-visit.h"
-#include "qapi/visitor-impl.h"
-#include "qapi/visitor.h"
 #include "system/iothread.h"
 #include "system/system.h"
 
@@ -110,6 +107,7 @@ static const Property props[] = {
     DEFINE_PROP_BIT("pmr.rds", EnvmeState, props.pmrcap, 3, true),
     DEFINE_PROP_BIT("pmr.wds", EnvmeState, props.pmrcap, 4, true),
     DEFINE_PROP_BIT("pmr.cmss", EnvmeState, props.pmrcap, 24, true),
+    DEFINE_PROP_BOOL("aer", EnvmeState, props.aer, true),
     DEFINE_PROP_BOOL("use-intel-id", EnvmeState, props.use_intel_id, false),
     DEFINE_PROP_BOOL("qemu-id", EnvmeState, props.qemu_id, false),
     DEFINE_PROP_UINT32("pci-vendor-id", EnvmeState, props.vid,
@@ -152,107 +150,6 @@ static const Property props[] = {
     DEFINE_PROP_BOOL("wrr", EnvmeState, props.wrr, true),
     DEFINE_PROP_BOOL("ams-vs", EnvmeState, props.ams_vs, true),
 };
-
-/* ---- iothreads: "a:b:c" or a JSON list --------------------------------- */
-
-static void props_get_iothreads(Object *obj, Visitor *v, const char *name,
-                                void *opaque, Error **errp)
-{
-    EnvmeState *s = ENVME_DEV(obj);
-    g_autofree char *str = s->props.iothreads
-                               ? g_strjoinv(":", s->props.iothreads)
-                               : g_strdup("");
-
-    (void)opaque;
-    visit_type_str(v, name, &str, errp);
-}
-
-/* True for a list; visitors that cannot tell have strings only. */
-static bool props_is_list(Visitor *v, const char *name, Error **errp)
-{
-    GenericAlternate *alt = NULL;
-    bool is_list;
-
-    if (!v->start_alternate ||
-        !visit_start_alternate(v, name, &alt, sizeof(*alt), errp)) {
-        return false;
-    }
-    is_list = alt && alt->type == QTYPE_QLIST;
-    visit_end_alternate(v, (void **)&alt);
-    g_free(alt);
-    return is_list;
-}
-
-static void props_set_iothreads(Object *obj, Visitor *v, const char *name,
-                                void *opaque, Error **errp)
-{
-    EnvmeState *s = ENVME_DEV(obj);
-    g_autoptr(GPtrArray) ids = g_ptr_array_new_with_free_func(g_free);
-    g_autofree char *str = NULL;
-    strList *list = NULL;
-
-    (void)opaque;
-    if (DEVICE(obj)->realized) {
-        error_setg(errp, "iothreads cannot be changed any more");
-        return;
-    }
-    if (props_is_list(v, name, errp)) {
-        if (!visit_type_strList(v, name, &list, errp)) {
-            return;
-        }
-        for (strList *e = list; e; e = e->next) {
-            g_ptr_array_add(ids, g_strdup(e->value));
-        }
-        qapi_free_strList(list);
-        g_ptr_array_add(ids, NULL);
-        g_strfreev(s->props.iothreads);
-        s->props.iothreads =
-            (char **)g_ptr_array_free(g_steal_pointer(&ids), false);
-        return;
-    }
-    if (visit_type_str(v, name, &str, errp)) {
-        g_strfreev(s->props.iothreads);
-        s->props.iothreads = *str ? g_strsplit(str, ":", -1) : NULL;
-    }
-}
-
-bool envme_props_iothreads(const EnvmeState *s, IOThread ***list, unsigned *n,
-                           Error **errp)
-{
-    char **ids = s->props.iothreads;
-    g_autofree IOThread **t = NULL;
-
-    *n = 0;
-    *list = NULL;
-    if (ids && s->props.iothread) {
-        error_setg(errp, "iothread= and iothreads= exclude each other: give "
-                   "all of them in iothreads=");
-        return false;
-    }
-    if (s->props.iothread) {
-        *list = g_new(IOThread *, 1);
-        (*list)[(*n)++] = s->props.iothread;
-        return true;
-    }
-    t = g_new0(IOThread *, ids ? g_strv_length(ids) + 1 : 1);
-    for (; ids && ids[*n]; (*n)++) {
-        t[*n] = iothread_by_id(ids[*n]);
-        if (!t[*n]) {
-            error_setg(errp, "iothreads: there is no iothread '%s'; add "
-                       "-object iothread,id=%s", ids[*n], ids[*n]);
-            return false;
-        }
-        for (unsigned i = 0; i < *n; i++) {
-            if (t[i] == t[*n]) {
-                error_setg(errp, "iothreads names '%s' twice; name it once",
-                           ids[*n]);
-                return false;
-            }
-        }
-    }
-    *list = g_steal_pointer(&t);
-    return true;
-}
 
 /* ---- checks ------------------------------------------------------------ */
 
@@ -496,20 +393,18 @@ void envme_props_instance_init(EnvmeState *s)
 {
     device_add_bootindex_property(OBJECT(s), &s->medium.conf.bootindex,
                                   "bootindex", "/namespace@1,0", DEVICE(s));
+    object_property_add_uint32_ptr(OBJECT(s), "irqfds", &s->irq.cuts.nopen,
+                                   OBJ_PROP_FLAG_READ);
 }
 
 void envme_props_finalize(EnvmeState *s)
 {
-    g_strfreev(s->props.iothreads);
+    envme_props_threads_finalize(s);
 }
 
 void envme_props_class_init(ObjectClass *oc)
 {
     device_class_set_props(DEVICE_CLASS(oc), props);
     envme_qthermal_class_init(oc);
-    object_class_property_add(oc, "iothreads", "list of IOThread ids, a:b:c",
-                              props_get_iothreads, props_set_iothreads, NULL,
-                              NULL);
-    object_class_property_set_description(oc, "iothreads",
-                                          "Threads that serve the I/O queues");
+    envme_props_threads_class_init(oc);
 }

@@ -2,13 +2,6 @@
 #include "hw/qemu/ramview.h"
 
 #include "qemu/int128.h"
-#include "qemu/rcu.h"
-
-struct envme_ramtable {
-    struct rcu_head rcu;
-    unsigned n, cap;
-    struct envme_ram *ram;
-};
 
 static void ramtable_free(struct envme_ramtable *t)
 {
@@ -60,16 +53,44 @@ static void ramview_add(MemoryListener *listener, MemoryRegionSection *section)
     r = &t->ram[t->n++];
     r->start = section->offset_within_address_space;
     r->last = r->start + (int128_get64(section->size) - 1);
-    r->off = section->offset_within_region;
-    r->host = (char *)memory_region_get_ram_ptr(mr) + r->off;
+    r->host = (char *)memory_region_get_ram_ptr(mr) +
+              section->offset_within_region;
     r->mr = mr;
+    r->owner = mr->owner;
+    r->at = memory_region_get_ram_addr(mr) + section->offset_within_region;
     memory_region_ref(mr);
+}
+
+static uint64_t ram_size_of(const struct envme_ram *r)
+{
+    return r->last - r->start;
+}
+
+static void ramtable_find_big(struct envme_ramtable *t)
+{
+    static const struct envme_ram none = { .start = UINT64_MAX };
+    const struct envme_ram **big = t->big;
+
+    big[0] = big[1] = &none;
+    for (unsigned i = 0; i < t->n; i++) {
+        const struct envme_ram *r = &t->ram[i];
+
+        if (big[0] == &none || ram_size_of(r) > ram_size_of(big[0])) {
+            big[1] = big[0];
+            big[0] = r;
+        } else if (big[1] == &none || ram_size_of(r) > ram_size_of(big[1])) {
+            big[1] = r;
+        }
+    }
 }
 
 static void ramview_publish(struct envme_ramview *v, struct envme_ramtable *t)
 {
     struct envme_ramtable *old = v->table;
 
+    if (t) {
+        ramtable_find_big(t);
+    }
     qatomic_rcu_set(&v->table, t);
     if (old) {
         call_rcu(old, ramtable_free, rcu);
@@ -124,11 +145,10 @@ void envme_ramview_fini(struct envme_ramview *v)
     }
 }
 
-const struct envme_ram *envme_ramview_find(struct envme_ramview *v,
-                                           uint64_t addr)
+const struct envme_ram *envme_ramtable_search(const struct envme_ramtable *t,
+                                              uint64_t addr)
 {
-    const struct envme_ramtable *t = qatomic_rcu_read(&v->table);
-    unsigned lo = 0, hi = t ? t->n : 0;
+    unsigned lo = 0, hi = t->n;
 
     while (lo < hi) {
         unsigned mid = (lo + hi) / 2;
@@ -148,26 +168,13 @@ const struct envme_ram *envme_ramview_find(struct envme_ramview *v,
 /* By far most machines have fewer than this. */
 #define RAMVIEW_LOOK 16
 
-const struct envme_ram *envme_ramview_find_host(struct envme_ramview *v,
-                                                const void *ptr, size_t len)
+const struct envme_ram *envme_ramtable_search_host(
+    const struct envme_ramtable *t, const void *ptr, size_t len)
 {
-    const struct envme_ramtable *t = qatomic_rcu_read(&v->table);
-
-    for (unsigned i = 0; t && i < t->n && i < RAMVIEW_LOOK; i++) {
-        const struct envme_ram *r = &t->ram[i];
-        uint64_t off = (const char *)ptr - r->host;
-
-        if ((const char *)ptr >= r->host && off <= r->last - r->start &&
-            len - 1 <= r->last - r->start - off) {
-            return r;
+    for (unsigned i = 0; i < t->n && i < RAMVIEW_LOOK; i++) {
+        if (envme_ram_has_host(&t->ram[i], ptr, len)) {
+            return &t->ram[i];
         }
     }
     return NULL;
-}
-
-bool envme_ram_written(const struct envme_ram *r, uint64_t addr, size_t len)
-{
-    /* Dirty already for everybody who asks: no code translated from it, and
-     * migration knows. */
-    return envme_compat_is_told(r->mr, r->off + (addr - r->start), len);
 }

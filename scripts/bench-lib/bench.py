@@ -78,7 +78,9 @@ def measure(lab, work, a, result):
                     [gen.job_text(j, a.warm, a.time) for j in jobs])
             except gen.RunError as e:
                 result["missing"][key] = str(e)
-                if not s.optional:
+                if isinstance(e, gen.Unavailable):
+                    result["notes"].append("NOTE: no %s: %s" % (key, e))
+                elif not s.optional:
                     result["failed"].append("%s: %s" % (key, e))
                 continue
             for job in got["jobs"]:
@@ -195,8 +197,10 @@ def main():
         lab = gen.Lab(qemu, module, perf, folder, scratch, a.accel)
         if a.instructions:
             import instr
-            instr.run(lab, a)
-            return 0
+            failed = instr.run(lab, a)
+            for text in failed:
+                vm.say("scripts/bench: FAILED " + text)
+            return 1 if failed else 0
         measure(lab, work, a, result)
         if a.memory:
             try:

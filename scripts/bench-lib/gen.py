@@ -16,6 +16,10 @@ class RunError(Exception):
     """QEMU or the generator did not do it; says why."""
 
 
+class Unavailable(RunError):
+    """This machine cannot do it, whatever the device; says why."""
+
+
 class Lab:
     def __init__(self, qemu, module, perf, folder, scratch, accel):
         self.qemu, self.module, self.perf = qemu, module, perf
@@ -36,6 +40,14 @@ class Lab:
                     f.write(block)
         return self.data
 
+    def direct(self):
+        """cache.direct= for the file: tmpfs takes O_DIRECT from Linux 6.6 on."""
+        try:
+            os.close(os.open(self.file(), os.O_RDONLY | os.O_DIRECT))
+            return "on"
+        except OSError:
+            return "off"
+
     def backend(self, name, device):
         """QEMU's arguments and the device's property."""
         if name == "null":
@@ -44,13 +56,17 @@ class Lab:
         if name == "mem":
             return ["-object", "memory-backend-ram,id=m0,prealloc=on,size=%d"
                     % SIZE], "memdev=m0"
-        aio = name.split("-", 1)[1]
-        return ["-blockdev", "file,node-name=f0,filename=%s,aio=%s,cache.direct=on"
-                % (self.file(), aio),
-                "-blockdev", "raw,node-name=d0,file=f0,cache.direct=on"], "drive=d0"
+        aio, direct = name.split("-", 1)[1], self.direct()
+        if aio == "native" and direct == "off":
+            raise Unavailable("aio=native needs O_DIRECT, which %s does not have "
+                              "(tmpfs has from Linux 6.6 on): see --scratch"
+                              % self.scratch)
+        return ["-blockdev", "file,node-name=f0,filename=%s,aio=%s,cache.direct=%s"
+                % (self.file(), aio, direct), "-blockdev",
+                "raw,node-name=d0,file=f0,cache.direct=" + direct], "drive=d0"
 
     def run(self, device, backend="null", props="", iothread=False, gen="",
-            jobs=(), timeout=60, mem=512):
+            jobs=(), timeout=60, mem=512, ns=""):
         """One run; the generator's result. device None: no controller."""
         out = os.path.join(self.folder, "run.json")
         if os.path.exists(out):
@@ -68,9 +84,12 @@ class Lab:
             command += ["-object", "iothread,id=io0"]
             prop += ",iothread=io0"
         if device:
+            apart = prop if ns else ""      # a namespace with properties
             command += ["-device", ",".join(
-                w for w in (device, "serial=bench" if "nvme" in device else "", prop,
-                            props) if w)]
+                w for w in (device, "serial=bench" if "nvme" in device else "",
+                            "" if ns else prop, props) if w)]
+            if apart:
+                command += ["-device", ",".join(("envme-ns", apart, ns))]
         self.log.write(shlex.join(command) + "\n")
         self.log.flush()
         try:

@@ -95,10 +95,11 @@ def arguments(lab):
                 if not os.path.exists(path):
                     os.link(lab.file(), path)
                 # One file under five names, and all of them only read.
+                direct = lab.direct()
                 args += ["-blockdev", "file,node-name=%s-f,filename=%s,aio=io_uring,"
-                         "cache.direct=on,locking=off" % (node, path),
-                         "-blockdev", "raw,node-name=%s,file=%s-f,cache.direct=on"
-                         % (node, node)]
+                         "cache.direct=%s,locking=off" % (node, path, direct),
+                         "-blockdev", "raw,node-name=%s,file=%s-f,cache.direct=%s"
+                         % (node, node, direct)]
             names = []
             for _ in range({"virtio-iothread": 1, "virtio-vq-mapping": 2,
                             "envme-iothread": 1}.get(subject, 0)):

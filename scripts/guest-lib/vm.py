@@ -162,6 +162,7 @@ class Guest:
                         "hits": self._answer_hits,
                         "stops": lambda words: str(self.stops)}
         self.autocont, self.stops = False, 0
+        self.go_on = False      # whenever something has stopped the machine
         self.on_line = self.on_tick = None
         os.makedirs(log_dir, exist_ok=True)
         self.initrd = self._path("initrd")
@@ -251,6 +252,8 @@ class Guest:
                                   min(left, 1))[0]
             if not ready and self.on_tick:
                 self.on_tick()
+            if not ready and self.go_on:
+                self.qmp.command("cont")
             if self.qmp.sock in ready:
                 self.qmp.poll()
                 self._look_for_stop()
@@ -272,6 +275,9 @@ class Guest:
         if not any(e["event"] == "STOP" for e in self.qmp.events):
             return
         ok, st = self.qmp.command("query-status")
+        if ok and st["status"] == "paused" and self.go_on:
+            self.qmp.events.clear()
+            self.qmp.command("cont")
         if ok and st["status"] == "internal-error":
             raise GuestError("the accelerator cannot run this kernel")
         if ok and st["status"] == "io-error" and self.autocont:

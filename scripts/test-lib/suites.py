@@ -46,6 +46,13 @@ def guest_job(name, *more):
                env={"ENVME_MODULE": "{module}"})
 
 
+def powercut_job():
+    """ext4 and SQLite in guests, through power losses."""
+    return Job("powercut", [os.path.join(TOP, "tests/guest/power-cut")],
+               needs=("qemu", "module"), slots=CORES, limit=2400,
+               env={"ENVME_MODULE": "{module}"})
+
+
 def shared_jobs():
     """What several suites need; the long ones first."""
     def build(name, *args, needs=()):
@@ -92,6 +99,7 @@ def suites():
         "qtest": [qtest_job("qtest", "qemu", "module", 1200),
                   qtest_job("qtest-asan", "qemu", "module-asan", 2400)],
         "guest": [guest_job("guest")],
+        "powercut": [powercut_job()],
         "stock": [guest_job("stock", "--stock")],
         "drift": [qtest_job("drift", "qemu-10.2", "module-10.2", 900,
                             "--smoke", foreign="module")],

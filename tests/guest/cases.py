@@ -202,6 +202,19 @@ def inject(lab):
                                                    **{"fault-injection": "on"})
 
 
+def guarded(lab):
+    """Protection information apart from the data, which the kernel checks."""
+    return (lab.ctrl("c0") + lab.drive("d1", lab.raw(16)) +
+            lab.ns(drive="d1", bus="c0", nsid=1, ms=8, pi=1))
+
+
+def behind_port(lab):
+    """In a slot with PCIe's own hot-plug, which ACPI's would take away."""
+    return (["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
+             "-device", "pcie-root-port,id=rp1,chassis=1,slot=1"] +
+            lab.drive("d0", lab.raw(64)) + lab.ctrl("c0", drive="d0", bus="rp1"))
+
+
 def firmware():
     """An image for nvme fw-download."""
     with tempfile.NamedTemporaryFile() as f:
@@ -225,6 +238,12 @@ CASES = [
          accel=ONE_THREAD, timeout=420,
          append="nvme_core.io_timeout=2 nvme_core.admin_timeout=2 "
          "nvme_core.shutdown_timeout=2"),
+    Case("scenarios-pi", "scenarios-pi.sh", guarded),
+    Case("bus", "bus.sh", behind_port, smp=2, accel=ONE_THREAD, timeout=420,
+         append="nvme_core.io_timeout=2 nvme_core.admin_timeout=2"),
+    Case("bus-6.1", "bus.sh", behind_port, kernel="cloud-6.1", smp=2,
+         accel=ONE_THREAD, timeout=420,
+         append="nvme_core.io_timeout=2 nvme_core.admin_timeout=2"),
     Case("backends-1cpu", "backends.sh", backends, vars={"GUEST_NAMESPACES": 9}),
     Case("backends-4cpu-6.1", "backends.sh", backends, kernel="cloud-6.1", smp=4,
          vars={"GUEST_NAMESPACES": 9}),

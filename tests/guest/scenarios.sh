@@ -268,6 +268,21 @@ tf "$now: writes fail" many w 4
 t "$now: the driver gives it up" said 'CSTS=0xffffffff|Removing|Disabling device|dead'
 rebind
 
+scenario link-lost
+tf "$now: writes fail" many w 4
+t "$now: the driver gives it up" said 'CSTS=0xffffffff|Removing|Disabling device|dead'
+t "$now: the configuration space is all ones" sh -c \
+    "[ \$(dd if=/sys/bus/pci/devices/$bdf/config bs=4 count=1 2>/dev/null | od -An -tx4 | tr -d ' ') = ffffffff ]"
+host faults off >/dev/null
+# Its BARs are gone: it is looked for again.
+echo 1 >/sys/bus/pci/devices/$bdf/remove
+wait_for 20 gone /sys/class/nvme/nvme0
+wait_for 20 gone /dev/nvme0
+sleep 1
+echo 1 >/sys/bus/pci/rescan
+t "$now: it is found again" wait_for 20 there
+t "$now: I/O afterwards" works
+
 scenario shutdown-hangs
 echo $bdf >/sys/bus/pci/drivers/nvme/unbind
 t "$now: the driver says so and goes on" said 'aborting shutdown|shutdown incomplete'

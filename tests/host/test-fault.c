@@ -609,7 +609,7 @@ static void test_wrong(void)
     wrong(f, RULE("'do': {'skip': true}, 'match': {'lba': [5, 2]}"),
           "ends before it begins");
     wrong(f, RULE("'do': {'skip': true}, 'match': {'register': 'cc'}"),
-          "want \"on\": \"register\"");
+          "wants \"on\": \"register\"");
     wrong(f, RULE("'do': {'skip': true}, 'when': {'from': '5 fortnights'}"),
           "a time is wanted");
     wrong(f, RULE("'do': {'skip': true}, 'when': {'nth': 0}"), "between 1");
@@ -637,6 +637,75 @@ static void test_reference(void)
     g_assert_nonnull(strstr(text, "`probability`"));
 }
 
+/* ---- regressions ------------------------------------------------------- */
+
+/* Two actions that change what is written shared a copy that one freed. */
+static void test_data_twice(void)
+{
+    struct envme_faults *f;
+    struct th *h = host(&f);
+    uint8_t a[512], b[512], want[512];
+
+    tf_rules(f, "{'name': 'a', 'match': {'opcode': 'write'}, 'do': "
+             "{'data': {'patch': {'offset': 1, 'value': 7}}}},"
+             "{'name': 'b', 'match': {'opcode': 'write'}, 'do': ["
+             "{'data': {'patch': {'offset': 2, 'value': 8}}},"
+             "{'data': {'patch': {'offset': 3, 'value': 9}}}]}");
+    th_pattern(a, sizeof(a), 3);
+    memcpy(want, a, sizeof(a));
+    want[1] = 7;
+    want[2] = 8;
+    want[3] = 9;
+    th_assert_sc(th_write(h, .slba = 5, .data = a), SUCCESS);
+    th_assert_sc(th_read(h, .slba = 5, .data = b), SUCCESS);
+    g_assert_cmpmem(b, sizeof(b), want, sizeof(want));
+    done(h, f);
+}
+
+static void test_for_ever(void)
+{
+    struct envme_faults *f;
+    struct th *h = host(&f);
+
+    /* It was over at once. */
+    tf_rules(f, "{'name': 'e', 'match': {'opcode': 'read'}, 'when': {'nth': "
+             "1}, 'do': {'status': 6}, 'expect': {'any': 'reset', 'within': "
+             "'forever'}},"
+             "{'name': 'p', 'on': 'time', 'when': {'period': 'forever'}, "
+             "'do': {'health': {'media-errors': 1}}},"
+             "{'name': 'd', 'match': {'qid': 2}, 'do': {'delay': {'for': "
+             "9200000000000000000, 'jitter': '1h'}}}");
+    th_assert_sc(th_read(h), INTERNAL);
+    th_abandon(h, 2, th_submit(h, 2, &(struct envme_sqe){
+        .opc = ENVME_NVM_FLUSH, .nsid = le32(1),
+    }));
+    th_advance(h, 3600 * 1000 * MS);
+    tf_assert_text(f, "e", "verdict", "open");
+    g_assert_cmpint(tf_count(f, "p", "hits"), ==, 0);
+    th_disable(h);
+    tf_assert_text(f, "e", "verdict", "passed");
+    th_enable(h);
+    done(h, f);
+}
+
+/* Rules that arm each other, at once: not more often than each millisecond. */
+static void test_chase(void)
+{
+    struct envme_faults *f;
+    struct th *h = host(&f);
+
+    tf_rules(f, "{'name': 'a', 'on': 'time', 'do': {'arm': 'b', "
+             "'health': {'media-errors': 1}}},"
+             "{'name': 'b', 'on': 'time', 'do': {'arm': 'a'}, "
+             "'armed': false}");
+    for (unsigned i = 0; i < 40; i++) {
+        th_advance(h, MS / 2);
+    }
+    g_assert_cmpuint(atomic_load(&h->ctrl->media_errors), >=, 5);
+    g_assert_cmpuint(atomic_load(&h->ctrl->media_errors), <=, 22);
+    done(h, f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -658,5 +727,8 @@ int main(int argc, char **argv)
     g_test_add_func("/fault/never", test_never);
     g_test_add_func("/fault/wrong", test_wrong);
     g_test_add_func("/fault/reference", test_reference);
+    g_test_add_func("/fault/data-twice", test_data_twice);
+    g_test_add_func("/fault/for-ever", test_for_ever);
+    g_test_add_func("/fault/chase", test_chase);
     return g_test_run();
 }

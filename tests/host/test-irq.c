@@ -70,6 +70,46 @@ static void test_plain(void)
     th_free(h);
 }
 
+/* One interrupt for all that a turn has completed: per CQ, whatever its SQs, on
+ * whichever lane. */
+static void test_batch(void)
+{
+    static const struct {
+        unsigned sq, cq;
+    } q[] = { { 1, 1 }, { 2, 1 }, { 3, 1 }, { 4, 2 }, { 5, 3 } };
+    struct envme_sqe s = th_sqe(ENVME_NVM_FLUSH, 1);
+    unsigned lanes, i, k, round;
+
+    for (lanes = 0; lanes <= 3; lanes++) {
+        struct th *h = th_new(.lanes = lanes, .poll = lanes == 2);
+
+        th_enable(h);
+        for (i = 1; i <= 3; i++) {
+            th_assert_code(th_create_cq(h, .qid = i, .size = 64,
+                                        .vector = i), SUCCESS);
+        }
+        for (i = 0; i < G_N_ELEMENTS(q); i++) {
+            th_assert_code(th_create_sq(h, .qid = q[i].sq, .cqid = q[i].cq,
+                                        .size = 32), SUCCESS);
+        }
+        for (round = 1; round <= 5; round++) {
+            for (i = 0; i < G_N_ELEMENTS(q); i++) {
+                for (k = 0; k < 10; k++) {
+                    th_abandon(h, q[i].sq, th_put(h, q[i].sq, &s));
+                }
+                th_ring(h, q[i].sq);
+            }
+            th_run(h);
+            for (i = 1; i <= 3; i++) {
+                g_assert_cmpuint(count(h, i), ==, round);
+                g_assert_cmpuint(th_reap(h, i), ==, i == 1 ? 30 : 10);
+            }
+            th_run(h);
+        }
+        th_free(h);
+    }
+}
+
 /* Several CQs on one vector: their levels add up. */
 static void test_shared_vector(void)
 {
@@ -452,6 +492,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/irq/plain", test_plain);
+    g_test_add_func("/irq/batch", test_batch);
     g_test_add_func("/irq/shared-vector", test_shared_vector);
     g_test_add_func("/irq/coalesce", test_coalesce);
     g_test_add_func("/irq/coalesce-changes", test_coalesce_changes);

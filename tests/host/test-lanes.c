@@ -421,7 +421,8 @@ static void do_admin(struct world *w)
 }
 
 enum {
-    DIRECT = 1, ABORTS = 2, SHADOW = 4, CALM = 8, ATOMIC = 16, MAPPED = 32,
+    DIRECT = 1, ABORTS = 2, SHADOW = 4, CALM = 8, ATOMIC = 16, POLL = 32,
+    MAPPED = 64,
 };
 
 static void tweak_atomic(struct envme_ctrl_params *p)
@@ -443,7 +444,7 @@ static void world_run(unsigned flags, uint64_t seed, int64_t usec)
     w->atomic = flags & ATOMIC;
     w->mapped = flags & MAPPED;
     w->h = th_new(.lanes = NVCPU, .threads = true, .seed = seed,
-                  .map_direct = flags & DIRECT,
+                  .map_direct = flags & DIRECT, .poll = flags & POLL,
                   .mapped = w->mapped ? 4096 : 0, .slow = w->mapped ? 63 : 0,
                   .tweak = w->atomic ? tweak_atomic : NULL,
                   .ns = { { .size = MIB, .write_cache = true },
@@ -602,19 +603,29 @@ static void test_calm_shadow(void)
     world_run(DIRECT | CALM | SHADOW, 10, 1500000);
 }
 
+static void test_poll(void)
+{
+    world_run(DIRECT | SHADOW | POLL, 14, 1500000);
+}
+
+static void test_calm_poll(void)
+{
+    world_run(DIRECT | CALM | SHADOW | POLL, 15, 1500000);
+}
+
 static void test_mapped(void)
 {
-    world_run(DIRECT | MAPPED | ABORTS, 14, 1500000);
+    world_run(DIRECT | MAPPED | POLL | ABORTS, 16, 1500000);
 }
 
 static void test_mapped_shadow(void)
 {
-    world_run(DIRECT | MAPPED | SHADOW, 15, 1000000);
+    world_run(DIRECT | MAPPED | SHADOW, 17, 1000000);
 }
 
 static void test_calm_mapped(void)
 {
-    world_run(DIRECT | CALM | MAPPED, 16, 1500000);
+    world_run(DIRECT | CALM | MAPPED, 18, 1500000);
 }
 
 int main(int argc, char **argv)
@@ -630,6 +641,8 @@ int main(int argc, char **argv)
     g_test_add_func("/lanes/atomic-later", test_atomic_later);
     g_test_add_func("/lanes/calm", test_calm);
     g_test_add_func("/lanes/calm-shadow", test_calm_shadow);
+    g_test_add_func("/lanes/poll", test_poll);
+    g_test_add_func("/lanes/calm-poll", test_calm_poll);
     g_test_add_func("/lanes/mapped", test_mapped);
     g_test_add_func("/lanes/mapped-shadow", test_mapped_shadow);
     g_test_add_func("/lanes/calm-mapped", test_calm_mapped);

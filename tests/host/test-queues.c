@@ -582,6 +582,39 @@ static void test_storm(void)
     th_free(h);
 }
 
+/* Queues to threads as the user wants it; the others are dealt out. One lane
+ * has them all where one place has to decide. */
+static const uint16_t lane_map[] = { 0, 3, 1, 1, 0, 2, 0, 0, 3 };
+
+static void tweak_lane_map(struct envme_ctrl_params *p)
+{
+    p->max_ioqpairs = G_N_ELEMENTS(lane_map) - 1;
+    p->wrr = true;
+    p->cq_lane = lane_map;
+}
+
+static void test_lane_map(void)
+{
+    static const unsigned dealt[] = { 0, 3, 1, 1, 1, 2, 3, 1, 3 };
+    struct th *h = th_new(.lanes = 3, .tweak = tweak_lane_map);
+    unsigned i, wrr;
+
+    for (wrr = 0; wrr < 2; wrr++) {
+        g_assert_true(th_enable_as(h, TH_CC_DEFAULT | (wrr ?
+            (uint32_t)FIELD_SET(ENVME_CC_AMS, ENVME_CC_AMS_WRR) : 0), 32,
+            32));
+        th_queues(h, 8, 16);
+        for (i = 1; i <= 8; i++) {
+            g_assert_cmpuint(h->ctrl->cq[i]->lane->index, ==,
+                             wrr ? 1 : dealt[i]);
+            th_assert_sc(th_read(h, .qid = i), SUCCESS);
+        }
+        g_assert_cmpuint(h->ctrl->cq[0]->lane->index, ==, 0);
+        th_disable(h);
+    }
+    th_free(h);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -601,5 +634,6 @@ int main(int argc, char **argv)
     g_test_add_func("/queues/delete-busy", test_delete_busy);
     g_test_add_func("/queues/no-ien", test_no_ien);
     g_test_add_func("/queues/storm", test_storm);
+    g_test_add_func("/queues/lane-map", test_lane_map);
     return g_test_run();
 }

@@ -32,12 +32,32 @@ static char *read_source(const char *path)
     return text;
 }
 
+/* A bus on which nothing can be seen. */
+static void bus(void *opaque, unsigned wrong)
+{
+    (void)opaque;
+    (void)wrong;
+}
+
+static bool bus_error(void *opaque, bool correctable, uint32_t status)
+{
+    (void)opaque;
+    (void)correctable;
+    (void)status;
+    return true;
+}
+
+static const struct envme_fault_world world = {
+    .bus_can = ENVME_BUS_LINK | ENVME_BUS_HANG | ENVME_BUS_MASTER,
+    .bus = bus, .bus_error = bus_error,
+};
+
 static struct th *host_with(struct envme_faults **f, const char *scenario)
 {
     struct th *h = th_new(.lanes = 2, .ns = { { .size = 16 * MIB },
                                               { .size = 1 * MIB, .ms = 8 } });
 
-    *f = envme_faults_new(h->ctrl, NULL);
+    *f = envme_faults_new(h->ctrl, &world);
     th_enable(h);
     th_queues(h, 2, 16);
     if (scenario) {

@@ -90,9 +90,27 @@ static bool exec_on_lane(void *opaque, unsigned lane)
     return th_lane_now == (int)lane;
 }
 
+/* ---- polling, as an AioContext does it --------------------------------- */
+
+static void exec_poll_begin(struct th_lane *l)
+{
+    if (l->h->opts.poll && l->index && !l->polling) {
+        l->polling = true;
+        envme_lane_poll_begin(l->h->ctrl, l->index);
+    }
+}
+
+static void exec_poll_end(struct th_lane *l)
+{
+    if (l->polling) {
+        l->polling = false;
+        envme_lane_poll_end(l->h->ctrl, l->index);
+    }
+}
+
 /* ---- one thread plays all lanes ---------------------------------------- */
 
-enum { CAND_KICK, CAND_JOB, CAND_BIO };
+enum { CAND_KICK, CAND_JOB, CAND_BIO, CAND_POLL };
 
 struct cand {
     int kind;
@@ -141,6 +159,9 @@ static unsigned exec_cands(struct th *h, struct cand *c, unsigned n)
         if (!g_queue_is_empty(&l->jobs)) {
             c[n++] = (struct cand){ CAND_JOB, h, i, NULL };
         }
+        if (l->polling) {
+            c[n++] = (struct cand){ CAND_POLL, h, i, NULL };
+        }
     }
     for (j = 0; j < h->nns; j++) {
         for (i = 0; h->be[j]->nbios && i < TH_MAX_LANES; i++) {
@@ -159,7 +180,17 @@ static void exec_do(const struct cand *c)
     struct th_lane *l = &c->h->lane[c->lane];
     struct th_job *job;
 
+    if (c->kind != CAND_POLL && !th_random(c->h, 3)) {
+        exec_poll_begin(l);
+    }
     switch (c->kind) {
+    case CAND_POLL:
+        if (envme_lane_poll(l->h->ctrl, l->index)) {
+            envme_lane_run(c->h->ctrl, c->lane);
+        } else if (!th_random(c->h, 8)) {
+            exec_poll_end(l);
+        }
+        break;
     case CAND_KICK:
         l->kicked = false;
         if (l->deadline <= exec_now(c->h)) {
@@ -262,6 +293,23 @@ static bool exec_turn(struct th_lane *l, GRand *rand)
     return exec_lane_bios(l->h, l->index, rand) || job || kicked;
 }
 
+/* True: a host has written a doorbell. False: nobody polls any more. */
+static bool exec_poll(struct th_lane *l, GRand *rand)
+{
+    bool news = false;
+
+    exec_poll_begin(l);
+    for (int i = g_rand_int(rand) % 64; i && l->polling && !news; i--) {
+        news = envme_lane_poll(l->h->ctrl, l->index);
+    }
+    if (news) {
+        envme_lane_run(l->h->ctrl, l->index);
+    } else {
+        exec_poll_end(l);
+    }
+    return news;
+}
+
 static void *exec_thread(void *arg)
 {
     struct th_lane *l = arg;
@@ -269,7 +317,7 @@ static void *exec_thread(void *arg)
 
     th_lane_now = l->index;
     for (;;) {
-        if (exec_turn(l, rand)) {
+        if (exec_turn(l, rand) || exec_poll(l, rand)) {
             continue;
         }
         g_mutex_lock(&l->lock);

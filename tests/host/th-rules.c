@@ -299,7 +299,7 @@ static GVariant *gen_args(struct tr_gen *g, const struct fault_action_row *a,
 
 /* What a rule of "on" can have most simply: enough to try the next time. */
 static const char *const gen_ons[FAULT_NON] = {
-    "command", "register", "doorbell", "interrupt", "state", "time",
+    "command", "register", "doorbell", "interrupt", "state", "time", "dma",
 };
 
 static const char *gen_field(const struct envme_schema *s, unsigned i)
@@ -669,10 +669,18 @@ char *tr_state(struct envme_faults *f)
 
 /* ---- a world ----------------------------------------------------------- */
 
-static void world_link(void *opaque, bool up)
+static void world_bus(void *opaque, unsigned wrong)
 {
     (void)opaque;
-    (void)up;
+    (void)wrong;
+}
+
+static bool world_bus_error(void *opaque, bool correctable, uint32_t status)
+{
+    (void)opaque;
+    (void)correctable;
+    (void)status;
+    return true;
 }
 
 static void world_machine(void *opaque, const char *what)
@@ -690,5 +698,7 @@ static void world_image(void *opaque, const char *dir,
 }
 
 const struct envme_fault_world tr_world = {
-    .link = world_link, .machine = world_machine, .image = world_image,
+    .bus_can = ENVME_BUS_LINK | ENVME_BUS_HANG | ENVME_BUS_MASTER,
+    .bus = world_bus, .bus_error = world_bus_error,
+    .machine = world_machine, .image = world_image,
 };

@@ -161,6 +161,7 @@ struct th_opts {
     bool intx;                  /* interrupts show as a level */
     uint64_t mapped;            /* bytes of doorbells that may be memory */
     unsigned slow;              /* with threads: time goes by so much slower */
+    bool poll;                  /* I/O lanes' threads poll, now and then */
     uint64_t cmb, pmr;          /* bytes of its own memory; 0: none */
     bool pmr_read_only;
     const struct envme_tables *tables;  /* NULL: the product's own */
@@ -211,6 +212,7 @@ struct th_lane {
     bool kicked, stop;
     uint64_t deadline;
     GThread *thread;
+    bool polling;               /* its own thread */
 };
 
 struct th {

@@ -36,6 +36,8 @@ struct gen_job {
     enum gen_rw rw;
     unsigned bs, qd, queues;
     unsigned warm_ms, time_ms;
+    uint64_t ios;               /* ends after so many; 0: by time alone */
+    bool lump;                  /* the next when all have ended: qd at once */
     uint64_t verify;            /* I/Os to write, read back and compare */
 };
 
@@ -44,8 +46,8 @@ struct gen_opts {
     bool idle;                  /* no controller: memory only */
     unsigned entries;           /* of every I/O queue */
     unsigned nqueues;           /* pairs to create */
-    unsigned sqs_per_cq;
     unsigned ams, qprio;
+    unsigned aggr;              /* feature 08h, CDW11; 0: as it is */
     bool irq;                   /* CQs with interrupts, written to RAM */
     bool wait_irq;              /* looks at them instead of phase tags */
     bool dbbuf;                 /* shadow doorbells */
@@ -115,6 +117,7 @@ struct gen {
     char model[41];
     uint32_t nsid;
     uint64_t nblocks;
+    bool pract;                 /* the namespace has protection information */
     unsigned lba_shift, mdts_bytes;
     unsigned nvectors;
     uint64_t irq_area;          /* one dword per vector */

@@ -116,12 +116,20 @@ static bool load_pass(struct load *l)
         if (!load_reap(l, q)) {
             return false;
         }
-        load_submit(l, q);
+        if (!l->job->lump || q->nfree == q->nslots) {
+            load_submit(l, q);
+        }
     }
     if (l->r) {
         l->r->passes++;
     }
     return true;
+}
+
+/* Has the job had as many I/Os as it was to have? */
+static bool load_enough(const struct load *l)
+{
+    return l->r && l->job->ios && l->r->hist->n >= l->job->ios;
 }
 
 /* Passes until the time is there, or nothing is in flight any more. */
@@ -132,7 +140,7 @@ static bool load_until(struct load *l, uint64_t end)
         if (!load_pass(l)) {
             return false;
         }
-        if (l->stopping ? !l->inflight : l->last >= end) {
+        if (l->stopping ? !l->inflight : l->last >= end || load_enough(l)) {
             return true;
         }
         if (n % 256 == 0) {

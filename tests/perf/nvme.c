@@ -6,6 +6,7 @@
 #include "tests/perf/gen.h"
 
 #include "envme/feat.h"
+#include "envme/nvm.h"
 
 #define NVME_ADMIN_ENTRIES 64
 #define NVME_READY_NS 15000000000ull
@@ -138,6 +139,7 @@ static bool nvme_identify_all(struct gen *g)
     if (!g->nblocks || g->lba_shift < 9) {
         return gen_fail(g, "there is no namespace 1");
     }
+    g->pract = FIELD_GET(ENVME_DPS_PIT, ns->dps);
     bytes = g->nblocks << g->lba_shift;
     if (g->o.region && g->o.region < bytes) {
         g->nblocks = g->o.region >> g->lba_shift;
@@ -241,6 +243,17 @@ static bool nvme_create_pair(struct gen *g, struct gen_queue *q)
     return nvme_admin(g, &cq, NULL) && nvme_admin(g, &sq, NULL);
 }
 
+static bool nvme_coalesce(struct gen *g)
+{
+    struct envme_sqe cmd = {
+        .opc = ENVME_ADM_SET_FEATURES,
+        .cdw10 = le32(ENVME_FID_IRQ_COALESCE),
+        .cdw11 = le32(g->o.aggr),
+    };
+
+    return nvme_admin(g, &cmd, NULL);
+}
+
 bool gen_nvme_queues(struct gen *g)
 {
     unsigned n = g->o.nqueues;
@@ -261,6 +274,9 @@ bool gen_nvme_queues(struct gen *g)
         return gen_fail(g, "the controller gives %u I/O queues and %u are "
                         "wanted", (unsigned)FIELD_GET(ENVME_FEAT_NQ_NSQ, got)
                         + 1, n);
+    }
+    if (g->o.aggr && !nvme_coalesce(g)) {
+        return false;
     }
     if (g->o.dbbuf && !nvme_dbbuf(g)) {
         return false;
@@ -337,4 +353,10 @@ void gen_queue_io(struct gen *g, struct gen_queue *q, unsigned slot,
     sqe->cdw10 = le32(lba);
     sqe->cdw11 = le32(lba >> 32);
     sqe->cdw12 = le32((bytes >> g->lba_shift) - 1);
+    if (g->pract) {
+        /* The device makes the tuples, and takes them off again. */
+        sqe->cdw12 = le32(((bytes >> g->lba_shift) - 1) |
+                          FIELD_SET(ENVME_RW_PRINFO, ENVME_PRINFO_PRACT));
+        sqe->cdw14 = le32(lba);
+    }
 }

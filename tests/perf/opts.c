@@ -34,6 +34,7 @@ static const struct opts_num opts_nums[] = {
     OPTS_NUM(struct gen_opts, "queues", nqueues, 1, 65535),
     OPTS_NUM(struct gen_opts, "ams", ams, 0, 7),
     OPTS_NUM(struct gen_opts, "qprio", qprio, 0, 3),
+    OPTS_NUM(struct gen_opts, "aggr", aggr, 0, 0xffff),
     OPTS_NUM(struct gen_opts, "irq", irq, 0, 1),
     OPTS_NUM(struct gen_opts, "wait-irq", wait_irq, 0, 1),
     OPTS_NUM(struct gen_opts, "dbbuf", dbbuf, 0, 1),
@@ -49,6 +50,8 @@ static const struct opts_num opts_job_nums[] = {
     OPTS_NUM(struct gen_job, "queues", queues, 1, 65535),
     OPTS_NUM(struct gen_job, "warm", warm_ms, 0, 60000),
     OPTS_NUM(struct gen_job, "time", time_ms, 1, 600000),
+    OPTS_NUM(struct gen_job, "ios", ios, 1, UINT64_MAX),
+    OPTS_NUM(struct gen_job, "lump", lump, 0, 1),
     OPTS_NUM(struct gen_job, "verify", verify, 1, UINT32_MAX),
 };
 

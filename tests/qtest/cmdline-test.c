@@ -30,6 +30,9 @@ static char *own_lines(const char *err, unsigned *n)
     return g_string_free(s, FALSE);
 }
 
+#define MAP(rest) "-object iothread,id=io0 -object iothread,id=io1 "           \
+    "-device '{\"driver\":\"envme\",\"serial\":\"a\",\"iothread-map\":" rest "}'"
+
 typedef struct Bad {
     const char *args;       /* %I: an image */
     const char *want[3];    /* each in the sentence */
@@ -119,6 +122,33 @@ static const Bad bad[] = {
     { "-object iothread,id=io0 "
       "-device envme,serial=a,iothread=io0,iothreads=io0",
       { "iothread", "iothreads" } },
+    { MAP("[]"), { "iothread-map", "no iothread" } },
+    { MAP("\"io0\""), { "iothread-map", "list" } },
+    { MAP("[1]"), { "iothread-map", "no \"iothread\"" } },
+    { MAP("[{\"queues\":[1]}]"), { "iothread-map", "no \"iothread\"" } },
+    { MAP("[{\"iothread\":\"io7\"}]"), { "iothread-map", "'io7'" } },
+    { MAP("[{\"iothread\":\"io0\"},{\"iothread\":\"io0\"}]"),
+      { "iothread-map", "'io0' twice" } },
+    { MAP("[{\"iothread\":\"io0\",\"vqs\":[1]}]"), { "vqs", "queues" } },
+    { MAP("[{\"iothread\":\"io0\",\"queues\":[1]},{\"iothread\":\"io1\"}]"),
+      { "'io1' has no \"queues\"", "all or" } },
+    { MAP("[{\"iothread\":\"io0\"},{\"iothread\":\"io1\",\"queues\":[1]}]"),
+      { "'io1' has \"queues\"", "all or" } },
+    { MAP("[{\"iothread\":\"io0\",\"queues\":[0]}]"), { "queue 0", "is 1" } },
+    { MAP("[{\"iothread\":\"io0\",\"queues\":[65]}]"),
+      { "queue 65", "is 64" } },
+    { MAP("[{\"iothread\":\"io0\",\"queues\":[-1]}]"), { "'io0'", "is 1" } },
+    { MAP("[{\"iothread\":\"io0\",\"queues\":[\"1\"]}]"),
+      { "'io0'", "is 1" } },
+    { MAP("[{\"iothread\":\"io0\",\"queues\":[]}]"), { "'io0'", "list" } },
+    { MAP("[{\"iothread\":\"io0\",\"queues\":[2,3,2]}]"),
+      { "queue 2", "once" } },
+    { MAP("[{\"iothread\":\"io0\",\"queues\":[2]},"
+          "{\"iothread\":\"io1\",\"queues\":[1,2]}]"), { "queue 2", "'io1'" } },
+    { MAP("[{\"iothread\":\"io0\"}],\"iothreads\":\"io1\""),
+      { "iothreads=", "iothread-map=" } },
+    { MAP("[{\"iothread\":\"io0\"}],\"iothread\":\"io1\""),
+      { "iothread=", "iothread-map=" } },
     { DRIVE "-device envme,serial=a,drive=d0,vwc-size=1M",
       { "vwc-size=1048576", "vwc-model=on" } },
     { DRIVE "-device envme,serial=a,drive=d0,vwc-model=on,vwc-size=1K",

@@ -140,6 +140,95 @@ static void test_qmp(void)
     qn_close(q);
 }
 
+/* ---- replay ------------------------------------------------------------ */
+
+#define REPLAY_IOS 120
+
+/* The same commands under those rules: their status, and the events' lines. */
+static void random_run(const char *rules, const char *events,
+                       uint16_t status[REPLAY_IOS], char **log)
+{
+    g_autofree char *props = g_strdup_printf("events=ev,faults=%s", rules);
+    g_autofree char *extra = g_strdup_printf("-chardev file,id=ev,path=%s",
+                                             events);
+    QNvme *q = qn_start(&(QnConf){ .props = props, .extra = extra });
+    QnSq *sq = qn_io_queue(q, 1, 16, -1);
+    uint64_t buf = qn_alloc(q, 4096);
+
+    for (unsigned i = 0; i < REPLAY_IOS; i++) {
+        uint8_t opc = i % 3 ? ENVME_NVM_READ : ENVME_NVM_WRITE;
+        struct envme_cqe c = qn_cmd(q, sq, qn_rw(q, opc, i % 32, 1, buf));
+
+        status[i] = qn_status(&c);
+    }
+    qn_close(q);
+    g_assert_true(g_file_get_contents(events, log, NULL, NULL));
+}
+
+/* "hit" lines, but for what differs: times, names, and match numbers. */
+static GPtrArray *hit_commands(const char *log)
+{
+    GPtrArray *all = g_ptr_array_new_with_free_func(g_free);
+    g_auto(GStrv) lines = g_strsplit(log, "\n", -1);
+
+    for (unsigned i = 0; lines[i]; i++) {
+        QObject *o = *lines[i] ? qobject_from_json(lines[i], &error_abort)
+                               : NULL;
+        QDict *d = o ? qobject_to(QDict, o) : NULL;
+
+        if (d && strcmp(qdict_get_str(d, "event"), "hit") == 0) {
+            g_ptr_array_add(all, g_strdup(qdict_get_str(d, "sqe")));
+        }
+        qobject_unref(o);
+    }
+    return all;
+}
+
+/* What random rules have done is done again, by rules that are not. */
+static void test_replay(void)
+{
+    g_autofree char *rules = file_with("rules.",
+        "{\"seed\": 11, \"rules\": ["
+        "{\"name\": \"r\", \"match\": {\"opcode\": \"read\"}, \"when\": "
+        "{\"probability\": 0.1}, \"do\": {\"status\": \"internal\"}},"
+        "{\"name\": \"w\", \"match\": {\"opcode\": \"write\"}, \"when\": "
+        "{\"probability\": 0.25, \"every\": 2}, \"do\": "
+        "{\"status\": \"write-fault\"}}]}");
+    g_autofree char *events = qn_tmp("events."), *more = qn_tmp("more.");
+    g_autofree char *tool = g_build_filename(g_getenv("ENVME_SOURCE"),
+                                             "scripts", "envme-faults", NULL);
+    char *argv[] = { tool, (char *)"replay", events, rules, NULL };
+    g_autofree char *log = NULL, *log2 = NULL, *out = NULL, *replay = NULL;
+    uint16_t status[REPLAY_IOS], again[REPLAY_IOS];
+    GPtrArray *hit, *hit2;
+    unsigned errors = 0;
+    int rc = -1;
+
+    random_run(rules, events, status, &log);
+    g_assert_true(g_spawn_sync(NULL, argv, NULL, 0, NULL, NULL, &out, NULL,
+                               &rc, NULL));
+    g_assert_cmpint(rc, ==, 0);
+    g_assert_null(strstr(out, "probability"));
+    replay = file_with("replay.", out);
+    random_run(replay, more, again, &log2);
+    g_assert_cmpmem(again, sizeof(again), status, sizeof(status));
+    hit = hit_commands(log);
+    hit2 = hit_commands(log2);
+    g_assert_cmpuint(hit->len, ==, hit2->len);
+    for (unsigned i = 0; i < hit->len; i++) {
+        g_assert_cmpstr(g_ptr_array_index(hit, i), ==,
+                        g_ptr_array_index(hit2, i));
+    }
+    for (unsigned i = 0; i < REPLAY_IOS; i++) {
+        errors += status[i] != ENVME_SC_SUCCESS;
+    }
+    g_assert_cmpuint(errors, ==, hit->len);
+    g_assert_cmpuint(errors, >, 3);
+    g_assert_cmpuint(errors, <, REPLAY_IOS / 2);
+    g_ptr_array_unref(hit);
+    g_ptr_array_unref(hit2);
+}
+
 /* ---- from inside ------------------------------------------------------- */
 
 static struct envme_cqe send_text(QNvme *q, unsigned op, const char *text)
@@ -243,6 +332,7 @@ int main(int argc, char **argv)
     if (qn_is_envme()) {
         qn_add("/faults/file", test_file, 0);
         qn_add("/faults/qmp", test_qmp, QN_SMOKE);
+        qn_add("/faults/replay", test_replay, 0);
         qn_add("/faults/inside", test_inside, 0);
         qn_add("/faults/not-inside", test_not_inside, 0);
     }

@@ -72,7 +72,9 @@ QNvme *qn_open(const QnConf *conf)
         "-device %s,id=nv,serial=qtest,addr=%d%s%s%s ", qn_device(), QN_SLOT,
         *drive ? ",drive=d0" : "", conf->props ? "," : "",
         conf->props ? conf->props : "");
-    q->qts = qtest_initf("%s %s %s %s %s", base, drive,
+    q->runs = conf->kvm;
+    q->qts = qtest_initf("%s %s %s %s %s %s", base,
+                         conf->kvm ? "-accel kvm" : "", drive,
                          conf->extra ? conf->extra : "", dev,
                          conf->after ? conf->after : "");
     q->owns_qts = true;
@@ -220,7 +222,9 @@ uint32_t qn_csts(QNvme *q)
 void qn_beat(QNvme *q)
 {
     /* Timers on QEMU's virtual clock go on only when the test says so. */
-    qtest_clock_step(q->qts, 200 * 1000);
+    if (!q->runs) {
+        qtest_clock_step(q->qts, 200 * 1000);
+    }
     g_usleep(100);
 }
 
@@ -229,7 +233,9 @@ void qn_sleep(QNvme *q, unsigned ms)
     gint64 end = g_get_monotonic_time() + ms * 1000;
 
     /* A step of 0 is an error. */
-    qtest_clock_step(q->qts, ms * 1000000ll + 1);
+    if (!q->runs) {
+        qtest_clock_step(q->qts, ms * 1000000ll + 1);
+    }
     do {
         g_usleep(500);
         qtest_readb(q->qts, 0);     /* a turn of QEMU's main loop */

@@ -57,6 +57,7 @@ typedef struct QNvme {
     QPCIDevice *pdev;
     int devfn;                      /* bus << 8 | devfn */
     bool owns_qts;
+    bool runs;                      /* a CPU and the clock run by themselves */
     QPCIBar bar[6];
     uint64_t bar_size[6];
     uint64_t ram, ram_end;          /* guest memory not yet given out */
@@ -77,6 +78,7 @@ typedef struct QnConf {
     const char *extra;      /* further arguments, before the controller */
     const char *after;      /* ... and after it */
     const char *machine;    /* default: q35 */
+    bool kvm;               /* the CPU runs: give it something with -bios */
     bool no_drive;
     bool bare;              /* no controller in the command line */
 } QnConf;

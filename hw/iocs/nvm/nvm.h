@@ -63,6 +63,43 @@ static inline uint32_t envme_nvm_nlb(const struct envme_cmd *cmd)
     return FIELD_GET(ENVME_RW_NLB, envme_cmd_cdw(cmd, 12)) + 1;
 }
 
+/* ---- what the SMART log counts ------------------------------------------ */
+
+/* Others read it at any time; one thread writes it. */
+static inline void envme_nvm_add(_Atomic uint64_t *counter, uint64_t n)
+{
+    uint64_t v = atomic_load_explicit(counter, memory_order_relaxed);
+
+    atomic_store_explicit(counter, v + n, memory_order_relaxed);
+}
+
+/* Of the lane on whose thread the command runs. */
+static inline struct envme_lane_stats *envme_nvm_stats(struct envme_cmd *cmd)
+{
+    return cmd->moved ? &cmd->ctrl->lane[0].stats : &cmd->lane->stats;
+}
+
+static inline void envme_nvm_count_read(struct envme_cmd *cmd,
+                                        unsigned commands)
+{
+    struct envme_lane_stats *stats = envme_nvm_stats(cmd);
+
+    envme_nvm_add(&stats->reads, commands);
+    envme_nvm_add(&stats->read_bytes,
+                  envme_ns_blocks_to_bytes(cmd->ns, envme_nvm_nlb(cmd)));
+}
+
+static inline void envme_nvm_count_write(struct envme_cmd *cmd)
+{
+    struct envme_lane_stats *stats = envme_nvm_stats(cmd);
+
+    envme_nvm_add(&stats->writes, 1);
+    envme_nvm_add(&stats->written_bytes,
+                  envme_ns_blocks_to_bytes(cmd->ns, envme_nvm_nlb(cmd)));
+}
+
+/* ---- checks ------------------------------------------------------------- */
+
 /* Write, Write Zeroes: what is written. */
 void envme_nvm_write_range(const struct envme_cmd *cmd, uint64_t *slba,
                            uint64_t *nlb);

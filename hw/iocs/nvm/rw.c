@@ -220,20 +220,11 @@ static void rw_simple(struct envme_cmd *cmd, enum envme_bio_op op,
     };
 }
 
-static void rw_count(_Atomic uint64_t *commands, _Atomic uint64_t *bytes,
-                     uint64_t n)
-{
-    atomic_fetch_add_explicit(commands, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(bytes, n, memory_order_relaxed);
-}
-
 static struct envme_status rw_read(struct envme_cmd *cmd)
 {
-    struct envme_lane_stats *stats = &cmd->lane->stats;
     bool flush = envme_nvm_read_flushes(cmd);
 
-    rw_count(&stats->reads, &stats->read_bytes,
-             envme_ns_blocks_to_bytes(cmd->ns, envme_nvm_nlb(cmd)));
+    envme_nvm_count_read(cmd, 1);
     if (cmd->ns->pi.type) {
         return envme_nvm_pi_read(cmd);
     }
@@ -261,10 +252,7 @@ static void rw_written(struct envme_cmd *cmd, int err)
 
 struct envme_status envme_nvm_write(struct envme_cmd *cmd)
 {
-    struct envme_lane_stats *stats = &cmd->lane->stats;
-
-    rw_count(&stats->writes, &stats->written_bytes,
-             envme_ns_blocks_to_bytes(cmd->ns, envme_nvm_nlb(cmd)));
+    envme_nvm_count_write(cmd);
     if (envme_cmd_cdw(cmd, 12) & ENVME_RW_DTYPE) {
         envme_nvm_stream(cmd);
     }

@@ -117,13 +117,7 @@ static struct envme_status scan_start(struct envme_cmd *cmd, bool compare)
 
 static struct envme_status scan_run_compare(struct envme_cmd *cmd)
 {
-    struct envme_lane_stats *stats = &cmd->lane->stats;
-
-    atomic_fetch_add_explicit(&stats->reads, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&stats->read_bytes,
-                              envme_ns_blocks_to_bytes(cmd->ns,
-                                                       envme_nvm_nlb(cmd)),
-                              memory_order_relaxed);
+    envme_nvm_count_read(cmd, 1);
     if (cmd->ns->pi.type) {
         return envme_nvm_pi_compare(cmd);
     }
@@ -152,12 +146,7 @@ struct envme_status envme_nvm_verify_len(struct envme_cmd *cmd, uint64_t *len)
 
 static struct envme_status scan_run_verify(struct envme_cmd *cmd)
 {
-    struct envme_lane_stats *stats = &cmd->lane->stats;
-
-    atomic_fetch_add_explicit(&stats->read_bytes,
-                              envme_ns_blocks_to_bytes(cmd->ns,
-                                                       envme_nvm_nlb(cmd)),
-                              memory_order_relaxed);
+    envme_nvm_count_read(cmd, 0);
     if (cmd->ns->pi.type) {
         return envme_nvm_pi_verify(cmd);
     }
