@@ -7,7 +7,7 @@
 
 /* To map: so many doorbells of one lane in so many ns. */
 #define MAPPED_RINGS  64
-#define MAPPED_WITHIN 1000000
+#define MAPPED_WITHIN 4000000
 /* A lane that has seen none for so long stops to poll. */
 #define MAPPED_IDLE   300000
 /* Between two times: changing the map costs far more than a trap, so it is

@@ -395,6 +395,8 @@ void envme_props_instance_init(EnvmeState *s)
                                   "bootindex", "/namespace@1,0", DEVICE(s));
     object_property_add_uint32_ptr(OBJECT(s), "irqfds", &s->irq.cuts.nopen,
                                    OBJ_PROP_FLAG_READ);
+    object_property_add_uint32_ptr(OBJECT(s), "doorbells-mapped",
+                                   &s->mapped.times, OBJ_PROP_FLAG_READ);
 }
 
 void envme_props_finalize(EnvmeState *s)

@@ -359,6 +359,12 @@ class Guest:
         time.sleep(float(words[0]))
         return self._answer_qmp(["cont"])
 
+    def _answer_property(self, words):
+        """What a property of a device is: its name, the property's."""
+        ok, answer = self.qmp.command("qom-get", {
+            "path": "/machine/peripheral/" + words[0], "property": words[1]})
+        return str(answer) if ok else "error %s" % answer
+
     # The rules of the device c0: scripts/envme-faults does the same by hand.
     FAULTS = "/machine/peripheral/c0"
 

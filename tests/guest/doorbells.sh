@@ -17,6 +17,10 @@ for c in /sys/class/nvme/nvme*; do
         verify "$serial: verify, thinktime $pause" /dev/${name}n1 --size=1m \
             --thinktime=$pause --thinktime_blocks=64
     done
+    case $serial in
+    sn-mapped*) t "$serial: doorbells were memory" \
+        test "$(host property ${serial#sn-} doorbells-mapped)" -gt 0 ;;
+    esac
     jobs="$jobs --name=$name --filename=/dev/${name}n1"
 done
 t "verify: all of them at once" timeout 100 fio --eta=never --direct=1 --ioengine=libaio \
