@@ -157,6 +157,7 @@ class Guest:
         self.answers = {"event": self._answer_event, "sleep": self._answer_sleep,
                         "qmp": self._answer_qmp, "autocont": self._answer_autocont,
                         "pause": self._answer_pause, "quit": self._answer_quit,
+                        "property": self._answer_property,
                         "faults": self._answer_faults,
                         "verdict": self._answer_verdict,
                         "hits": self._answer_hits,
