@@ -169,7 +169,7 @@ struct vcpu {
 };
 
 /* At least, of each vCPU and all together. */
-#define THREADS_CMDS  5000
+#define THREADS_CMDS  2000
 #define THREADS_TURNS 10
 
 /* Rings of 2 to 5 entries wrap with every other doorbell. */
