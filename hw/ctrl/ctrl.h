@@ -201,6 +201,7 @@ struct envme_sq {
     struct envme_qmem mem;
     _Atomic bool deleting;      /* no fetch; commands finish as aborted */
     bool second_slot;           /* a CQ slot is kept for the one after fused */
+    bool watched;               /* is in lane->watched */
     unsigned naborts;
     struct envme_cq *cq;
     struct envme_db *db;
@@ -209,7 +210,6 @@ struct envme_sq {
     struct envme_cmd *fused;    /* first of a pair: waits for the second */
     struct envme_shadow shadow;
     struct envme_sq *watch_next; /* in lane->watched: poll.h */
-    bool watched;
     struct envme_cmd *deleter;  /* Delete I/O SQ waiting for inflight */
     /* Commands that an Abort found before they were fetched. */
     struct envme_sq_abort *aborts;  /* [ENVME_SQ_ABORTS], made when needed */

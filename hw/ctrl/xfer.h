@@ -4,8 +4,8 @@
  *
  * Threads: the lane on which the command runs. Plain memory is used in place
  * (zero copy); anything else goes through a bounce buffer, on lane 0 only.
- * What is mapped counts in the lane's nmapped, so that others can tell when no DMA
- * can come any more.
+ * What is mapped counts in the lane's nmapped, so that others can tell when no
+ * DMA can come any more.
  */
 #ifndef ENVME_CTRL_XFER_H
 #define ENVME_CTRL_XFER_H

@@ -80,6 +80,7 @@ class Qmp:
 
     def __init__(self, sock):
         self.sock, self.buf = sock, b""
+        self.patience = 20      # seconds, for an answer
         self.events, self.ready = collections.deque(maxlen=1000), []
 
     def _read(self, timeout):
@@ -103,13 +104,13 @@ class Qmp:
         """Take in events that arrived on their own."""
         self._read(0)
 
-    def command(self, name, args=None, timeout=20):
+    def command(self, name, args=None, timeout=None):
         """Run a command: (True, return value) or (False, error text)."""
         request = {"execute": name}
         if args:
             request["arguments"] = args
         self.sock.sendall(json.dumps(request).encode() + b"\n")
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + (timeout or self.patience)
         while not self.ready:
             left = deadline - time.monotonic()
             if left <= 0 or not self._read(left):
@@ -400,7 +401,7 @@ class Guest:
     def _answer_quit(self, words):
         """End QEMU in the middle of whatever happens; the script ends there."""
         self.qmp.sock.sendall(b'{"execute": "quit"}\n')
-        self.process.wait(20)
+        self.process.wait(self.qmp.patience)
         if self.process.returncode:
             raise GuestError("quit")
         self.checks.append(("ok", "QEMU quits with I/O in flight", ""))

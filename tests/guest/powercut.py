@@ -63,7 +63,7 @@ WORKS = {"fs": "ext4", "wal": "SQLite with a WAL",
          "blocks": "blocks written over directly", "fua": "O_DSYNC"}
 HONEST = [
     Drive("fs1", "fs", 23), Drive("fs2", "fs", 41), Drive("fs3", "fs", 60),
-    Drive("fs4", "fs", 125, WRITES),
+    Drive("fs4", "fs", 128, WRITES),
     Drive("wal1", "wal", 20), Drive("wal2", "wal", 47),
     Drive("wal3", "wal", 70, WRITES),
     Drive("roll1", "rollback", 29), Drive("roll2", "rollback", 55),

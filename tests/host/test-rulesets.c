@@ -52,7 +52,8 @@ static const struct {
     { "completion", HIT_CQE }, { "data", HIT_DATA }, { "metadata", HIT_DATA },
     { "lose", HIT_WEAK }, { "interrupt", 0 }, { "override", HIT_WEAK },
     { "fatal", HIT_WEAK }, { "event", 0 }, { "arm", 0 }, { "disarm", 0 },
-    { "health", HIT_WEAK }, { "link", HIT_WEAK },
+    { "health", HIT_WEAK }, { "link", HIT_WEAK }, { "hang", HIT_WEAK },
+    { "bus-master", HIT_WEAK }, { "pcie-error", 0 }, { "dma", HIT_WEAK },
     { "power", HIT_WEAK | HIT_POWER },
 };
 

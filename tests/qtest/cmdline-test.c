@@ -31,7 +31,8 @@ static char *own_lines(const char *err, unsigned *n)
 }
 
 #define MAP(rest) "-object iothread,id=io0 -object iothread,id=io1 "           \
-    "-device '{\"driver\":\"envme\",\"serial\":\"a\",\"iothread-map\":" rest "}'"
+    "-device '{\"driver\":\"envme\",\"serial\":\"a\","                         \
+    "\"iothread-map\":" rest "}'"
 
 typedef struct Bad {
     const char *args;       /* %I: an image */

@@ -5,6 +5,7 @@
  * none comes while it may not.
  */
 #include <glib.h>
+#include <pthread.h>
 
 #include "hw/core/shortcut.h"
 
@@ -14,7 +15,7 @@
  * while the way is open, lane 0 otherwise. */
 struct fake {
     struct envme_shortcuts t;
-    GMutex lock;                /* one of the kernel's */
+    pthread_mutex_t lock;       /* one of the kernel's */
     struct {
         unsigned count;         /* of the eventfd */
         bool is_open;
@@ -31,13 +32,13 @@ static bool fake_open(void *opaque, unsigned v)
     if ((int)v == f->never) {
         return false;
     }
-    g_mutex_lock(&f->lock);
+    pthread_mutex_lock(&f->lock);
     g_assert_false(f->v[v].is_open);
     f->v[v].is_open = true;
     f->v[v].direct += f->v[v].count;
     f->v[v].count = 0;
     f->opens++;
-    g_mutex_unlock(&f->lock);
+    pthread_mutex_unlock(&f->lock);
     return true;
 }
 
@@ -45,24 +46,24 @@ static void fake_close(void *opaque, unsigned v)
 {
     struct fake *f = opaque;
 
-    g_mutex_lock(&f->lock);
+    pthread_mutex_lock(&f->lock);
     g_assert_true(f->v[v].is_open);
     f->v[v].is_open = false;
     f->closes++;
-    g_mutex_unlock(&f->lock);
+    pthread_mutex_unlock(&f->lock);
 }
 
 static void fake_signal(void *opaque, unsigned v)
 {
     struct fake *f = opaque;
 
-    g_mutex_lock(&f->lock);
+    pthread_mutex_lock(&f->lock);
     if (f->v[v].is_open) {
         f->v[v].direct++;
     } else {
         f->v[v].count++;
     }
-    g_mutex_unlock(&f->lock);
+    pthread_mutex_unlock(&f->lock);
 }
 
 static const struct envme_shortcut_ops fake_ops = {
@@ -72,7 +73,7 @@ static const struct envme_shortcut_ops fake_ops = {
 static void fake_init(struct fake *f)
 {
     *f = (struct fake) { .never = -1 };
-    g_mutex_init(&f->lock);
+    pthread_mutex_init(&f->lock, NULL);
     envme_shortcut_init(&f->t, NVEC, &fake_ops, f);
 }
 
@@ -80,7 +81,7 @@ static void fake_fini(struct fake *f)
 {
     envme_shortcut_fini(&f->t);
     g_assert_cmpuint(f->opens, ==, f->closes);
-    g_mutex_clear(&f->lock);
+    pthread_mutex_destroy(&f->lock);
 }
 
 /* Made for a vector that is signalled, and for no other. */
