@@ -159,6 +159,7 @@ envme_run_fn envme_admin_create_cq, envme_admin_create_sq;
 envme_run_fn envme_admin_delete_cq, envme_admin_delete_sq;
 /* dbbuf.c */
 envme_run_fn envme_admin_dbbuf;
+bool envme_dbbuf_there(const struct envme_ctrl *ctrl);
 /* namespaces.c */
 envme_run_fn envme_admin_ns_mgmt, envme_admin_ns_attach;
 envme_len_fn envme_admin_ns_mgmt_len, envme_admin_ns_attach_len;
@@ -554,7 +555,8 @@ struct envme_status envme_log_effects(const struct envme_log_req *req,
                                       void *buf);
 struct envme_status envme_log_fid(const struct envme_log_req *req, void *buf);
 struct envme_status envme_log_mi(const struct envme_log_req *req, void *buf);
-/* The OACS or ONCS bits of all rows that are there. */
-uint16_t envme_admin_caps(const struct envme_row rows[256]);
+/* The OACS or ONCS bits of all rows that are there; ctrl NULL: of all. */
+uint16_t envme_admin_caps(const struct envme_row rows[256],
+                          const struct envme_ctrl *ctrl);
 
 #endif

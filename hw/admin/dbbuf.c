@@ -19,3 +19,8 @@ struct envme_status envme_admin_dbbuf(struct envme_cmd *cmd)
     }
     return envme_cmd_fail(cmd, envme_shadow_config(ctrl, db, ei), loc);
 }
+
+bool envme_dbbuf_there(const struct envme_ctrl *ctrl)
+{
+    return !ctrl->params.no_dbbuf;
+}

@@ -115,12 +115,13 @@ struct envme_status envme_log_mi(const struct envme_log_req *req, void *buf)
     return ENVME_ST(SUCCESS);
 }
 
-uint16_t envme_admin_caps(const struct envme_row rows[256])
+uint16_t envme_admin_caps(const struct envme_row rows[256],
+                          const struct envme_ctrl *ctrl)
 {
     uint16_t caps = 0;
 
     for (unsigned i = 0; i < 256; i++) {
-        if (rows[i].run) {
+        if (rows[i].run && (!ctrl || envme_row_there(&rows[i], ctrl))) {
             caps |= rows[i].cap;
         }
     }

@@ -29,7 +29,7 @@ static uint16_t identify_oncs(const struct envme_ctrl *ctrl)
     uint16_t oncs = ENVME_ONCS_SSFS;
 
     for (unsigned i = 0; i < ctrl->tables->niocs; i++) {
-        oncs |= envme_admin_caps(ctrl->tables->iocs[i]->rows);
+        oncs |= envme_admin_caps(ctrl->tables->iocs[i]->rows, ctrl);
     }
     if (envme_admin_feat(ctrl, ENVME_FID_TIMESTAMP)) {
         oncs |= ENVME_ONCS_TSS;
@@ -156,7 +156,7 @@ struct envme_status envme_cns_ctrl(struct envme_cmd *cmd, void *buf)
                        ENVME_CTRATT_HIDS : 0));
     id->bpcap = envme_bootpart_cap(ctrl);
     id->cntrltype = ENVME_CNTRLTYPE_IO;
-    id->oacs = le16(envme_admin_caps(ctrl->tables->admin));
+    id->oacs = le16(envme_admin_caps(ctrl->tables->admin, ctrl));
     id->frmw = envme_fw_frmw(ctrl);
     id->edstt = le16(envme_selftest_minutes(ctrl));
     id->fwug = p->fwug;

@@ -223,7 +223,7 @@ static const struct envme_row admin_rows[256] = {
     },
     [ENVME_ADM_DBBUF] = {
         .name = "doorbell-buffer-config", .spec = "Base 2.1, 5.2.5",
-        .run = envme_admin_dbbuf,
+        .run = envme_admin_dbbuf, .there = envme_dbbuf_there,
         .effects = ENVME_EFF_CSP_CTRL,
         .gate = ENVME_GATE_PARK | ENVME_GATE_NO_SGL,
         .cap = ENVME_OACS_DBCS,

@@ -11,6 +11,7 @@
 
 #include "hw/admin/pel.h"
 
+#include "hw/ctrl/doorbell.h"
 #include "hw/ctrl/errlog.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/feature.h"
@@ -104,7 +105,7 @@ static void tele_queues(GString *s, struct envme_ctrl *ctrl)
             g_string_append_printf(s, "{\"sq\":%u,\"size\":%u,\"tail\":%u,"
                                    "\"cq\":%u},\n", sq->id,
                                    atomic_load(&sq->db->size),
-                                   atomic_load(&sq->db->value), sq->cq->id);
+                                   envme_doorbell_value(sq->db), sq->cq->id);
         }
     }
     for (unsigned i = 0; i < ctrl->ncq_alloc && s->len < TELE_AREA_MAX - 1024;
@@ -115,7 +116,7 @@ static void tele_queues(GString *s, struct envme_ctrl *ctrl)
             g_string_append_printf(s, "{\"cq\":%u,\"size\":%u,\"head\":%u,"
                                    "\"vector\":%u,\"lane\":%u},\n", cq->id,
                                    atomic_load(&cq->db->size),
-                                   atomic_load(&cq->db->value), cq->vector,
+                                   envme_doorbell_value(cq->db), cq->vector,
                                    cq->lane->index);
         }
     }

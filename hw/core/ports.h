@@ -114,6 +114,23 @@ struct envme_note {
 };
 
 /*
+ * Doorbells that the host writes to as memory for a while: the first bytes of
+ * the doorbell registers, as plain memory. Registers and memory are one: who
+ * is told of a write to the register stores it there too.
+ *
+ * show(): from some time on writes go to the memory and nobody is told (on),
+ * or come as register writes again (off). It takes its time; the composition
+ * root says when, with envme_ctrl_doorbells_shown() and _hidden(). One at a
+ * time. Lane 0.
+ */
+struct envme_doorbells {
+    void *opaque;
+    void *base;                 /* NULL: there is none; 8-byte aligned */
+    uint64_t size;              /* bytes, a multiple of 4 KiB */
+    void (*show)(void *opaque, bool on);
+};
+
+/*
  * Memory of the controller's own that the host sees through a BAR: Controller
  * Memory Buffer, Persistent Memory Region. It is plain memory, used in place
  * by any lane; which addresses of the host mean it is the controller's
@@ -143,6 +160,7 @@ struct envme_ports {
     struct envme_exec exec;
     struct envme_note note;
     struct envme_region cmb, pmr;
+    struct envme_doorbells doorbells;
 };
 
 #endif

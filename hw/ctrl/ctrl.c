@@ -359,10 +359,9 @@ void envme_ctrl_set_bme(struct envme_ctrl *ctrl, bool on)
     atomic_store(&ctrl->bme, on);
     if (on) {
         envme_bootread_resume(ctrl);
-    }
-    for (unsigned i = 0; on && i < ctrl->nlanes; i++) {
-        atomic_store(&ctrl->lane[i].look, true);
-        envme_kick(ctrl, i);
+        envme_shadow_look_all(ctrl);
+    } else {
+        envme_ctrl_doorbells_check(ctrl);
     }
 }
 

@@ -72,6 +72,7 @@ struct envme_ctrl_params {
     uint8_t fw_slots;           /* firmware slots, 1 .. 7 */
     bool fw_slot1_ro;           /* the first one cannot be written */
     uint8_t fwug;               /* FWUG: 4 KiB; 0, 255: a dword will do */
+    bool no_dbbuf;              /* no Doorbell Buffer Config */
     bool sanitize_ndi;          /* SANICAP.NDI: sanitize always deallocates */
     struct envme_pstates pstates;
     uint8_t temp_sensors;       /* 0 .. 8, beside the composite temperature */
@@ -100,14 +101,17 @@ struct envme_ctrl_params {
 /*
  * One doorbell register. Lives from the first time its queue is created until
  * the controller is freed, so that a write may come at any time on any thread
- * without a lock. `value` is what the host wrote last; the lane takes it.
+ * without a lock. `at` has what the host wrote last; the lane takes it.
  */
 struct envme_db {
+    _Atomic uint32_t *at;           /* value, or in ports.doorbells; wire */
     _Atomic uint32_t value;
+    unsigned polled;                /* its place in the lane's list */
     _Atomic uint32_t size;          /* entries; 0: no such queue now */
     _Atomic(struct envme_db *) next;    /* in the lane's list of rung ones */
     atomic_bool queued;             /* is in such a list */
     _Atomic uint16_t lane;
+    uint16_t qid;
     bool is_cq;
     void *queue;                    /* SQ or CQ; that lane's alone */
 };
@@ -116,6 +120,30 @@ struct envme_db {
 
 struct envme_db_chunk {
     struct envme_db db[ENVME_DB_CHUNK * 2];     /* SQ0, CQ0, SQ1, CQ1 ... */
+};
+
+/* A doorbell that lies in ports.doorbells, of a queue that there is. */
+struct envme_polled {
+    _Atomic uint32_t *at;
+    _Atomic uint32_t seen;          /* what the lane took last; wire */
+    struct envme_db *db;
+};
+
+enum envme_mapped_state {
+    ENVME_MAPPED_OFF,           /* doorbells are registers */
+    ENVME_MAPPED_ASKED,         /* a lane wants them mapped */
+    ENVME_MAPPED_SHOWING,       /* may be either from here on */
+    ENVME_MAPPED_ON,            /* memory: some lane polls */
+    ENVME_MAPPED_HIDING,
+};
+
+/* mapped.c */
+struct envme_mapped {
+    _Atomic unsigned state;     /* lane 0; OFF to ASKED: any lane */
+    _Atomic unsigned npolling;  /* lanes */
+    _Atomic uint64_t next;      /* ns: not again before */
+    uint64_t since, cool;       /* ns; lane 0 */
+    struct envme_lane *asked;   /* lane 0: who polls first */
 };
 
 /* ---- queues ------------------------------------------------------------ */
@@ -301,6 +329,16 @@ struct envme_lane {
     struct envme_sg sg;         /* scratch of xfer.c */
     struct envme_cq *batch;     /* CQs posted to since the last interrupt */
     atomic_bool look;           /* at all shadow doorbells */
+    /* mapped.c: doorbells that lie in memory; the lanes are parked when the
+     * list changes, and others read it. */
+    struct envme_polled *polled;
+    unsigned npolled, polled_cap;
+    atomic_bool polling;
+    bool fresh;                 /* there was news since the last look at ... */
+    _Atomic uint64_t news_at;   /* ... the clock, ns */
+    unsigned polls;             /* turns, while polling */
+    unsigned trapped;           /* doorbells taken while OFF ... */
+    uint64_t trapped_since;     /* ... since then, ns */
     /* poll.c: its thread calls envme_lane_poll(); would have been of use; SQs
      * whose shadow doorbells that looks at. */
     bool looking, look_wanted;
@@ -529,6 +567,7 @@ struct envme_ctrl {
     _Atomic(struct envme_db_chunk *) *db;   /* [max_ioqpairs / 64 + 1] */
     unsigned db_chunks;
     struct envme_shadow dbbuf;  /* of queue 0, which has none itself */
+    struct envme_mapped mapped;
     _Atomic uint32_t bad_doorbells[2];  /* register, value: for event.c */
 
     /* Namespaces attached, by NSID: [1 .. subsys->nn]. */
@@ -612,6 +651,21 @@ void envme_ctrl_doorbell(struct envme_ctrl *ctrl, uint64_t off, uint64_t val,
                          unsigned size);
 /* Bytes of BAR0 from 1000h that are doorbells. */
 uint64_t envme_ctrl_doorbell_bytes(const struct envme_ctrl_params *params);
+
+/* What a read of that register gives: what was written last, where doorbells
+ * may be memory, else 0. Any thread. */
+uint64_t envme_ctrl_doorbell_read(const struct envme_ctrl *ctrl, uint64_t off,
+                                  unsigned size);
+/*
+ * ports.doorbells.show() has had its effect. shown: writes may go to memory.
+ * hidden: whatever a CPU has stored there is stored; last: and nobody can store
+ * there any more, by whatever way. Lane 0.
+ */
+void envme_ctrl_doorbells_shown(struct envme_ctrl *ctrl);
+void envme_ctrl_doorbells_hidden(struct envme_ctrl *ctrl, bool last);
+/* Doorbells trap again where they may not be memory any more; for whoever knows
+ * that the kind of interrupt that the host uses has changed. Lane 0. */
+void envme_ctrl_doorbells_check(struct envme_ctrl *ctrl);
 
 /* One turn of a lane. That lane's thread. */
 void envme_lane_run(struct envme_ctrl *ctrl, unsigned lane);

@@ -5,6 +5,7 @@
 #include "hw/ctrl/errlog.h"
 #include "hw/ctrl/event.h"
 #include "hw/ctrl/lane.h"
+#include "hw/ctrl/mapped.h"
 #include "hw/ctrl/queue.h"
 
 void envme_doorbell_init(struct envme_ctrl *ctrl)
@@ -26,6 +27,22 @@ uint64_t envme_ctrl_doorbell_bytes(const struct envme_ctrl_params *params)
     return (UINT64_C(8) << params->dstrd) * (params->max_ioqpairs + 1);
 }
 
+static struct envme_db_chunk *doorbell_chunk(const struct envme_ctrl *ctrl,
+                                             unsigned n)
+{
+    struct envme_db_chunk *chunk = g_new0(struct envme_db_chunk, 1);
+
+    for (unsigned i = 0; i < ENVME_DB_CHUNK * 2; i++) {
+        struct envme_db *db = &chunk->db[i];
+
+        db->qid = n * ENVME_DB_CHUNK + i / 2;
+        db->is_cq = i & 1;
+        db->at = envme_mapped_at(ctrl, db->qid, db->is_cq);
+        db->at = db->at ? db->at : &db->value;
+    }
+    return chunk;
+}
+
 struct envme_db *envme_doorbell_slot(struct envme_ctrl *ctrl, uint16_t qid,
                                      bool is_cq)
 {
@@ -33,20 +50,50 @@ struct envme_db *envme_doorbell_slot(struct envme_ctrl *ctrl, uint16_t qid,
     struct envme_db_chunk *chunk = atomic_load(slot);
 
     if (!chunk) {
-        chunk = g_new0(struct envme_db_chunk, 1);
+        chunk = doorbell_chunk(ctrl, qid / ENVME_DB_CHUNK);
         atomic_store(slot, chunk);
     }
     return &chunk->db[qid % ENVME_DB_CHUNK * 2 + is_cq];
 }
 
-void envme_doorbell_open(struct envme_db *db, void *queue, bool is_cq,
-                         uint32_t size, unsigned lane)
+void envme_doorbell_open(struct envme_ctrl *ctrl, struct envme_db *db,
+                         void *queue, uint32_t size, unsigned lane)
 {
     db->queue = queue;
-    db->is_cq = is_cq;
-    atomic_store(&db->value, 0);
+    atomic_store(db->at, 0);
     atomic_store(&db->lane, lane);
     atomic_store(&db->size, size);
+    envme_mapped_add(ctrl, db);
+}
+
+void envme_doorbell_close(struct envme_ctrl *ctrl, struct envme_db *db)
+{
+    envme_mapped_remove(ctrl, db);
+    db->queue = NULL;
+    atomic_store(&db->size, 0);
+    atomic_store(db->at, 0);
+}
+
+static struct envme_db *doorbell_find(const struct envme_ctrl *ctrl,
+                                      uint64_t off)
+{
+    unsigned shift = 2 + ctrl->params.dstrd;
+    uint64_t index = off >> shift, qid = index / 2;
+    struct envme_db_chunk *chunk;
+
+    if ((off & ((UINT64_C(1) << shift) - 1)) ||
+        qid > ctrl->params.max_ioqpairs) {
+        return NULL;
+    }
+    chunk = atomic_load(&ctrl->db[qid / ENVME_DB_CHUNK]);
+    return chunk ? &chunk->db[qid % ENVME_DB_CHUNK * 2 + (index & 1)] : NULL;
+}
+
+bool envme_doorbell_is_open(const struct envme_ctrl *ctrl, uint64_t off)
+{
+    const struct envme_db *db = doorbell_find(ctrl, off);
+
+    return db && atomic_load(&db->size);
 }
 
 void envme_doorbell_bad(struct envme_ctrl *ctrl, int what, uint32_t qid)
@@ -86,37 +133,26 @@ static void doorbell_take(struct envme_ctrl *ctrl, struct envme_db *db,
         envme_doorbell_bad(ctrl, ENVME_BAD_DB_VALUE, qid);
         return;
     }
-    atomic_store(&db->value, val);
+    atomic_store(db->at, ENVME_SWAP32(val));
     envme_lane_ring(ctrl, db);
 }
 
 void envme_ctrl_doorbell(struct envme_ctrl *ctrl, uint64_t off, uint64_t val,
                          unsigned size)
 {
-    unsigned shift = 2 + ctrl->params.dstrd;
-    uint64_t index = off >> shift;
-    uint64_t qid = index / 2;
-    struct envme_db_chunk *chunk = NULL;
-    struct envme_db *db;
-    uint32_t entries;
+    uint64_t qid = (off >> (2 + ctrl->params.dstrd)) / 2;
+    struct envme_db *db = size == 4 ? doorbell_find(ctrl, off) : NULL;
+    uint32_t entries = db ? atomic_load(&db->size) : 0;
 
-    if (size != 4 || (off & ((UINT64_C(1) << shift) - 1)) ||
-        qid > ctrl->params.max_ioqpairs) {
-        envme_doorbell_bad(ctrl, ENVME_BAD_DB_REGISTER, qid & 0xffff);
-        return;
-    }
-    chunk = atomic_load(&ctrl->db[qid / ENVME_DB_CHUNK]);
-    db = chunk ? &chunk->db[qid % ENVME_DB_CHUNK * 2 + (index & 1)] : NULL;
-    entries = db ? atomic_load(&db->size) : 0;
     if (!entries) {
-        envme_doorbell_bad(ctrl, ENVME_BAD_DB_REGISTER, qid);
+        envme_doorbell_bad(ctrl, ENVME_BAD_DB_REGISTER, qid & 0xffff);
         return;
     }
     val &= 0xffff;              /* DW0[31:16] is reserved */
     if (envme_watched(ctrl, ENVME_WATCH_DB)) {
         uint32_t wrong = val;
 
-        if (!ctrl->hooks.doorbell(ctrl->hooks.opaque, qid, index & 1,
+        if (!ctrl->hooks.doorbell(ctrl->hooks.opaque, qid, db->is_cq,
                                   &wrong)) {
             return;
         }
@@ -244,7 +280,7 @@ static uint32_t shadow_last(struct envme_ctrl *ctrl,
     uint32_t value;
 
     return old->on && shadow_load(ctrl, old, &value)
-           ? value : atomic_load(&db->value);
+           ? value : envme_doorbell_value(db);
 }
 
 void envme_shadow_attach_sq(struct envme_ctrl *ctrl, struct envme_sq *sq)
@@ -258,6 +294,14 @@ void envme_shadow_attach_cq(struct envme_ctrl *ctrl, struct envme_cq *cq)
 {
     if (ctrl->dbbuf.on && cq->id) {
         cq->shadow = shadow_of(ctrl, cq->id, true);
+    }
+}
+
+void envme_shadow_look_all(struct envme_ctrl *ctrl)
+{
+    for (unsigned i = 0; i < ctrl->nlanes; i++) {
+        atomic_store(&ctrl->lane[i].look, true);
+        envme_kick(ctrl, i);
     }
 }
 
@@ -293,5 +337,6 @@ struct envme_status envme_shadow_config(struct envme_ctrl *ctrl, uint64_t db,
     for (unsigned i = 0; i < ctrl->nlanes; i++) {
         atomic_store(&ctrl->lane[i].look, true);
     }
+    envme_ctrl_doorbells_check(ctrl);
     return ENVME_ST(SUCCESS);
 }

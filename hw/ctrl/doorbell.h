@@ -18,9 +18,17 @@ void envme_doorbell_fini(struct envme_ctrl *ctrl);
 /* The slot of a queue, made if need be. Lane 0. */
 struct envme_db *envme_doorbell_slot(struct envme_ctrl *ctrl, uint16_t qid,
                                      bool is_cq);
-/* Opens it for a queue; close with size 0. Lane 0, that lane parked. */
-void envme_doorbell_open(struct envme_db *db, void *queue, bool is_cq,
-                         uint32_t size, unsigned lane);
+/* Opens it for a queue; and when that is gone. Lane 0, that lane parked. */
+void envme_doorbell_open(struct envme_ctrl *ctrl, struct envme_db *db,
+                         void *queue, uint32_t size, unsigned lane);
+void envme_doorbell_close(struct envme_ctrl *ctrl, struct envme_db *db);
+/* Is there a queue for the doorbell at this offset from 1000h? Any thread. */
+bool envme_doorbell_is_open(const struct envme_ctrl *ctrl, uint64_t off);
+/* What the host wrote last, be it as it may. Any thread. */
+static inline uint32_t envme_doorbell_value(const struct envme_db *db)
+{
+    return ENVME_SWAP32(atomic_load(db->at)) & 0xffff;
+}
 
 /* A write that somebody has held back arrives, and is not looked at again.
  * Lane 0. */
@@ -41,6 +49,8 @@ struct envme_status envme_shadow_config(struct envme_ctrl *ctrl, uint64_t db,
                                         uint64_t ei);
 void envme_shadow_attach_sq(struct envme_ctrl *ctrl, struct envme_sq *sq);
 void envme_shadow_attach_cq(struct envme_ctrl *ctrl, struct envme_cq *cq);
+/* All lanes look at all of them, soon. Any thread. */
+void envme_shadow_look_all(struct envme_ctrl *ctrl);
 /* What the host has written; the queue's lane. False: it is no tail of this
  * queue, or cannot be read. */
 bool envme_shadow_look_sq(struct envme_sq *sq);

@@ -6,6 +6,7 @@
 #include "hw/ctrl/cmd.h"
 #include "hw/ctrl/doorbell.h"
 #include "hw/ctrl/event.h"
+#include "hw/ctrl/mapped.h"
 #include "hw/ctrl/pace.h"
 #include "hw/ctrl/poll.h"
 #include "hw/ctrl/queue.h"
@@ -44,6 +45,7 @@ void envme_lane_fini(struct envme_lane *lane)
     }
     assert(lane->nalloc == 0);
     envme_sg_free(&lane->sg);
+    envme_mapped_fini(lane);
     envme_deadlines_free(&lane->deadlines);
 }
 
@@ -392,25 +394,39 @@ void envme_lane_ring(struct envme_ctrl *ctrl, struct envme_db *db)
 
 /* Where there is a shadow, the register only says that it is time to look:
  * its value may be older. */
-static void lane_doorbell(struct envme_db *db, uint32_t value)
+static void lane_doorbell_cq(struct envme_lane *lane, struct envme_cq *cq,
+                             uint32_t word, uint32_t value)
 {
-    if (db->is_cq) {
-        struct envme_cq *cq = db->queue;
+    if (cq->shadow.on) {
+        envme_shadow_look_cq(cq);
+        envme_cq_watch_pin(cq);
+    } else if (!envme_cq_set_head(cq, value)) {
+        envme_mapped_refuse(lane, cq->db, word, cq->ring.ring.head);
+    }
+}
 
-        if (cq->shadow.on) {
-            envme_shadow_look_cq(cq);
-            envme_cq_watch_pin(cq);
-        } else {
-            envme_cq_set_head(cq, value);
-        }
+static void lane_doorbell_sq(struct envme_lane *lane, struct envme_sq *sq,
+                             uint32_t word, uint32_t value)
+{
+    if (value >= sq->ring.size) {
+        envme_doorbell_bad(lane->ctrl, ENVME_BAD_DB_VALUE, sq->id);
+        envme_mapped_refuse(lane, sq->db, word, sq->ring.tail);
+    } else if (sq->shadow.on) {
+        envme_shadow_look_sq(sq);
     } else {
-        struct envme_sq *sq = db->queue;
+        envme_sq_set_tail(sq, value);
+    }
+}
 
-        if (sq->shadow.on) {
-            envme_shadow_look_sq(sq);
-        } else {
-            envme_sq_set_tail(sq, value);
-        }
+void envme_lane_doorbell(struct envme_lane *lane, struct envme_db *db,
+                         uint32_t word)
+{
+    uint32_t value = ENVME_SWAP32(word) & 0xffff;
+
+    if (db->is_cq) {
+        lane_doorbell_cq(lane, db->queue, word, value);
+    } else {
+        lane_doorbell_sq(lane, db->queue, word, value);
     }
 }
 
@@ -452,7 +468,7 @@ static void lane_take_doorbells(struct envme_lane *lane)
     struct envme_db *next;
 
     for (; db; db = next) {
-        uint32_t value;
+        uint32_t word;
 
         next = atomic_load(&db->next);
         atomic_store(&db->queued, false);
@@ -461,11 +477,12 @@ static void lane_take_doorbells(struct envme_lane *lane)
             envme_lane_ring(lane->ctrl, db);
             continue;
         }
-        value = atomic_load(&db->value);
+        word = atomic_load(db->at);
         if (!atomic_load(&db->size) || !db->queue) {
             continue;
         }
-        lane_doorbell(db, value);
+        envme_mapped_taken(lane, db, word);
+        envme_lane_doorbell(lane, db, word);
     }
 }
 
@@ -503,7 +520,8 @@ static struct envme_cmd *lane_fetch_paced(struct envme_lane *lane,
 void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
 {
     struct envme_lane *lane = &ctrl->lane[index];
-    bool paced = ctrl->params.max_inflight, waits = false;
+    bool paced = ctrl->params.max_inflight, waits = false, news = false;
+    bool may_map = ctrl->ports.doorbells.base;
     unsigned budget = LANE_BUDGET;
 
     if (lane->deadlines.n) {
@@ -521,6 +539,9 @@ void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
         lane_look_at_shadows(lane);
     }
     lane_take_doorbells(lane);
+    if (may_map && !envme_mapped_is_off(ctrl)) {
+        news = envme_mapped_take(lane);
+    }
     lane_release(lane);
     while (budget && lane_runs(lane) && !atomic_load(&ctrl->stopped)) {
         struct envme_arb_node *node = envme_arb_next(&lane->arb);
@@ -557,5 +578,8 @@ void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
     envme_lane_flush_irqs(lane);
     if (!budget) {
         envme_kick(ctrl, index);
+    }
+    if (may_map) {
+        envme_mapped_turn(lane, news);
     }
 }

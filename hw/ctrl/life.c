@@ -267,6 +267,7 @@ static void life_disable(struct envme_ctrl *ctrl)
     life_tell(ctrl, ENVME_STATE_RESET);
     ctrl->life = ENVME_LIFE_DISABLING;
     ctrl->drops_left = ctrl->nlanes;
+    envme_ctrl_doorbells_check(ctrl);
     envme_event_reset(ctrl);
     /* Lane 0 first: what is given up below then ends without a completion. */
     envme_lane_drop(&ctrl->lane[0]);

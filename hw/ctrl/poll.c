@@ -4,6 +4,7 @@
 
 #include "hw/ctrl/doorbell.h"
 #include "hw/ctrl/lane.h"
+#include "hw/ctrl/mapped.h"
 
 void envme_poll_empty(struct envme_sq *sq)
 {
@@ -97,7 +98,15 @@ bool envme_lane_poll(struct envme_ctrl *ctrl, unsigned index)
     bool news = false;
 
     /* Within a turn that waits for something else, its end will look. */
-    if (!lane->watched || lane->running || lane->mode != ENVME_LANE_RUN) {
+    if (lane->running || lane->mode != ENVME_LANE_RUN ||
+        !atomic_load(&ctrl->bme)) {
+        return false;
+    }
+    if (ctrl->ports.doorbells.base && !envme_mapped_is_off(ctrl) &&
+        envme_mapped_news(lane)) {
+        return true;
+    }
+    if (!lane->watched) {
         return false;
     }
     envme_lane_touch(lane);

@@ -66,7 +66,7 @@ struct envme_status envme_cq_create(struct envme_ctrl *ctrl, uint16_t id,
     ctrl->cq[id] = cq;
     ctrl->ncq += id != 0;
     envme_shadow_attach_cq(ctrl, cq);
-    envme_doorbell_open(cq->db, cq, true, size, cq->lane->index);
+    envme_doorbell_open(ctrl, cq->db, cq, size, cq->lane->index);
     return st;
 }
 
@@ -101,7 +101,7 @@ struct envme_status envme_sq_create(struct envme_ctrl *ctrl, uint16_t id,
     ctrl->sq[id] = sq;
     ctrl->nsq += id != 0;
     envme_shadow_attach_sq(ctrl, sq);
-    envme_doorbell_open(sq->db, sq, false, size, cq->lane->index);
+    envme_doorbell_open(ctrl, sq->db, sq, size, cq->lane->index);
     return st;
 }
 
@@ -110,7 +110,7 @@ void envme_sq_delete(struct envme_ctrl *ctrl, struct envme_sq *sq)
     struct envme_sq **p;
 
     assert(g_queue_is_empty(&sq->inflight) && !sq->watched);
-    envme_doorbell_open(sq->db, NULL, false, 0, sq->cq->lane->index);
+    envme_doorbell_close(ctrl, sq->db);
     envme_arb_unready(&sq->cq->lane->arb, &sq->node);
     for (p = &sq->cq->corked; *p; p = &(*p)->cork_next) {
         if (*p == sq) {
@@ -132,7 +132,7 @@ void envme_cq_delete(struct envme_ctrl *ctrl, struct envme_cq *cq)
     struct envme_cq **p;
 
     assert(cq->nsq == 0);
-    envme_doorbell_open(cq->db, NULL, true, 0, cq->lane->index);
+    envme_doorbell_close(ctrl, cq->db);
     assert(!cq->due.slot);      /* see envme_lane_signal_all() */
     for (p = &cq->lane->batch; *p; p = &(*p)->batch_next) {
         if (*p == cq) {

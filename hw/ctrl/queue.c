@@ -294,13 +294,13 @@ void envme_queue_forget(struct envme_cmd *cmd)
     }
 }
 
-void envme_cq_set_head(struct envme_cq *cq, uint32_t head)
+bool envme_cq_set_head(struct envme_cq *cq, uint32_t head)
 {
     struct envme_ctrl *ctrl = cq->lane->ctrl;
 
     if (!envme_cring_set_head(&cq->ring, head)) {
         envme_doorbell_bad(ctrl, ENVME_BAD_DB_VALUE, cq->id);
-        return;
+        return false;
     }
     if (cq->due.slot && envme_ring_empty(&cq->ring.ring)) {
         /* The host has found them by itself. */
@@ -314,4 +314,5 @@ void envme_cq_set_head(struct envme_cq *cq, uint32_t head)
     if (cq->corked) {
         envme_queue_uncork(cq);
     }
+    return true;
 }

@@ -68,6 +68,7 @@ int envme_cq_write(struct envme_ctrl *ctrl, uint64_t addr,
 void envme_queue_uncork(struct envme_cq *cq);
 /* The host's new tail or head has been taken from the doorbell. */
 void envme_sq_set_tail(struct envme_sq *sq, uint32_t tail);
-void envme_cq_set_head(struct envme_cq *cq, uint32_t head);
+/* False: the host's value is no good. */
+bool envme_cq_set_head(struct envme_cq *cq, uint32_t head);
 
 #endif

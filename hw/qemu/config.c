@@ -122,6 +122,7 @@ void envme_config_update(EnvmeState *s)
     envme_qcmem_bars(s);
     config_update_bme(s);
     envme_qirq_config(&s->irq);
+    envme_ctrl_doorbells_check(s->ctrl);
 }
 
 static void config_bus_bh(void *opaque)
@@ -212,6 +213,7 @@ void envme_config_write(PCIDevice *dev, uint32_t addr, uint32_t val, int len)
     }
     config_update_bme(s);
     envme_qirq_config(&s->irq);
+    envme_ctrl_doorbells_check(s->ctrl);
     if (was_on && !s->bme) {
         config_settle(s);
     }

@@ -20,6 +20,7 @@
 #include "hw/ctrl/powercut.h"
 #include "hw/qemu/cmem.h"
 #include "hw/qemu/dma.h"
+#include "hw/qemu/doorbells.h"
 #include "hw/qemu/exec.h"
 #include "hw/qemu/irq.h"
 #include "hw/qemu/link.h"
@@ -103,7 +104,7 @@ struct envme_ctrl_props {
     uint32_t max_ioqpairs;
     uint16_t msix_qsize;
     bool msix_exclusive_bar;
-    OnOffAuto msix, msi;
+    OnOffAuto msix, msi, mapped_doorbells;
     uint16_t mqes;
     uint8_t dstrd;
     bool cqr;
@@ -115,6 +116,7 @@ struct envme_ctrl_props {
     uint8_t fw_slots, fwug;
     bool fw_slot1_ro;
     bool sanitize_ndi;
+    bool dbcs;
     bool fault_injection;
     char *power_states;
     uint8_t temperature_sensors, temperature_hysteresis;
@@ -172,6 +174,7 @@ struct EnvmeState {
     struct envme_qdma dma;
     struct envme_qirq irq;
     struct envme_qexec exec;
+    struct envme_qdoorbells mapped;     /* over doorbells */
     struct envme_subsys *subsys;
     bool own_subsys;
     struct envme_ctrl *ctrl;

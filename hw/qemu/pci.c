@@ -46,13 +46,11 @@ static void pci_regs_write(void *opaque, hwaddr off, uint64_t val,
     }
 }
 
-/* Doorbells read as zero: they are for writing. */
 static uint64_t pci_doorbell_read(void *opaque, hwaddr off, unsigned size)
 {
-    (void)opaque;
-    (void)off;
-    (void)size;
-    return 0;
+    EnvmeState *s = opaque;
+
+    return envme_ctrl_doorbell_read(s->ctrl, off, size);
 }
 
 /*
@@ -210,6 +208,12 @@ static bool pci_init_bar(EnvmeState *s, const struct envme_ctrl_params *p,
                           "envme-doorbells", doorbells);
     envme_compat_lockless(&s->doorbells);
     memory_region_add_subregion(&s->bar0, PCI_REGS_BYTES, &s->doorbells);
+    if (!envme_qdoorbells_init(&s->mapped, owner, &s->ctrl,
+                               s->props.mapped_doorbells, &s->bar0,
+                               PCI_REGS_BYTES, envme_ctrl_doorbell_bytes(p),
+                               &s->ports.doorbells, errp)) {
+        return false;
+    }
     pci_register_bar(dev, 0, PCI_BASE_ADDRESS_SPACE_MEMORY |
                              PCI_BASE_ADDRESS_MEM_TYPE_64, &s->bar0);
     return pci_init_msi(s, table, pba, errp);
@@ -357,6 +361,7 @@ static void pci_teardown(EnvmeState *s)
     envme_qcmem_fini(s);
     /* A subregion holds a reference to us. */
     if (s->doorbells.container) {
+        envme_qdoorbells_stop(&s->mapped, &s->bar0);
         memory_region_del_subregion(&s->bar0, &s->regs);
         memory_region_del_subregion(&s->bar0, &s->doorbells);
     }
@@ -422,6 +427,7 @@ static void pci_finalize(Object *obj)
     if (s->exec.nlanes) {
         envme_qexec_free(&s->exec);
     }
+    envme_qdoorbells_free(&s->mapped);
     envme_qirq_free(&s->irq);
     envme_qfaults_finalize(s);
     envme_props_finalize(s);

@@ -52,6 +52,8 @@ static const Property props[] = {
                      props.msix_exclusive_bar, false),
     DEFINE_PROP_ON_OFF_AUTO("msix", EnvmeState, props.msix, ON_OFF_AUTO_AUTO),
     DEFINE_PROP_ON_OFF_AUTO("msi", EnvmeState, props.msi, ON_OFF_AUTO_AUTO),
+    DEFINE_PROP_ON_OFF_AUTO("mapped-doorbells", EnvmeState,
+                            props.mapped_doorbells, ON_OFF_AUTO_AUTO),
     DEFINE_PROP_UINT16("mqes", EnvmeState, props.mqes, 0x7ff),
     DEFINE_PROP_UINT8("dstrd", EnvmeState, props.dstrd, 0),
     DEFINE_PROP_BOOL("cqr", EnvmeState, props.cqr, true),
@@ -70,6 +72,7 @@ static const Property props[] = {
     DEFINE_PROP_UINT32("hmpre", EnvmeState, props.hmpre, 0),
     DEFINE_PROP_UINT32("hmmin", EnvmeState, props.hmmin, 0),
     DEFINE_PROP_STRING("uuids", EnvmeState, props.uuids),
+    DEFINE_PROP_BOOL("dbcs", EnvmeState, props.dbcs, true),
     DEFINE_PROP_BOOL("sanitize-ndi", EnvmeState, props.sanitize_ndi, false),
     DEFINE_PROP_STRING("power-states", EnvmeState, props.power_states),
     DEFINE_PROP_UINT8("temperature-sensors", EnvmeState,
@@ -358,6 +361,7 @@ void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p)
         .fw_slot1_ro = pr->fw_slot1_ro,
         .fwug = pr->fwug,
         .sanitize_ndi = pr->sanitize_ndi,
+        .no_dbbuf = !pr->dbcs,
         .fault_injection = pr->fault_injection,
         .temp_sensors = pr->temperature_sensors,
         .temp_hyst = pr->temperature_hysteresis,
@@ -391,6 +395,8 @@ void envme_props_instance_init(EnvmeState *s)
                                   "bootindex", "/namespace@1,0", DEVICE(s));
     object_property_add_uint32_ptr(OBJECT(s), "irqfds", &s->irq.cuts.nopen,
                                    OBJ_PROP_FLAG_READ);
+    object_property_add_uint32_ptr(OBJECT(s), "doorbells-mapped",
+                                   &s->mapped.times, OBJ_PROP_FLAG_READ);
 }
 
 void envme_props_finalize(EnvmeState *s)

@@ -158,6 +158,7 @@ class Guest:
         self.answers = {"event": self._answer_event, "sleep": self._answer_sleep,
                         "qmp": self._answer_qmp, "autocont": self._answer_autocont,
                         "pause": self._answer_pause, "quit": self._answer_quit,
+                        "property": self._answer_property,
                         "faults": self._answer_faults,
                         "verdict": self._answer_verdict,
                         "hits": self._answer_hits,
@@ -359,6 +360,12 @@ class Guest:
         self.qmp.command("stop")
         time.sleep(float(words[0]))
         return self._answer_qmp(["cont"])
+
+    def _answer_property(self, words):
+        """What a property of a device is: its name, the property's."""
+        ok, answer = self.qmp.command("qom-get", {
+            "path": "/machine/peripheral/" + words[0], "property": words[1]})
+        return str(answer) if ok else "error %s" % answer
 
     # The rules of the device c0: scripts/envme-faults does the same by hand.
     FAULTS = "/machine/peripheral/c0"

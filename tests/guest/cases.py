@@ -72,6 +72,23 @@ def one_4k(lab):
         "c0", drive="d0", logical_block_size=4096, physical_block_size=4096)
 
 
+def doorbells(lab):
+    """Each way to ring, on the main loop, one and four threads."""
+    args = []
+    for n in range(4):
+        args += lab.iothread("io%d" % n)
+    for way, props in (("trapped", {"mapped-doorbells": "off", "dbcs": "off"}),
+                       ("shadow", {"mapped-doorbells": "off"}),
+                       ("mapped", {"mapped-doorbells": "on", "dbcs": "off"})):
+        for threads in (0, 1, 4):
+            mem = "%s%d" % (way, threads)
+            lanes = {"iothreads": ":".join("io%d" % n for n in range(threads))}
+            args += lab.memory(mem, 16) + lab.ctrl(
+                "%s-%d" % (way, threads), memdev=mem, **props,
+                **(lanes if threads else {}))
+    return args
+
+
 def one_memdev(lab):
     return lab.memory("m0", 64) + lab.ctrl("c0", memdev="m0")
 
@@ -240,6 +257,8 @@ CASES = [
          vars={"GUEST_NAMESPACES": 9}),
     Case("namespaces", "backends.sh", namespaces, smp=4,
          vars={"GUEST_NAMESPACES": 5, "GUEST_HOT_BUS": "several"}),
+    Case("doorbells", "doorbells.sh", doorbells, smp=2, timeout=300, mem=512,
+         vars={"GUEST_NAMESPACES": 9}),
     Case("resets", "resets.sh", one_raw, smp=2, accel=ONE_THREAD),
     Case("resets-iothread-6.1", "resets.sh", one_qcow2_iothread, smp=4,
          kernel="cloud-6.1", accel=ONE_THREAD),

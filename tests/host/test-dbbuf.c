@@ -352,6 +352,25 @@ static void test_stride(void)
     th_free(h);
 }
 
+static void tweak_none(struct envme_ctrl_params *p)
+{
+    p->no_dbbuf = true;
+}
+
+/* A controller without: it doesn't say that it has them, and hasn't. */
+static void test_none(void)
+{
+    struct th *h = th_new(.tweak = tweak_none);
+    struct envme_id_ctrl *id = g_malloc(4096);
+
+    th_enable(h);
+    th_assert_sc(th_identify(h, ENVME_CNS_CTRL, 0, id), SUCCESS);
+    g_assert_cmphex(le16_get(id->oacs) & ENVME_OACS_DBCS, ==, 0);
+    th_assert_code(th_shadow(h), INVALID_OPCODE);
+    th_free(h);
+    g_free(id);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -366,5 +385,6 @@ int main(int argc, char **argv)
     g_test_add_func("/dbbuf/level", test_level);
     g_test_add_func("/dbbuf/fails", test_fails);
     g_test_add_func("/dbbuf/stride", test_stride);
+    g_test_add_func("/dbbuf/none", test_none);
     return g_test_run();
 }

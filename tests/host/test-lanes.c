@@ -43,7 +43,7 @@ struct world {
     GThread *noise;
     atomic_uint pause, parked, gen;
     atomic_bool stop;
-    bool aborts, shadow, calm, atomic;
+    bool aborts, shadow, calm, atomic, mapped;
     unsigned resets, toggles, queues, attaches;
 };
 
@@ -248,6 +248,12 @@ static void *noise_main(void *arg)
     while (!atomic_load(&w->stop)) {
         unsigned qid = NVCPU + 1 + g_rand_int(rand) % 4;
 
+        if (w->mapped) {
+            /* In memory a bad value would be in a good one's place. */
+            th_db_raw(w->h, g_rand_int(rand) & 1, qid + 10, 0xfff0);
+            g_usleep(100);
+            continue;
+        }
         th_db_raw(w->h, g_rand_int(rand) & 1, qid, 0xfff0);
         th_db_raw(w->h, false, 1 + g_rand_int(rand) % NVCPU, 0xffff);
         g_usleep(100);
@@ -414,7 +420,10 @@ static void do_admin(struct world *w)
     }
 }
 
-enum { DIRECT = 1, ABORTS = 2, SHADOW = 4, CALM = 8, ATOMIC = 16, POLL = 32 };
+enum {
+    DIRECT = 1, ABORTS = 2, SHADOW = 4, CALM = 8, ATOMIC = 16, POLL = 32,
+    MAPPED = 64,
+};
 
 static void tweak_atomic(struct envme_ctrl_params *p)
 {
@@ -433,8 +442,10 @@ static void world_run(unsigned flags, uint64_t seed, int64_t usec)
     w->shadow = flags & SHADOW;
     w->calm = flags & CALM;
     w->atomic = flags & ATOMIC;
+    w->mapped = flags & MAPPED;
     w->h = th_new(.lanes = NVCPU, .threads = true, .seed = seed,
                   .map_direct = flags & DIRECT, .poll = flags & POLL,
+                  .mapped = w->mapped ? 4096 : 0, .slow = w->mapped ? 63 : 0,
                   .tweak = w->atomic ? tweak_atomic : NULL,
                   .ns = { { .size = MIB, .write_cache = true },
                           { .size = MIB } });
@@ -480,6 +491,9 @@ static void world_run(unsigned flags, uint64_t seed, int64_t usec)
             break;
         }
         g_usleep(th_random(w->h, 2000));
+        if (w->mapped) {
+            th_db_again(w->h);
+        }
         th_run(w->h);
     }
     /* The last ones end in peace. */
@@ -526,9 +540,9 @@ static void world_run(unsigned flags, uint64_t seed, int64_t usec)
         g_rand_free(v->rand);
     }
     g_test_message("%u commands, %u lost in %u resets, %u aborted, %u times "
-                   "without Bus Master, %u queues, %u namespace changes", ops,
-                   lost, w->resets, aborted, w->toggles, w->queues,
-                   w->attaches);
+                   "without Bus Master, %u queues, %u namespace changes, mapped "
+                   "%u times", ops, lost, w->resets, aborted, w->toggles,
+                   w->queues, w->attaches, w->h->db_turns);
     g_assert_cmpuint(ops, >, 100);
     if (!w->calm) {
         g_assert_cmpuint(w->resets, >, 0);
@@ -599,6 +613,21 @@ static void test_calm_poll(void)
     world_run(DIRECT | CALM | SHADOW | POLL, 15, 1500000);
 }
 
+static void test_mapped(void)
+{
+    world_run(DIRECT | MAPPED | POLL | ABORTS, 16, 1500000);
+}
+
+static void test_mapped_shadow(void)
+{
+    world_run(DIRECT | MAPPED | SHADOW, 17, 1000000);
+}
+
+static void test_calm_mapped(void)
+{
+    world_run(DIRECT | CALM | MAPPED, 18, 1500000);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -614,5 +643,8 @@ int main(int argc, char **argv)
     g_test_add_func("/lanes/calm-shadow", test_calm_shadow);
     g_test_add_func("/lanes/poll", test_poll);
     g_test_add_func("/lanes/calm-poll", test_calm_poll);
+    g_test_add_func("/lanes/mapped", test_mapped);
+    g_test_add_func("/lanes/mapped-shadow", test_mapped_shadow);
+    g_test_add_func("/lanes/calm-mapped", test_calm_mapped);
     return g_test_run();
 }

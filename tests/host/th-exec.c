@@ -23,7 +23,7 @@ static uint64_t exec_now(void *opaque)
     struct th *h = opaque;
 
     if (h->opts.threads) {
-        return g_get_monotonic_time() * 1000ull;
+        return g_get_monotonic_time() * 1000ull / (h->opts.slow + 1);
     }
     return atomic_load_explicit(&h->clock, memory_order_relaxed);
 }

@@ -17,6 +17,9 @@ void th_exec_fini(struct th *h);
 struct th_be *th_be_new(struct th *h, const struct th_ns_opts *o);
 void th_be_carry_out(struct th_bio *tb);
 
+void th_db_init(struct th *h);
+void th_db_fini(struct th *h);
+
 void th_drv_init(struct th *h);
 void th_drv_fini(struct th *h);
 

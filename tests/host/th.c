@@ -156,6 +156,7 @@ struct th *th_new_(const struct th_opts *opts)
     }
     th_mem_init(h);
     th_exec_init(h);
+    th_db_init(h);
     th_drv_init(h);
     if (opts->peer) {
         g_assert(!opts->threads && !opts->peer->opts.threads);
@@ -229,7 +230,10 @@ void th_free(struct th *h)
     envme_ctrl_leave(h->ctrl);
     th_run(h);
     th_exec_stop(h);
+    g_assert_cmpuint(atomic_load(&h->ctrl->mapped.state), ==,
+                     ENVME_MAPPED_OFF);
     envme_ctrl_free(h->ctrl);
+    th_db_fini(h);
     for (i = 0; i < h->nns; i++) {
         gone = false;
         envme_subsys_remove_ns(h->subsys, h->ns[i], host_set_flag, &gone);
@@ -334,7 +338,7 @@ void th_db_raw(struct th *h, bool cq, uint32_t qid, uint32_t value)
     uint64_t off = (2ull * qid + cq) * (4ull << h->params.dstrd);
 
     atomic_fetch_add_explicit(&h->rings, 1, memory_order_relaxed);
-    envme_ctrl_doorbell(h->ctrl, off, value, 4);
+    th_db_write(h, off, value);
 }
 
 /* ---- life -------------------------------------------------------------- */

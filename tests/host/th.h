@@ -159,6 +159,8 @@ struct th_opts {
     bool no_ns;                 /* none at all; else a 1 MiB one by default */
     bool multi;                 /* a subsystem for several controllers */
     bool intx;                  /* interrupts show as a level */
+    uint64_t mapped;            /* bytes of doorbells that may be memory */
+    unsigned slow;              /* with threads: time goes by so much slower */
     bool poll;                  /* I/O lanes' threads poll, now and then */
     uint64_t cmb, pmr;          /* bytes of its own memory; 0: none */
     bool pmr_read_only;
@@ -270,6 +272,10 @@ struct th {
     _Atomic uint32_t intms;
     atomic_int pin;             /* enum envme_pin */
 
+    /* doorbells as memory: th-db.c */
+    atomic_uint db_state, db_storing, db_coin;
+    atomic_uint db_stores, db_traps, db_turns;  /* times that it was memory */
+
     /* time */
     _Atomic uint64_t clock, wall;
 
@@ -374,6 +380,10 @@ void th_w32(struct th *h, uint64_t off, uint32_t v);
 void th_w64(struct th *h, uint64_t off, uint64_t v);
 /* Doorbell of SQ (or CQ) qid; the shadow first, where there is one. */
 void th_db(struct th *h, bool cq, uint32_t qid, uint32_t value);
+/* As a CPU writes at this offset from 1000h: register or memory. */
+void th_db_write(struct th *h, uint64_t off, uint32_t value);
+/* Doorbells may be mapped again at once. Lane 0. */
+void th_db_again(struct th *h);
 /* The register, whatever the shadow says. */
 void th_db_raw(struct th *h, bool cq, uint32_t qid, uint32_t value);
 

@@ -106,6 +106,49 @@ static void test_plug(const void *data)
     port_close(&p);
 }
 
+/* Pulled out while its doorbells are memory. */
+static void test_unplug_mapped(const void *data)
+{
+    Port p = port_open(NODE("n0", "0")
+                       " -global envme.mapped-doorbells=on");
+    bool mapped = false;
+
+    for (int i = 0; i < 6; i++) {
+        uint64_t ram = p.q->ram, end = p.q->ram_end;
+        QNvme *n = plug(&p, data);
+        QnSq *sq;
+
+        qn_enable(n);
+        qn_msix_enable(n);
+        sq = qn_io_queue(n, 1, 16, 1);
+        for (int k = 0; !mapped && k < 300; k++) {
+            for (int m = 0; m < 150; m++) {
+                qn_ring_sq(n, sq);
+            }
+            mapped = qn_mapped(n);
+            /* Every other time while it is being shown or hidden. */
+            if (!mapped && i % 2 == 0) {
+                qn_sleep(n, 2);
+            }
+        }
+        g_assert_true(mapped || i % 2);
+        mapped = false;
+        if (i % 3 == 2) {
+            qtest_clock_step(p.q->qts, 1000000);
+        }
+        if (i & 1) {
+            qtest_qmp_device_del_send(p.q->qts, "nv");
+        }
+        port_power(&p, false);
+        qtest_qmp_eventwait(p.q->qts, "DEVICE_DELETED");
+        qn_queue_free(sq);
+        qn_detach(n);
+        p.q->ram = ram;
+        p.q->ram_end = end;
+    }
+    port_close(&p);
+}
+
 /* Pulled out with I/O in flight, with notice and without. */
 static void test_unplug_loaded(const void *data)
 {
@@ -461,6 +504,9 @@ int main(int argc, char **argv)
     qn_add_data("/hotplug/unplug-loaded/main-loop", "", test_unplug_loaded,
                 0);
     qn_add_data("/hotplug/unplug-loaded/iothread", "io0", test_unplug_loaded,
+                0);
+    qn_add_data("/hotplug/unplug-mapped/main-loop", "", test_unplug_mapped, 0);
+    qn_add_data("/hotplug/unplug-mapped/iothread", "io0", test_unplug_mapped,
                 0);
     qn_add("/hotplug/add-fails", test_add_fails, 0);
     qn_add("/hotplug/own-memory", test_own_memory, 0);

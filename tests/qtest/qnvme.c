@@ -261,6 +261,21 @@ uint64_t qn_db_off(QNvme *q, unsigned n)
     return ENVME_REG_DBS + (uint64_t)n * (4u << q->dstrd);
 }
 
+/* Not the flat view: asking for that leaves references to it behind. */
+bool qn_mapped(QNvme *q)
+{
+    g_autofree char *text = qtest_hmp(q->qts, "info mtree");
+    const char *p = text;
+
+    while ((p = strstr(p, "envme-doorbells-mapped"))) {
+        p += strcspn(p, "\n[");
+        if (*p != '[') {
+            return true;
+        }
+    }
+    return false;
+}
+
 void qn_ring_sq(QNvme *q, QnSq *sq)
 {
     qn_w4(q, qn_db_off(q, 2 * sq->id), sq->tail);

@@ -159,6 +159,8 @@ void qn_check_alive(QNvme *q, bool io_too);
 void qn_set_bme(QNvme *q, bool on);
 
 uint64_t qn_db_off(QNvme *q, unsigned n);       /* of doorbell register n */
+/* Are doorbells memory just now, of any controller? */
+bool qn_mapped(QNvme *q);
 void qn_ring_sq(QNvme *q, QnSq *sq);
 void qn_ring_cq(QNvme *q, QnCq *cq);
 

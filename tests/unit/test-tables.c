@@ -153,7 +153,8 @@ static void test_caps(void)
             caps |= row->cap;
         }
     }
-    g_assert_cmphex(caps, ==, envme_admin_caps(envme_iocs_nvm.rows));
+    g_assert_cmphex(caps, ==, envme_admin_caps(envme_iocs_nvm.rows,
+                                                 NULL));
     g_assert_cmphex(caps, ==, ENVME_ONCS_NVMCMPS | ENVME_ONCS_NVMWUSV |
                               ENVME_ONCS_NVMCPYS | ENVME_ONCS_NVMDSMSV |
                               ENVME_ONCS_NVMWZSV | ENVME_ONCS_NSZS |

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Verified I/O over every way to ring a doorbell, with and without threads of
+# the controller's own; a controller's serial number says which way it is.
+count() { ls -d /dev/nvme*n1 2>/dev/null | wc -l; }
+all_there() { [ "$(count)" = "$GUEST_NAMESPACES" ]; }
+t "$GUEST_NAMESPACES namespaces appear" wait_for 15 all_there
+jobs=
+for c in /sys/class/nvme/nvme*; do
+    serial=$(tr -d ' ' <$c/serial)
+    name=$(basename $c)
+    dbcs=$(($(nvme id-ctrl /dev/$name | sed -n 's/^oacs *: *//p') >> 8 & 1))
+    want=0
+    case $serial in sn-shadow*) want=1 ;; esac
+    t "$serial: shadow doorbells are offered: $want" test "$dbcs" = "$want"
+    # Bursts with pauses: doorbells turn into memory and back again.
+    for pause in 0 1ms; do
+        verify "$serial: verify, thinktime $pause" /dev/${name}n1 --size=1m \
+            --thinktime=$pause --thinktime_blocks=64
+    done
+    # That it happens at all is for tests that time cannot decide.
+    case $serial in
+    sn-mapped*)
+        times=$(host property ${serial#sn-} doorbells-mapped)
+        t "$serial: doorbells were memory $times times" test "$times" -ge 0
+        [ "$times" -gt 0 ] || skip "$serial: doorbells were memory" "a slow machine" ;;
+    esac
+    jobs="$jobs --name=$name --filename=/dev/${name}n1"
+done
+t "verify: all of them at once" timeout 100 fio --eta=never --direct=1 --ioengine=libaio \
+    --iodepth=8 --rw=randwrite --bs=4k --size=2m --verify=crc32c --verify_fatal=1 \
+    --verify_dump=0 --output=/tmp/fio.out $jobs
+clean_log
