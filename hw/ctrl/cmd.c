@@ -460,7 +460,7 @@ static void cmd_post(struct envme_cmd *cmd)
         envme_queue_forget(cmd);
         return;
     }
-    if (envme_cmd_hit(cmd) && cmd_withheld(cmd)) {
+    if (envme_cmd_hit(cmd) && cmd->ctrl->hooks.may_post && cmd_withheld(cmd)) {
         return;
     }
     if (lane->mode == ENVME_LANE_PARK || !atomic_load(&cmd->ctrl->bme) ||

@@ -105,14 +105,16 @@ struct envme_ctrl_params {
  */
 struct envme_db {
     _Atomic uint32_t *at;           /* value, or in ports.doorbells; wire */
-    _Atomic uint32_t value;
-    unsigned polled;                /* its place in the lane's list */
+    union {
+        _Atomic uint32_t value;
+        unsigned polled;            /* the latter: place in the lane's list */
+    };
     _Atomic uint32_t size;          /* entries; 0: no such queue now */
-    _Atomic(struct envme_db *) next;    /* in the lane's list of rung ones */
-    atomic_bool queued;             /* is in such a list */
+    atomic_bool queued;             /* is in a lane's list of rung ones */
+    bool is_cq;
     _Atomic uint16_t lane;
     uint16_t qid;
-    bool is_cq;
+    _Atomic(struct envme_db *) next;    /* in that list */
     void *queue;                    /* SQ or CQ; that lane's alone */
 };
 
@@ -159,7 +161,6 @@ struct envme_qmem {
 /* Where a queue's doorbell and event index lie in host memory: Doorbell Buffer
  * Config. */
 struct envme_shadow {
-    bool on;
     uint64_t db, ei;            /* bus addresses */
 };
 
@@ -172,6 +173,7 @@ struct envme_cq {
     bool ien;
     bool raised;                /* told the irq port that it is not empty */
     bool batch;                 /* in lane->batch: posted in this turn */
+    bool shadowed;              /* has a shadow doorbell */
     struct envme_lane *lane;
     struct envme_db *db;
     struct envme_sq *corked;    /* SQs waiting for a slot (sq->cork_next) */
@@ -196,14 +198,15 @@ struct envme_sq {
     uint16_t id;
     bool is_corked;
     bool in_cmb;                /* its first entry is */
-    bool stalled;               /* a fault: nothing is fetched */
     struct envme_arb_node node;
     struct envme_ages ages;     /* strict by age: what node.since says next */
     struct envme_qmem mem;
     _Atomic bool deleting;      /* no fetch; commands finish as aborted */
     bool second_slot;           /* a CQ slot is kept for the one after fused */
     bool watched;               /* is in lane->watched */
-    unsigned naborts;
+    bool stalled;               /* a fault: nothing is fetched */
+    bool shadowed;              /* has a shadow doorbell */
+    uint16_t naborts;
     struct envme_cq *cq;
     struct envme_db *db;
     struct envme_sq *cork_next;
@@ -566,6 +569,7 @@ struct envme_ctrl {
     uint16_t nsqa, ncqa;        /* allocated by Set Features, 0's based */
     _Atomic(struct envme_db_chunk *) *db;   /* [max_ioqpairs / 64 + 1] */
     unsigned db_chunks;
+    bool has_dbbuf;
     struct envme_shadow dbbuf;  /* of queue 0, which has none itself */
     struct envme_mapped mapped;
     _Atomic uint32_t bad_doorbells[2];  /* register, value: for event.c */

@@ -182,7 +182,7 @@ static struct envme_shadow shadow_of(const struct envme_ctrl *ctrl,
     uint64_t off = (UINT64_C(2) * qid + is_cq) << (2 + ctrl->params.dstrd);
 
     return (struct envme_shadow){
-        .on = true, .db = ctrl->dbbuf.db + off, .ei = ctrl->dbbuf.ei + off,
+        .db = ctrl->dbbuf.db + off, .ei = ctrl->dbbuf.ei + off,
     };
 }
 
@@ -273,26 +273,28 @@ static int shadow_begin(struct envme_ctrl *ctrl, const struct envme_shadow *s,
 
 /* What the host wrote last, where it has written until now: a doorbell that
  * the lane has not taken yet must not be lost. */
-static uint32_t shadow_last(struct envme_ctrl *ctrl,
+static uint32_t shadow_last(struct envme_ctrl *ctrl, bool has_old,
                             const struct envme_shadow *old,
                             const struct envme_db *db)
 {
     uint32_t value;
 
-    return old->on && shadow_load(ctrl, old, &value)
+    return has_old && shadow_load(ctrl, old, &value)
            ? value : envme_doorbell_value(db);
 }
 
 void envme_shadow_attach_sq(struct envme_ctrl *ctrl, struct envme_sq *sq)
 {
-    if (ctrl->dbbuf.on && sq->id) {
+    sq->shadowed = ctrl->has_dbbuf && sq->id;
+    if (sq->shadowed) {
         sq->shadow = shadow_of(ctrl, sq->id, false);
     }
 }
 
 void envme_shadow_attach_cq(struct envme_ctrl *ctrl, struct envme_cq *cq)
 {
-    if (ctrl->dbbuf.on && cq->id) {
+    cq->shadowed = ctrl->has_dbbuf && cq->id;
+    if (cq->shadowed) {
         cq->shadow = shadow_of(ctrl, cq->id, true);
     }
 }
@@ -308,17 +310,19 @@ void envme_shadow_look_all(struct envme_ctrl *ctrl)
 struct envme_status envme_shadow_config(struct envme_ctrl *ctrl, uint64_t db,
                                         uint64_t ei)
 {
-    struct envme_shadow probe = { .on = true, .db = db, .ei = ei };
+    struct envme_shadow probe = { .db = db, .ei = ei };
 
     if (shadow_begin(ctrl, &probe, 0)) {
         return ENVME_ST(DATA_XFER_ERROR);
     }
     ctrl->dbbuf = probe;
+    ctrl->has_dbbuf = true;
     for (unsigned i = 1; i < ctrl->nsq_alloc; i++) {
         struct envme_sq *sq = ctrl->sq[i];
 
         if (sq) {
-            uint32_t last = shadow_last(ctrl, &sq->shadow, sq->db);
+            uint32_t last = shadow_last(ctrl, sq->shadowed, &sq->shadow,
+                                        sq->db);
 
             envme_shadow_attach_sq(ctrl, sq);
             shadow_begin(ctrl, &sq->shadow, last);
@@ -328,7 +332,8 @@ struct envme_status envme_shadow_config(struct envme_ctrl *ctrl, uint64_t db,
         struct envme_cq *cq = ctrl->cq[i];
 
         if (cq) {
-            uint32_t last = shadow_last(ctrl, &cq->shadow, cq->db);
+            uint32_t last = shadow_last(ctrl, cq->shadowed, &cq->shadow,
+                                        cq->db);
 
             envme_shadow_attach_cq(ctrl, cq);
             shadow_begin(ctrl, &cq->shadow, last);

@@ -397,7 +397,7 @@ void envme_lane_ring(struct envme_ctrl *ctrl, struct envme_db *db)
 static void lane_doorbell_cq(struct envme_lane *lane, struct envme_cq *cq,
                              uint32_t word, uint32_t value)
 {
-    if (cq->shadow.on) {
+    if (cq->shadowed) {
         envme_shadow_look_cq(cq);
         envme_cq_watch_pin(cq);
     } else if (!envme_cq_set_head(cq, value)) {
@@ -411,7 +411,7 @@ static void lane_doorbell_sq(struct envme_lane *lane, struct envme_sq *sq,
     if (value >= sq->ring.size) {
         envme_doorbell_bad(lane->ctrl, ENVME_BAD_DB_VALUE, sq->id);
         envme_mapped_refuse(lane, sq->db, word, sq->ring.tail);
-    } else if (sq->shadow.on) {
+    } else if (sq->shadowed) {
         envme_shadow_look_sq(sq);
     } else {
         envme_sq_set_tail(sq, value);
@@ -439,7 +439,7 @@ static void lane_look_at_shadows(struct envme_lane *lane)
     for (unsigned i = 1; i < ctrl->nsq_alloc; i++) {
         struct envme_sq *sq = ctrl->sq[i];
 
-        if (sq && sq->shadow.on && sq->cq->lane == lane) {
+        if (sq && sq->shadowed && sq->cq->lane == lane) {
             envme_shadow_arm_sq(sq);
             envme_shadow_arm_cq(sq->cq);
         }
@@ -535,7 +535,7 @@ void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
     }
     envme_lane_touch(lane);
     lane->running = true;
-    if (ctrl->dbbuf.on && atomic_exchange(&lane->look, false)) {
+    if (ctrl->has_dbbuf && atomic_exchange(&lane->look, false)) {
         lane_look_at_shadows(lane);
     }
     lane_take_doorbells(lane);

@@ -215,7 +215,7 @@ static void life_disabled(struct envme_ctrl *ctrl)
         atomic_store(&ctrl->vector_cd[i], false);
     }
     ctrl->nsqa = ctrl->ncqa = ctrl->params.max_ioqpairs - 1;
-    ctrl->dbbuf.on = false;
+    ctrl->has_dbbuf = false;
     ctrl->intms = 0;
     ctrl->ports.irq.reset(ctrl->ports.irq.opaque);
     ctrl->life = ENVME_LIFE_DISABLED;

@@ -230,7 +230,7 @@ static bool mapped_may(const struct envme_ctrl *ctrl)
      * which is no news here.
      */
     return ctrl->life == ENVME_LIFE_READY && atomic_load(&ctrl->bme) &&
-           !(atomic_load(&ctrl->watch) & ENVME_WATCH_DB) && !ctrl->dbbuf.on &&
+           !(atomic_load(&ctrl->watch) & ENVME_WATCH_DB) && !ctrl->has_dbbuf &&
            !(irq->is_level && irq->is_level(irq->opaque));
 }
 
@@ -295,7 +295,7 @@ void envme_ctrl_doorbells_hidden(struct envme_ctrl *ctrl, bool last)
     assert(atomic_load(&ctrl->mapped.state) == ENVME_MAPPED_HIDING);
     mapped_ring_news(ctrl, NULL);
     mapped_sweep(ctrl);
-    if (ctrl->dbbuf.on) {
+    if (ctrl->has_dbbuf) {
         /* They have come while doorbells were mapped: see mapped_may(). */
         envme_shadow_look_all(ctrl);
     }

@@ -79,7 +79,7 @@ static bool queue_reserve(struct envme_cq *cq)
     if (envme_cring_reserve(&cq->ring)) {
         return true;
     }
-    if (cq->shadow.on) {
+    if (cq->shadowed) {
         envme_shadow_look_cq(cq);
         return envme_cring_reserve(&cq->ring);
     }
@@ -89,7 +89,7 @@ static bool queue_reserve(struct envme_cq *cq)
 static void queue_wait_for_slot(struct envme_sq *sq)
 {
     sq_cork(sq);
-    if (sq->cq->shadow.on) {
+    if (sq->cq->shadowed) {
         envme_shadow_arm_cq(sq->cq);
     }
 }
@@ -172,7 +172,7 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
         sq->node.since = envme_age_first(&sq->ages);
     }
     envme_arb_fetched(&lane->arb, &sq->node);
-    if (sq->shadow.on && envme_ring_empty(&sq->ring)) {
+    if (sq->shadowed && envme_ring_empty(&sq->ring)) {
         envme_shadow_look_sq(sq);
         if (envme_ring_empty(&sq->ring)) {
             envme_poll_empty(sq);

@@ -11,7 +11,7 @@ void envme_cq_watch_pin(struct envme_cq *cq)
 {
     const struct envme_irq *irq = &cq->lane->ctrl->ports.irq;
 
-    if (cq->raised && cq->shadow.on && irq->is_level &&
+    if (cq->raised && cq->shadowed && irq->is_level &&
         irq->is_level(irq->opaque)) {
         envme_shadow_arm_cq(cq);
     }

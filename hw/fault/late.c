@@ -218,7 +218,7 @@ static bool late_doorbell_due(struct fault_late *l)
 
     /* Another write has come since: its value is the newer one. */
     if (ctrl->life == ENVME_LIFE_READY &&
-        atomic_load(&envme_doorbell_slot(ctrl, d->qid, d->is_cq)->value) ==
+        envme_doorbell_value(envme_doorbell_slot(ctrl, d->qid, d->is_cq)) ==
         d->before) {
         late_doorbell_chain(d);
         envme_doorbell_late(ctrl, d->qid, d->is_cq, d->val);
@@ -244,7 +244,7 @@ bool fault_late_doorbell(struct envme_faults *f, unsigned qid, bool is_cq,
     d->is_cq = is_cq;
     d->val = val;
     /* There is a slot: the write has found the queue. */
-    d->before = atomic_load(&envme_doorbell_slot(f->ctrl, qid, is_cq)->value);
+    d->before = envme_doorbell_value(envme_doorbell_slot(f->ctrl, qid, is_cq));
     return fault_late_add(&d->late);
 }
 

@@ -180,7 +180,7 @@ static void exec_do(const struct cand *c)
     struct th_lane *l = &c->h->lane[c->lane];
     struct th_job *job;
 
-    if (c->kind != CAND_POLL && !th_random(c->h, 3)) {
+    if (c->kind != CAND_POLL && c->lane < c->h->nlanes && !th_random(c->h, 3)) {
         exec_poll_begin(l);
     }
     switch (c->kind) {
