@@ -686,6 +686,12 @@ static void do_something(struct host *t)
 
 #define GUARD 0xa5
 
+/* What rules can name is there. */
+static void all_sensors(struct envme_ctrl_params *p)
+{
+    p->temp_sensors = 8;
+}
+
 static void host_new(struct host *t)
 {
     struct envme_fault_world world = {
@@ -695,10 +701,10 @@ static void host_new(struct host *t)
     };
 
     *t = (struct host){ .versions = 1 };
-    t->h = th_new(.lanes = 2, .ns = { { .size = 1 * MIB },
-                                      { .size = 1 * MIB, .ms = 8 },
-                                      { .size = 1 * MIB, .align = 1,
-                                        .vwc = 4 * MIB } });
+    t->h = th_new(.lanes = 2, .tweak = all_sensors,
+                  .ns = { { .size = 1 * MIB },
+                          { .size = 1 * MIB, .ms = 8 },
+                          { .size = 1 * MIB, .align = 1, .vwc = 4 * MIB } });
     t->f = envme_faults_new(t->h->ctrl, &world);
     t->rules = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     envme_faults_listen(t->f, on_event, t);
