@@ -890,7 +890,7 @@ static void test_sets(void)
         from = g_ascii_strtoull(only, NULL, 0);
         n = 1;
     }
-    for (uint64_t i = from; i < from + n; i++) {
+    for (uint64_t i = from; tr_more(&g, i - from, n); i++) {
         g_autofree char *name = g_strdup_printf("ENVME_RULE_ONLY=%" PRIu64,
                                                 i);
 

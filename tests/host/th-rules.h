@@ -26,7 +26,12 @@ uint64_t tr_below(struct tr_gen *g, uint64_t n);
  * ends the test if one never did.
  */
 GVariant *tr_set(struct tr_gen *g, unsigned n);
+/* What none has had yet, or NULL; g_free. */
+char *tr_unseen(struct tr_gen *g);
 void tr_check_seen(struct tr_gen *g);
+/* Of n sets so many are done: is another one due? Rare fields may need more
+ * than n, but not three times as many. */
+bool tr_more(struct tr_gen *g, uint64_t done, uint64_t n);
 
 /* What tr_spoil() has done. */
 struct tr_spoilt {
