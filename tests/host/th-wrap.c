@@ -81,6 +81,8 @@ gboolean __real_g_mutex_trylock(GMutex *m);
 void __real_g_mutex_unlock(GMutex *m);
 void __real_g_cond_wait(GCond *c, GMutex *m);
 gboolean __real_g_cond_wait_until(GCond *c, GMutex *m, gint64 end);
+gboolean __real_g_atomic_ref_count_dec(gatomicrefcount *ref);
+gboolean __wrap_g_atomic_ref_count_dec(gatomicrefcount *ref);
 void __wrap_g_mutex_lock(GMutex *m);
 gboolean __wrap_g_mutex_trylock(GMutex *m);
 void __wrap_g_mutex_unlock(GMutex *m);
@@ -124,4 +126,17 @@ gboolean __wrap_g_cond_wait_until(GCond *c, GMutex *m, gint64 end)
     ret = __real_g_cond_wait_until(c, m, end);
     __tsan_acquire(m);
     return ret;
+}
+
+/* What the others did with it comes before the last one frees it. */
+gboolean __wrap_g_atomic_ref_count_dec(gatomicrefcount *ref)
+{
+    gboolean last;
+
+    __tsan_release(ref);
+    last = __real_g_atomic_ref_count_dec(ref);
+    if (last) {
+        __tsan_acquire(ref);
+    }
+    return last;
 }
