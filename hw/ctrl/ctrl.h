@@ -545,6 +545,7 @@ struct envme_ctrl {
     /* Life: lane 0. page_size and the rest of what CC says are latched when
      * the controller becomes ready and constant until it is disabled. */
     enum envme_life life;
+    unsigned lives;             /* that have ended; while all lanes rest */
     enum envme_reset reset_kind;
     bool starting;              /* CC.EN came while it could not start */
     unsigned no_power;          /* power cuts that are not over yet */

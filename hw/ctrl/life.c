@@ -219,6 +219,7 @@ static void life_disabled(struct envme_ctrl *ctrl)
     ctrl->intms = 0;
     ctrl->ports.irq.reset(ctrl->ports.irq.opaque);
     ctrl->life = ENVME_LIFE_DISABLED;
+    ctrl->lives++;
     ctrl->csts &= ENVME_CSTS_NSSRO;
     atomic_store(&ctrl->stopped, false);
     envme_cmem_settle(ctrl);

@@ -351,6 +351,18 @@ int envme_xfer_end(struct envme_cmd *cmd, bool copy)
     return err;
 }
 
+bool envme_xfer_at(const struct envme_xfer *x, unsigned i, uint64_t *addr)
+{
+    *addr = x->seg[i].addr;
+    return x->seg[i].kind != XFER_BUCKET;
+}
+
+void envme_xfer_keep_back(struct envme_xfer *x)
+{
+    g_free(x->bounce);
+    x->bounce = NULL;
+}
+
 void envme_xfer_free(struct envme_xfer *x)
 {
     g_free(x->bounce);

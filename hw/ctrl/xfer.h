@@ -25,6 +25,10 @@ struct envme_status envme_xfer_map(struct envme_cmd *cmd, int *err);
  * second call.
  */
 int envme_xfer_end(struct envme_cmd *cmd, bool copy);
+/* Between the two, for to_host: where on the bus segment i lies; false: in a
+ * bit bucket. And: what is bounced is not brought to the host. */
+bool envme_xfer_at(const struct envme_xfer *x, unsigned i, uint64_t *addr);
+void envme_xfer_keep_back(struct envme_xfer *x);
 /* The vectors' own memory, when a command is freed for good. */
 void envme_xfer_free(struct envme_xfer *x);
 

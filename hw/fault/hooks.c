@@ -5,8 +5,8 @@
 
 static bool hooks_is_cmd_action(const struct fault_action_row *row)
 {
-    return row->pre || row->ended || row->post || row->keep || row->may_post ||
-           row->cqe;
+    return row->pre || row->ended || row->ended_last || row->post ||
+           row->keep || row->may_post || row->cqe;
 }
 
 static void hooks_look_at(struct envme_faults *f, struct envme_cmd *cmd)
@@ -100,6 +100,12 @@ static void hooks_ended(void *opaque, struct envme_cmd *cmd,
         if (!it->done) {
             it->done = true;
             it->action->row->ended(it->action->args, it, cmd, st);
+        }
+    }
+    HOOKS_EACH(cmd, ended_last, it) {
+        if (!it->done) {
+            it->done = true;
+            it->action->row->ended_last(it->action->args, it, cmd, st);
         }
     }
 }

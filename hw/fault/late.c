@@ -46,7 +46,7 @@ bool fault_late_add(struct fault_late *l)
     bool room;
 
     g_mutex_lock(&f->lock);
-    room = g_queue_get_length(&f->lates) < LATE_MAX;
+    room = l->is_charged || g_queue_get_length(&f->lates) < LATE_MAX;
     if (room) {
         late_insert(f, l);
     }
@@ -132,6 +132,9 @@ void fault_late_end(struct envme_faults *f, enum fault_late_end why)
     GQueue gone = G_QUEUE_INIT;
     struct fault_late *l;
 
+    if (why != FAULT_LATE_RESET) {
+        atomic_fetch_add(&f->late_round, 1);
+    }
     g_mutex_lock(&f->lock);
     for (GList *it = f->lates.head, *next; it; it = next) {
         next = it->next;

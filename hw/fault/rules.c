@@ -9,8 +9,9 @@
 static const struct fault_action_row *const rules_tables[] = {
     fault_actions_cmd, fault_actions_data, fault_actions_reg,
     fault_actions_ctrl, fault_actions_bus, fault_actions_irq,
-    fault_actions_post, fault_actions_queue, fault_actions_medium,
-    fault_actions_ns, fault_actions_health, fault_actions_power,
+    fault_actions_latedata, fault_actions_post, fault_actions_queue,
+    fault_actions_medium, fault_actions_ns, fault_actions_health,
+    fault_actions_power,
 };
 
 const struct fault_action_row *fault_action_next(

@@ -96,6 +96,9 @@ struct fault_action_row {
                 struct envme_cmd *cmd, struct envme_status *st);
     void (*ended)(const void *args, struct fault_fired *fired,
                   struct envme_cmd *cmd, struct envme_status st);
+    /* Like ended, after that of all others: they find the data there. */
+    void (*ended_last)(const void *args, struct fault_fired *fired,
+                       struct envme_cmd *cmd, struct envme_status st);
     struct envme_status (*post)(const void *args, struct envme_cmd *cmd,
                                 struct envme_status st);
     /* Is its completion kept back, until when? Asked again then, or when the
@@ -105,7 +108,8 @@ struct fault_action_row {
     bool (*may_post)(const void *args, struct envme_cmd *cmd);
     enum envme_cqe_how (*cqe)(const void *args, struct envme_cmd *cmd,
                               struct envme_cqe *cqe);
-    /* Frees what pre left in fired->mem. */
+    /* Frees what pre left in fired->mem. The entry has been posted, if it is
+     * to be. */
     void (*gone)(struct fault_fired *fired, struct envme_cmd *cmd);
     void (*change)(const void *args, const struct fault_event *ev,
                    struct fault_change *c);
@@ -134,6 +138,7 @@ extern const struct fault_action_row fault_actions_ns[];
 extern const struct fault_action_row fault_actions_bus[];
 extern const struct fault_action_row fault_actions_power[];
 extern const struct fault_action_row fault_actions_irq[];
+extern const struct fault_action_row fault_actions_latedata[];
 extern const struct fault_action_row fault_actions_post[];
 extern const struct fault_action_row fault_actions_queue[];
 /* Goes round all of them: NULL starts, NULL ends. */
@@ -239,7 +244,7 @@ struct fault_fired {
     const struct fault_action *action;
     void *mem;                  /* the action's own */
     uint64_t slow;              /* ns; of dma.c */
-    bool done;                  /* ended() has been */
+    bool done;                  /* ended(), ended_last() have been */
 };
 
 /* cmd->fault */
@@ -288,6 +293,8 @@ struct envme_faults {
     struct envme_deadline effects_due;
     bool effects_reset;         /* under the lock: some end with a reset */
     GQueue lates;               /* under the lock: struct fault_late, by at */
+    atomic_uint late_round;     /* grows when other rules end some */
+    _Atomic uint64_t aside;     /* act-latedata.c: bytes that it holds */
     struct fault_inject *inject;    /* lane 0; or NULL */
     void (*event)(void *opaque, GVariant *ev);
     void *event_opaque;
@@ -321,6 +328,7 @@ struct fault_late {
     struct envme_faults *f;
     uint64_t at;                /* ns; UINT64_MAX: when something ends it */
     bool past_reset, past_rules;    /* those do not end it */
+    bool is_charged;            /* its maker bounds how many there are */
 };
 
 /* late.c. Any thread. In `delay` ns (UINT64_MAX: never); its kind's own is

@@ -49,6 +49,8 @@ static const struct {
     unsigned hit;
 } effects[] = {
     { "status", HIT_FAIL }, { "skip", HIT_FAIL }, { "delay", HIT_FAIL },
+    /* It goes to buffers that have another use by then. */
+    { "late-data", HIT_ALL },
     { "completion", HIT_CQE }, { "data", HIT_DATA }, { "metadata", HIT_DATA },
     { "lose", HIT_WEAK }, { "interrupt", 0 }, { "override", HIT_WEAK },
     { "fatal", HIT_WEAK }, { "event", 0 }, { "arm", 0 }, { "disarm", 0 },
