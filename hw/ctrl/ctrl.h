@@ -197,14 +197,14 @@ struct envme_sq {
     struct envme_ring ring;
     uint16_t id;
     bool is_corked;
-    bool in_cmb;                /* its first entry is */
+    bool stalled;               /* a fault: nothing is fetched */
     struct envme_arb_node node;
     struct envme_ages ages;     /* strict by age: what node.since says next */
     struct envme_qmem mem;
     _Atomic bool deleting;      /* no fetch; commands finish as aborted */
     bool second_slot;           /* a CQ slot is kept for the one after fused */
     bool watched;               /* is in lane->watched */
-    bool stalled;               /* a fault: nothing is fetched */
+    bool in_cmb;                /* its first entry is */
     bool shadowed;              /* has a shadow doorbell */
     uint16_t naborts;
     struct envme_cq *cq;
