@@ -123,13 +123,14 @@ void envme_cmd_cancel(struct envme_cmd *cmd)
     }
 }
 
-size_t envme_cmd_to_host(struct envme_cmd *cmd, size_t off, const void *buf,
-                         size_t len)
+static size_t cmd_copy(struct envme_cmd *cmd, size_t off, void *buf, size_t len,
+                       bool to_host)
 {
     size_t done = 0;
 
     for (unsigned i = 0; i < cmd->data.niov && done < len; i++) {
         const struct iovec *v = &cmd->data.iov[i];
+        char *host = v->iov_base, *ours = (char *)buf + done;
         size_t n;
 
         if (off >= v->iov_len) {
@@ -137,30 +138,25 @@ size_t envme_cmd_to_host(struct envme_cmd *cmd, size_t off, const void *buf,
             continue;
         }
         n = ENVME_MIN(v->iov_len - off, len - done);
-        memcpy((char *)v->iov_base + off, (const char *)buf + done, n);
+        if (to_host) {
+            memcpy(host + off, ours, n);
+        } else {
+            memcpy(ours, host + off, n);
+        }
         done += n;
         off = 0;
     }
     return done;
 }
 
+size_t envme_cmd_to_host(struct envme_cmd *cmd, size_t off, const void *buf,
+                         size_t len)
+{
+    return cmd_copy(cmd, off, (void *)buf, len, true);
+}
+
 size_t envme_cmd_from_host(struct envme_cmd *cmd, size_t off, void *buf,
                            size_t len)
 {
-    size_t done = 0;
-
-    for (unsigned i = 0; i < cmd->data.niov && done < len; i++) {
-        const struct iovec *v = &cmd->data.iov[i];
-        size_t n;
-
-        if (off >= v->iov_len) {
-            off -= v->iov_len;
-            continue;
-        }
-        n = ENVME_MIN(v->iov_len - off, len - done);
-        memcpy((char *)buf + done, (const char *)v->iov_base + off, n);
-        done += n;
-        off = 0;
-    }
-    return done;
+    return cmd_copy(cmd, off, buf, len, false);
 }
