@@ -52,14 +52,6 @@ static struct th *host(struct envme_faults **f)
     return host_of(f, true);
 }
 
-static void done(struct th *h, struct envme_faults *f)
-{
-    th_reset(h, ENVME_RESET_FUNCTION);
-    envme_faults_free(f);
-    h->ctrl->hooks = (struct envme_hooks){ 0 };
-    th_free(h);
-}
-
 /* A buffer of its own, so that its address is known. */
 static uint16_t submit(struct th *h, struct th_buf *b, uint8_t opc,
                        uint64_t slba)
@@ -138,7 +130,7 @@ static void test_error(void)
     th_assert_sc(io(h, b, ENVME_NVM_READ, 0), SUCCESS);
     th_buf_free(b);
     th_buf_free(o);
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* The list of a command, and memory that is bounced. */
@@ -159,7 +151,7 @@ static void test_lists(void)
         th_buf_attach(b, &sqe);
         th_assert_sc(th_wait(h, 1, th_submit(h, 1, &sqe)), DATA_XFER_ERROR);
         th_buf_free(b);
-        done(h, f);
+        tf_done(h, f);
     }
 }
 
@@ -185,7 +177,7 @@ static void test_queue(void)
         th_enable(h);
         th_queues(h, 2, 16);
         th_assert_sc(th_read(h), SUCCESS);
-        done(h, f);
+        tf_done(h, f);
     }
 }
 
@@ -212,7 +204,7 @@ static void test_counted(void)
     /* It cannot fire any more: the port is the right one again. */
     g_assert_true(envme_dma(h->ctrl) == &h->ctrl->ports.dma);
     th_buf_free(b);
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* ---- dma: slow --------------------------------------------------------- */
@@ -241,7 +233,7 @@ static void test_slow(void)
     th_assert_sc(c, SUCCESS);
     th_buf_free(b);
     th_buf_free(o);
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* ---- dma: real threads ------------------------------------------------- */
@@ -289,7 +281,7 @@ static void test_threads(void)
     }
     th_buf_free(b[0]);
     th_buf_free(b[1]);
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* ---- the world --------------------------------------------------------- */
@@ -327,7 +319,7 @@ static void test_link(void)
     g_assert_cmphex(told_wrong, !=, 0);
     tf_rules(f, "");
     g_assert_cmphex(told_wrong, ==, 0);
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* Each for itself. */
@@ -355,7 +347,7 @@ static void test_several(void)
     envme_faults_activate(f, false);
     envme_ctrl_entered(h->ctrl, ENVME_STATE_FLR);
     g_assert_cmphex(told_wrong, ==, 0);
-    done(h, f);
+    tf_done(h, f);
 }
 
 static void test_pcie_error(void)
@@ -373,7 +365,7 @@ static void test_pcie_error(void)
     th_write(h);
     th_run(h);
     g_assert_cmphex(told_error, ==, 0x4000);
-    done(h, f);
+    tf_done(h, f);
 }
 
 static void wrong(struct envme_faults *f, const char *rule, const char *want)
@@ -396,7 +388,7 @@ static void test_wrong(void)
     wrong(f, "'do': {'hang': '1s'}", "no function");
     wrong(f, "'do': {'bus-master': 'off'}", "no Bus Master");
     wrong(f, "'do': {'pcie-error': 'bad-tlp'}", "no AER");
-    done(h, f);
+    tf_done(h, f);
     h = host(&f);
     wrong(f, "'do': {'dma': 'error'}", "cannot be done on \"command\"");
     wrong(f, "'on': 'dma', 'do': {'dma': 'often'}", "not allowed");
@@ -409,7 +401,7 @@ static void test_wrong(void)
           "no command to match");
     wrong(f, "'on': 'state', 'match': {'access': 'read'}, 'do': {'fatal': true}",
           "\"register\" or \"dma\"");
-    done(h, f);
+    tf_done(h, f);
 }
 
 int main(int argc, char **argv)

@@ -29,34 +29,6 @@ static struct th *host_with(struct envme_faults **f, const char *state)
     return h;
 }
 
-static void done(struct th *h, struct envme_faults *f)
-{
-    th_reset(h, ENVME_RESET_FUNCTION);
-    envme_faults_free(f);
-    h->ctrl->hooks = (struct envme_hooks){ 0 };
-    th_free(h);
-}
-
-static void now(struct th *h, struct envme_faults *f, const char *todo)
-{
-    g_autofree char *text = g_strdup_printf("{'name': 'x', 'on': 'time', "
-                                            "'do': {%s}}", todo);
-
-    tf_rules(f, text);
-    th_run(h);
-}
-
-static void more(struct th *h, struct envme_faults *f, const char *todo)
-{
-    g_autoptr(GVariant) go = tf_json(todo);
-    char *err = NULL;
-
-    if (!envme_faults_do(f, go, &err)) {
-        g_error("%s", err);
-    }
-    th_run(h);
-}
-
 static void smart(struct th *h, struct envme_log_smart *log)
 {
     memset(log, 0xee, sizeof(*log));
@@ -134,7 +106,7 @@ static void test_fields(void)
             fields[i].name, fields[i].value);
 
         smart(h, &was);
-        now(h, f, todo);
+        tf_now(h, f, todo);
         smart(h, &log);
         g_assert_cmpuint(at(&log, fields[i].off, fields[i].width), ==,
                          fields[i].value);
@@ -142,7 +114,7 @@ static void test_fields(void)
         smart(h, &log);
         g_assert_cmpmem(&log, sizeof(log), &was, sizeof(was));
     }
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* Counters go on from where they were set; the truth has gone on, too. */
@@ -152,10 +124,10 @@ static void test_counters(void)
     struct th *h = host_with(&f, NULL);
     uint64_t was = count(h, OFF(hrc));
 
-    now(h, f, "'health': {'reads': 1000, 'media-errors': 3}");
+    tf_now(h, f, "'health': {'reads': 1000, 'media-errors': 3}");
     th_assert_sc(th_read(h), SUCCESS);
     g_assert_cmpuint(count(h, OFF(hrc)), ==, 1001);
-    more(h, f, "{'health': {'media-errors': 4}}");
+    tf_more(h, f, "{'health': {'media-errors': 4}}");
     g_assert_cmpuint(count(h, OFF(mdie)), ==, 7);
     h->be[0]->fail_op = ENVME_BIO_READ;
     h->be[0]->fail_errno = EIO;
@@ -163,13 +135,13 @@ static void test_counters(void)
     h->be[0]->fail_op = -1;
     g_assert_cmpuint(count(h, OFF(mdie)), ==, 8);
     /* A fault that takes a field over keeps it as long as it lasts. */
-    more(h, f, "{'health': {'reads': 50, 'for': '1s'}}");
+    tf_more(h, f, "{'health': {'reads': 50, 'for': '1s'}}");
     g_assert_cmpuint(count(h, OFF(hrc)), ==, 50);
     th_advance(h, 2 * S);
     g_assert_cmpuint(count(h, OFF(hrc)), ==, was + 2);
     envme_faults_activate(f, false);
     g_assert_cmpuint(count(h, OFF(mdie)), ==, 1);
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* ---- events ------------------------------------------------------------ */
@@ -215,7 +187,7 @@ static void test_events(void)
     for (unsigned i = 0; i < G_N_ELEMENTS(t); i++) {
         uint16_t aer = th_aer(h);
 
-        now(h, f, t[i].todo);
+        tf_now(h, f, t[i].todo);
         g_assert_cmpuint(event_info(h, aer), ==, t[i].info);
         smart(h, &log);
         g_assert_cmphex(log.cw, ==, t[i].cw);
@@ -223,7 +195,7 @@ static void test_events(void)
         smart(h, &log);
         g_assert_cmphex(log.cw, ==, 0);
     }
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* ---- ramps ------------------------------------------------------------- */
@@ -246,7 +218,7 @@ static void test_ramp(void)
     th_assert_sc(th_set_feature(h, ENVME_FID_AEC, 0, 2, false),
                  SUCCESS);
     aer = th_aer(h);
-    now(h, f, "'ramp': {'to': 350, 'over': '40s'}");
+    tf_now(h, f, "'ramp': {'to': 350, 'over': '40s'}");
     g_assert_cmpuint(kelvin_now(h), ==, 310);
     th_advance(h, 10 * S + MS);
     g_assert_cmpuint(kelvin_now(h), ==, 320);
@@ -259,10 +231,10 @@ static void test_ramp(void)
     th_advance(h, 3600 * S);
     g_assert_cmpuint(kelvin_now(h), ==, 350);
     /* Down, from there; another takes over; then the truth. */
-    more(h, f, "{'ramp': {'to': 300, 'over': '50s', 'for': '100s'}}");
+    tf_more(h, f, "{'ramp': {'to': 300, 'over': '50s', 'for': '100s'}}");
     th_advance(h, 5 * S + MS);
     g_assert_cmpuint(kelvin_now(h), ==, 345);
-    more(h, f, "{'health': {'temperature': 280, 'for': '1s'}}");
+    tf_more(h, f, "{'health': {'temperature': 280, 'for': '1s'}}");
     th_advance(h, MS);
     g_assert_cmpuint(kelvin_now(h), ==, 280);
     th_advance(h, 10 * S);
@@ -270,14 +242,14 @@ static void test_ramp(void)
     th_advance(h, 200 * S);
     g_assert_cmpuint(kelvin_now(h), ==, 310);
     /* A sensor of its own. */
-    now(h, f, "'ramp': {'sensor': 2, 'to': 305, 'over': '5s'}");
+    tf_now(h, f, "'ramp': {'sensor': 2, 'to': 305, 'over': '5s'}");
     th_advance(h, 2 * S + MS);
     smart(h, &log);
     g_assert_cmpuint(le16_get(log.tsen[1]), ==, 308);
     g_assert_cmpuint(le16_get(log.tsen[0]), ==, 310);
-    now(h, f, "'ramp': {'to': 400}");
+    tf_now(h, f, "'ramp': {'to': 400}");
     g_assert_cmpuint(kelvin_now(h), ==, 400);
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* ---- age --------------------------------------------------------------- */
@@ -289,7 +261,7 @@ static void test_age(void)
     struct envme_log_smart log;
     uint64_t units;
 
-    now(h, f, "'age': {'years': 2}");
+    tf_now(h, f, "'age': {'years': 2}");
     smart(h, &log);
     g_assert_cmpuint(log.pused, ==, 40);
     g_assert_cmpuint(log.avsp, ==, 64);
@@ -300,7 +272,7 @@ static void test_age(void)
     units = at(&log, OFF(duw), 16);
     g_assert_cmpuint(units, ==, 2ull * MIB * 730 / 512000);
     /* It goes on from there, a percent in each second. */
-    more(h, f, "{'age': {'percent': 120, 'over': '80s'}}");
+    tf_more(h, f, "{'age': {'percent': 120, 'over': '80s'}}");
     smart(h, &log);
     g_assert_cmpuint(log.pused, ==, 40);
     th_advance(h, 10 * S + MS);
@@ -318,7 +290,7 @@ static void test_age(void)
     g_assert_cmpuint(log.pused, ==, 0);
     g_assert_cmpuint(log.avsp, ==, 100);
     g_assert_cmpuint(at(&log, OFF(pwrc), 16), ==, 1);
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* ---- the end ----------------------------------------------------------- */
@@ -331,7 +303,7 @@ static void test_end(void)
     struct envme_id_ns id;
     struct envme_cqe c;
 
-    now(h, f, "'end-of-life': {'for': '5s'}");
+    tf_now(h, f, "'end-of-life': {'for': '5s'}");
     smart(h, &log);
     g_assert_cmphex(log.cw, ==, ENVME_SMART_CW_ASCBT | ENVME_SMART_CW_AMRO);
     g_assert_cmpuint(log.avsp, ==, 0);
@@ -349,9 +321,9 @@ static void test_end(void)
     smart(h, &log);
     g_assert_cmphex(log.cw, ==, 0);
     g_assert_cmpuint(log.pused, ==, 0);
-    now(h, f, "'end-of-life': true");
+    tf_now(h, f, "'end-of-life': true");
     th_assert_sc(th_write(h), READ_ONLY_RANGE);
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* ---- the truth --------------------------------------------------------- */
@@ -366,13 +338,13 @@ static void test_kept(void)
     struct envme_log_smart log;
 
     th_assert_sc(th_write(h), SUCCESS);
-    now(h, f, "'age': 90, 'health': {'writes': 5000, 'media-errors': 9, "
-        "'unsafe-shutdowns': 77}, 'resize': {'blocks': 9}, "
-        "'identifiers': {'nguid': '0102030405060708090a0b0c0d0e0f10'}");
+    tf_now(h, f, "'age': 90, 'health': {'writes': 5000, 'media-errors': 9, "
+           "'unsafe-shutdowns': 77}, 'resize': {'blocks': 9}, "
+           "'identifiers': {'nguid': '0102030405060708090a0b0c0d0e0f10'}");
     smart(h, &log);
     g_assert_cmpuint(at(&log, OFF(hwc), 16), ==, 5000);
     th_advance(h, 400 * S);
-    done(h, f);
+    tf_done(h, f);
     h = host_with(&f, path);
     smart(h, &log);
     g_assert_cmpuint(at(&log, OFF(hwc), 16), ==, 1);
@@ -381,7 +353,7 @@ static void test_kept(void)
     g_assert_cmpuint(at(&log, OFF(pwrc), 16), ==, 2);
     g_assert_cmpuint(log.pused, ==, 0);
     th_assert_sc(th_read(h, .slba = 2047), SUCCESS);
-    done(h, f);
+    tf_done(h, f);
     g_unlink(path);
     g_rmdir(dir);
 }
@@ -418,7 +390,7 @@ static void test_refused(void)
             g_error("%s: %s", t[i].todo, err);
         }
     }
-    done(h, f);
+    tf_done(h, f);
 }
 
 int main(int argc, char **argv)

@@ -28,8 +28,7 @@ static struct th *host(struct envme_faults **f)
 static void done(struct th *h, struct envme_faults *f)
 {
     th_reset(h, ENVME_RESET_FUNCTION);
-    envme_faults_free(f);
-    h->ctrl->hooks = (struct envme_hooks){ 0 };
+    tf_free(h, f);
     th_run(h);
     th_free(h);
 }

@@ -36,8 +36,7 @@ static void done(struct th *h, struct envme_faults *f)
 {
     th_reset(h, ENVME_RESET_FUNCTION);
     g_assert_cmpuint(h->ctrl->watch & ENVME_WATCH_STATE, ==, 0);
-    envme_faults_free(f);
-    h->ctrl->hooks = (struct envme_hooks){ 0 };
+    tf_free(h, f);
     th_run(h);
     th_free(h);
 }

@@ -41,8 +41,7 @@ static void done(struct rig *r)
     struct th *h = r->h;
 
     th_reset(h, ENVME_RESET_FUNCTION);
-    envme_faults_free(r->f);
-    h->ctrl->hooks = (struct envme_hooks){ 0 };
+    tf_free(h, r->f);
     for (unsigned i = 0; i < 3; i++) {
         g_assert_true(atomic_load(&h->ns[i]->io) == h->ns[i]->be);
     }
@@ -53,11 +52,7 @@ static void done(struct rig *r)
 /* A rule that does it now. */
 static void now(struct rig *r, const char *todo)
 {
-    g_autofree char *text = g_strdup_printf("{'name': 'x', 'on': 'time', "
-                                            "'do': {%s}}", todo);
-
-    tf_rules(r->f, text);
-    th_run(r->h);
+    tf_now(r->h, r->f, todo);
 }
 
 static bool well(const struct rig *r, unsigned i)
@@ -476,10 +471,7 @@ static void test_threads(void)
                              .data = r->got), SUCCESS);
         SAME(r->got, r->a, 4096);
     }
-    th_reset(h, ENVME_RESET_FUNCTION);
-    envme_faults_free(r->f);
-    h->ctrl->hooks = (struct envme_hooks){ 0 };
-    th_free(h);
+    tf_done(h, r->f);
     g_free(r);
 }
 

@@ -23,34 +23,6 @@ static struct th *host(struct envme_faults **f)
     return h;
 }
 
-static void done(struct th *h, struct envme_faults *f)
-{
-    th_reset(h, ENVME_RESET_FUNCTION);
-    envme_faults_free(f);
-    h->ctrl->hooks = (struct envme_hooks){ 0 };
-    th_free(h);
-}
-
-static void now(struct th *h, struct envme_faults *f, const char *todo)
-{
-    g_autofree char *text = g_strdup_printf("{'name': 'x', 'on': 'time', "
-                                            "'do': {%s}}", todo);
-
-    tf_rules(f, text);
-    th_run(h);
-}
-
-static void more(struct th *h, struct envme_faults *f, const char *todo)
-{
-    g_autoptr(GVariant) go = tf_json(todo);
-    char *err = NULL;
-
-    if (!envme_faults_do(f, go, &err)) {
-        g_error("%s", err);
-    }
-    th_run(h);
-}
-
 /* The host has been told of that namespace, and reads so. */
 static void told(struct th *h, uint16_t aer, uint32_t nsid)
 {
@@ -88,7 +60,7 @@ static void test_vanish(void)
     uint16_t aer = th_aer(h);
 
     g_assert_cmpuint(active(h), ==, 2);
-    now(h, f, "'vanish': true");
+    tf_now(h, f, "'vanish': true");
     told(h, aer, 1);
     g_assert_cmpuint(active(h), ==, 1);
     th_assert_sc(th_read(h), INVALID_FIELD);
@@ -96,13 +68,14 @@ static void test_vanish(void)
     th_assert_sc(th_identify(h, ENVME_CNS_NS, 1, &id), SUCCESS);
     g_assert_cmpuint(le64_get(id.nsze), ==, 0);
     aer = th_aer(h);
-    more(h, f, "{'return': 1}");
+    tf_more(h, f, "{'return': 1}");
     told(h, aer, 1);
     g_assert_cmpuint(active(h), ==, 2);
     th_assert_sc(th_read(h), SUCCESS);
     /* For a time, with another status. */
     aer = th_aer(h);
-    now(h, f, "'vanish': {'nsid': 2, 'for': '10ms', 'status': 'invalid-ns'}");
+    tf_now(h, f, "'vanish': {'nsid': 2, 'for': '10ms', "
+                 "'status': 'invalid-ns'}");
     told(h, aer, 2);
     th_assert_sc(th_read(h, .nsid = 2), INVALID_NS);
     th_assert_sc(th_read(h), SUCCESS);
@@ -112,13 +85,13 @@ static void test_vanish(void)
     th_assert_sc(th_read(h, .nsid = 2), SUCCESS);
     th_assert_sc(th_read(h, .nsid = 3), INVALID_FIELD);
     /* Until a reset; until the rules are off. */
-    now(h, f, "'vanish': {'until': 'reset'}");
+    tf_now(h, f, "'vanish': {'until': 'reset'}");
     th_assert_sc(th_read(h), INVALID_FIELD);
     th_disable(h);
     th_enable(h);
     th_queues(h, 1, 16);
     th_assert_sc(th_read(h), SUCCESS);
-    now(h, f, "'vanish': true");
+    tf_now(h, f, "'vanish': true");
     th_assert_sc(th_read(h), INVALID_FIELD);
     envme_faults_activate(f, false);
     th_run(h);
@@ -128,10 +101,10 @@ static void test_vanish(void)
     envme_faults_activate(f, false);
     th_run(h);
     th_assert_sc(th_read(h), SUCCESS);
-    now(h, f, "'vanish': {'nsid': 7}");
-    more(h, f, "{'return': 7}");
+    tf_now(h, f, "'vanish': {'nsid': 7}");
+    tf_more(h, f, "{'return': 7}");
     g_assert_cmpuint(active(h), ==, 2);
-    done(h, f);
+    tf_done(h, f);
 }
 
 static void check_in_flight(const char *how, unsigned sc)
@@ -152,7 +125,7 @@ static void check_in_flight(const char *how, unsigned sc)
         cid[i] = th_submit(h, 1 + i % 2, &s);
     }
     th_run(h);
-    now(h, f, todo);
+    tf_now(h, f, todo);
     if (!sc) {
         g_assert_false(th_try_wait(h, 1, cid[0], &c));
         th_be_release_all(h->be[0], 0);
@@ -168,7 +141,7 @@ static void check_in_flight(const char *how, unsigned sc)
     envme_faults_activate(f, false);
     th_run(h);
     th_assert_sc(th_read(h), SUCCESS);
-    done(h, f);
+    tf_done(h, f);
 }
 
 static void test_in_flight(void)
@@ -210,10 +183,7 @@ static void test_threads(void)
                                      sc == ENVME_SC_ABORT_REQUESTED)));
         }
     }
-    th_reset(h, ENVME_RESET_FUNCTION);
-    envme_faults_free(f);
-    h->ctrl->hooks = (struct envme_hooks){ 0 };
-    th_free(h);
+    tf_done(h, f);
 }
 
 /* Two controllers: the other one keeps it, or not. */
@@ -227,21 +197,20 @@ static void test_everywhere(void)
     th_enable(b);
     th_queues(a, 1, 16);
     th_queues(b, 1, 16);
-    now(a, f, "'vanish': true");
+    tf_now(a, f, "'vanish': true");
     th_assert_sc(th_read(a), INVALID_FIELD);
     th_assert_sc(th_read(b), SUCCESS);
-    now(a, f, "'vanish': {'from': 'subsystem'}");
+    tf_now(a, f, "'vanish': {'from': 'subsystem'}");
     th_assert_sc(th_read(a), INVALID_FIELD);
     th_assert_sc(th_read(b), INVALID_FIELD);
-    more(a, f, "{'return': 1}");
+    tf_more(a, f, "{'return': 1}");
     th_assert_sc(th_read(a), SUCCESS);
     th_assert_sc(th_read(b), SUCCESS);
     /* What one controller has done goes with it. */
-    now(a, f, "'read-only': true, 'vanish': {'from': 'subsystem'}");
+    tf_now(a, f, "'read-only': true, 'vanish': {'from': 'subsystem'}");
     th_assert_sc(th_read(b), INVALID_FIELD);
     th_reset(a, ENVME_RESET_FUNCTION);
-    envme_faults_free(f);
-    a->ctrl->hooks = (struct envme_hooks){ 0 };
+    tf_free(a, f);
     th_run(a);
     th_assert_sc(th_write(b), SUCCESS);
     th_free(b);
@@ -267,7 +236,7 @@ static void test_resize(void)
     uint16_t aer = th_aer(h);
 
     g_assert_cmpuint(nsze(h, 1), ==, BLOCKS);
-    now(h, f, "'resize': {'blocks': 1000}");
+    tf_now(h, f, "'resize': {'blocks': 1000}");
     told(h, aer, 1);
     g_assert_cmpuint(nsze(h, 1), ==, 1000);
     th_assert_sc(th_read(h, .slba = 999), SUCCESS);
@@ -287,27 +256,27 @@ static void test_resize(void)
     th_assert_sc(th_read(h, .slba = 1000), SUCCESS);
     /* Larger than it is: what is not there fails. */
     aer = th_aer(h);
-    now(h, f, "'resize': {'blocks': 4096, 'for': '10ms'}");
+    tf_now(h, f, "'resize': {'blocks': 4096, 'for': '10ms'}");
     told(h, aer, 1);
     g_assert_cmpuint(nsze(h, 1), ==, 4096);
     th_assert_sc(th_write(h, .slba = BLOCKS - 1), SUCCESS);
     th_assert_sc(th_write(h, .slba = BLOCKS), WRITE_FAULT);
     th_assert_sc(th_read(h, .slba = BLOCKS - 1, .nlb = 2), UNRECOVERED_READ);
     th_assert_sc(th_read(h, .slba = 4096), LBA_RANGE);
-    more(h, f, "{'resize': {'blocks': 10}}");
+    tf_more(h, f, "{'resize': {'blocks': 10}}");
     g_assert_cmpuint(nsze(h, 1), ==, 10);
-    more(h, f, "{'resize': {'blocks': 5000, 'for': '10ms'}}");
+    tf_more(h, f, "{'resize': {'blocks': 5000, 'for': '10ms'}}");
     g_assert_cmpuint(nsze(h, 1), ==, 5000);
     th_advance(h, 11 * MS);
     g_assert_cmpuint(nsze(h, 1), ==, BLOCKS);
     th_assert_sc(th_read(h, .slba = BLOCKS), LBA_RANGE);
     g_assert_true(atomic_load(&h->ns[0]->io) == h->ns[0]->be);
     /* With metadata it can only shrink. */
-    now(h, f, "'resize': {'nsid': 2, 'blocks': 1048576}");
+    tf_now(h, f, "'resize': {'nsid': 2, 'blocks': 1048576}");
     g_assert_cmpuint(nsze(h, 2), ==, size2);
-    now(h, f, "'resize': {'nsid': 2, 'blocks': 7}");
+    tf_now(h, f, "'resize': {'nsid': 2, 'blocks': 7}");
     g_assert_cmpuint(nsze(h, 2), ==, 7);
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* ---- read-only, not ready ---------------------------------------------- */
@@ -320,7 +289,7 @@ static void test_read_only(void)
     uint16_t aer = th_aer(h);
     struct envme_cqe c;
 
-    now(h, f, "'read-only': true");
+    tf_now(h, f, "'read-only': true");
     told(h, aer, 1);
     c = th_write(h);
     th_assert_sc(c, NS_WRITE_PROTECTED);
@@ -331,7 +300,8 @@ static void test_read_only(void)
     th_assert_sc(th_identify(h, ENVME_CNS_NS, 1, &id), SUCCESS);
     g_assert_cmphex(id.nsattr & ENVME_NSATTR_CWP, !=, 0);
     aer = th_aer(h);
-    now(h, f, "'read-only': {'status': 'read-only-range', 'until': 'reset'}");
+    tf_now(h, f, "'read-only': {'status': 'read-only-range', "
+                 "'until': 'reset'}");
     told(h, aer, 1);
     th_assert_sc(th_write(h), READ_ONLY_RANGE);
     th_disable(h);
@@ -340,7 +310,7 @@ static void test_read_only(void)
     th_assert_sc(th_write(h), SUCCESS);
     th_assert_sc(th_identify(h, ENVME_CNS_NS, 1, &id), SUCCESS);
     g_assert_cmphex(id.nsattr & ENVME_NSATTR_CWP, ==, 0);
-    done(h, f);
+    tf_done(h, f);
 }
 
 static uint8_t nstat(struct th *h)
@@ -358,7 +328,7 @@ static void test_not_ready(void)
     struct envme_cqe c;
 
     g_assert_cmphex(nstat(h), ==, ENVME_NSTAT_NRDY);
-    now(h, f, "'not-ready': {'for': '50ms'}");
+    tf_now(h, f, "'not-ready': {'for': '50ms'}");
     c = th_read(h);
     th_assert_sc(c, NS_NOT_READY);
     g_assert_false(cqe_dnr(&c));
@@ -367,13 +337,13 @@ static void test_not_ready(void)
     th_advance(h, 51 * MS);
     th_assert_sc(th_read(h), SUCCESS);
     g_assert_cmphex(nstat(h), ==, ENVME_NSTAT_NRDY);
-    now(h, f, "'not-ready': {'dnr': true}");
+    tf_now(h, f, "'not-ready': {'dnr': true}");
     c = th_write(h);
     th_assert_sc(c, NS_NOT_READY);
     g_assert_true(cqe_dnr(&c));
     envme_faults_activate(f, false);
     th_assert_sc(th_write(h), SUCCESS);
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* ---- identifiers ------------------------------------------------------- */
@@ -416,7 +386,7 @@ static void test_identifiers(void)
     g_assert_cmpmem(&id, sizeof(id), &was, sizeof(was));
     th_assert_sc(th_identify(h, ENVME_CNS_NS_DESCS, 1, descs), SUCCESS);
     g_assert_cmpmem(descs, 4096, descs_was, 4096);
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* ---- what is refused --------------------------------------------------- */
@@ -452,7 +422,7 @@ static void test_refused(void)
             g_error("%s: %s", t[i].todo, err);
         }
     }
-    done(h, f);
+    tf_done(h, f);
 }
 
 int main(int argc, char **argv)

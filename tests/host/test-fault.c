@@ -20,14 +20,6 @@ static struct th *host(struct envme_faults **f)
     return h;
 }
 
-static void done(struct th *h, struct envme_faults *f)
-{
-    th_reset(h, ENVME_RESET_FUNCTION);
-    envme_faults_free(f);
-    h->ctrl->hooks = (struct envme_hooks){ 0 };
-    th_free(h);
-}
-
 /* ---- matches and triggers ---------------------------------------------- */
 
 static void test_status(void)
@@ -58,7 +50,7 @@ static void test_status(void)
     g_assert_cmpuint(h->ctrl->watch, ==, 0);
     g_assert_cmpint(tf_count(f, "w", "matches"), ==, 3);
     g_assert_cmpint(tf_count(f, "w", "hits"), ==, 1);
-    done(h, f);
+    tf_done(h, f);
 }
 
 static void test_status_bits(void)
@@ -86,7 +78,7 @@ static void test_status_bits(void)
     g_assert_cmpuint(h->be[0]->nops[ENVME_BIO_WRITE], ==, n + 1);
     /* An opcode that does not exist. */
     th_assert_sc(th_admin(h, &(struct envme_sqe){ .opc = 153 }), SUCCESS);
-    done(h, f);
+    tf_done(h, f);
 }
 
 static void test_triggers(void)
@@ -130,7 +122,7 @@ static void test_triggers(void)
     g_assert_cmpuint(hits, ==, again);
     g_assert_cmpuint(hits, >, 5);
     g_assert_cmpuint(hits, <, 30);
-    done(h, f);
+    tf_done(h, f);
 }
 
 static void test_time(void)
@@ -153,7 +145,7 @@ static void test_time(void)
     th_advance(h, 2 * MS);
     g_assert_cmphex(th_r32(h, ENVME_REG_CSTS) & ENVME_CSTS_CFS, !=, 0);
     g_assert_cmpint(tf_count(f, "fatal", "hits"), ==, 1);
-    done(h, f);
+    tf_done(h, f);
 }
 
 static void test_chain(void)
@@ -181,7 +173,7 @@ static void test_chain(void)
     th_enable(h);
     th_queues(h, 1, 16);
     th_assert_sc(th_read(h), SUCCESS);
-    done(h, f);
+    tf_done(h, f);
 }
 
 static void test_active(void)
@@ -205,7 +197,7 @@ static void test_active(void)
     g_assert_cmpint(tf_count(f, "r", "hits"), ==, 1);
     got = envme_faults_tree(f);
     g_assert_true(g_variant_equal(got, tree));
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* ---- completions ------------------------------------------------------- */
@@ -272,7 +264,7 @@ static void test_completion(void)
         g_assert_cmpuint(le16_get(entry(h, i)->sf), ==, 1);
     }
     g_assert_cmpuint(le16_get(entry(h, 5)->sf), ==, 0);
-    done(h, f);
+    tf_done(h, f);
 }
 
 static void test_delay(void)
@@ -309,7 +301,7 @@ static void test_delay(void)
              "'do': {'delay': 'forever'}}");
     th_submit(h, 1, &s);
     th_run(h);
-    done(h, f);
+    tf_done(h, f);
 }
 
 static void test_interrupt(void)
@@ -335,7 +327,7 @@ static void test_interrupt(void)
     g_assert_cmpuint(IRQS(5), ==, 1);
     th_assert_sc(th_read(h), SUCCESS);
     g_assert_cmpuint(IRQS(1), ==, n + 3);
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* ---- data -------------------------------------------------------------- */
@@ -402,7 +394,7 @@ static void test_data(void)
     g_assert_cmpuint(b[77], ==, 0);
     th_assert_sc(th_read(h, .slba = 112, .nlb = 8, .data = b), SUCCESS);
     g_assert_true(th_pattern_ok(b, sizeof(b), 1));
-    done(h, f);
+    tf_done(h, f);
 }
 
 static void test_structures(void)
@@ -433,7 +425,7 @@ static void test_structures(void)
     g_assert_cmpuint(smart[8], ==, 99);
     th_assert_sc(th_get_log(h, ENVME_LID_SMART, UINT32_MAX, 256, smart, 64,
                             true), SUCCESS);
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* ---- registers, states ------------------------------------------------- */
@@ -459,7 +451,7 @@ static void test_registers(void)
     g_assert_cmphex(th_r32(h, ENVME_REG_CAP + 4), ==, h->ctrl->cap >> 32);
     th_w32(h, ENVME_REG_INTMS, 4);
     g_assert_cmphex(th_r32(h, ENVME_REG_INTMS), ==, 0);
-    done(h, f);
+    tf_done(h, f);
 }
 
 static void test_ready(void)
@@ -477,7 +469,7 @@ static void test_ready(void)
     g_assert_cmphex(th_r32(h, ENVME_REG_CSTS) & 1, ==, 0);
     th_advance(h, 2 * MS);
     g_assert_cmphex(th_r32(h, ENVME_REG_CSTS) & 1, ==, 1);
-    done(h, f);
+    tf_done(h, f);
 }
 
 static void test_doorbell(void)
@@ -496,7 +488,7 @@ static void test_doorbell(void)
     g_assert_false(th_try_wait(h, 1, cid, &c));
     th_ring(h, 1);
     th_assert_sc(th_wait(h, 1, cid), SUCCESS);
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* ---- expectations ------------------------------------------------------ */
@@ -534,7 +526,7 @@ static void test_expect(void)
     tf_assert_text(f, "x", "why", "the host did not: reset");
     v = tf_verdict(f);
     g_assert_cmpstr(v, ==, "failed");
-    done(h, f);
+    tf_done(h, f);
 }
 
 static void test_never(void)
@@ -563,7 +555,7 @@ static void test_never(void)
         th_assert_sc(th_identify(h, ENVME_CNS_CTRL, 0, id), SUCCESS);
     }
     tf_assert_text(f, "x", "verdict", "failed");
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* ---- bad input --------------------------------------------------------- */
@@ -626,7 +618,7 @@ static void test_wrong(void)
     /* Nothing of the old set has changed. */
     th_assert_sc(th_read(h), INTERNAL);
     g_assert_cmpint(tf_count(f, "keep", "hits"), ==, 1);
-    done(h, f);
+    tf_done(h, f);
 }
 
 static void test_reference(void)
@@ -660,7 +652,7 @@ static void test_data_twice(void)
     th_assert_sc(th_write(h, .slba = 5, .data = a), SUCCESS);
     th_assert_sc(th_read(h, .slba = 5, .data = b), SUCCESS);
     g_assert_cmpmem(b, sizeof(b), want, sizeof(want));
-    done(h, f);
+    tf_done(h, f);
 }
 
 static void test_for_ever(void)
@@ -686,7 +678,7 @@ static void test_for_ever(void)
     th_disable(h);
     tf_assert_text(f, "e", "verdict", "passed");
     th_enable(h);
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* Rules that arm each other, at once: not more often than each millisecond. */
@@ -708,7 +700,7 @@ static void test_chase(void)
                      <=, 22);
     /* They do not pile up. */
     g_assert_cmpuint(f->effects.length, ==, 1);
-    done(h, f);
+    tf_done(h, f);
 }
 
 int main(int argc, char **argv)

@@ -24,14 +24,6 @@ static struct th *host(struct envme_faults **f)
     return h;
 }
 
-static void done(struct th *h, struct envme_faults *f)
-{
-    th_reset(h, ENVME_RESET_FUNCTION);
-    envme_faults_free(f);
-    h->ctrl->hooks = (struct envme_hooks){ 0 };
-    th_free(h);
-}
-
 /* ---- what there is ----------------------------------------------------- */
 
 static bool supported(struct th *h, uint8_t opc)
@@ -89,14 +81,14 @@ static void test_absent(void)
                      .opc = ENVME_ADM_FAULT_RECEIVE }), INVALID_OPCODE);
     th_assert_sc(get_errors(h, e), INVALID_FIELD);
     th_assert_sc(set_error(h, ENVME_OCP_CPU_HANG, 0, true), INVALID_FIELD);
-    done(h, f);
+    tf_done(h, f);
     /* Nobody who could carry it out. */
     h = th_new(.tweak = offer, .ns = { { .size = 1 * MIB } });
     f = envme_faults_new(h->ctrl, NULL);
     th_enable(h);
     g_assert_false(supported(h, ENVME_ADM_FAULT_SEND));
     th_assert_sc(get_errors(h, e), INVALID_FIELD);
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* ---- the feature ------------------------------------------------------- */
@@ -157,7 +149,7 @@ static void test_feature(void)
     for (unsigned i = 1; i <= 8; i++) {
         th_assert_sc(th_read(h), SUCCESS);
     }
-    done(h, f);
+    tf_done(h, f);
 }
 
 static void test_feature_wrong(void)
@@ -181,7 +173,7 @@ static void test_feature_wrong(void)
     c = get_errors(h, e);
     g_assert_cmpuint(le32_get(c.dw0), ==, 1);
     g_assert_cmpuint(le16_get(e[0].nrtdp), ==, 9);
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* Each type does what the manual says. */
@@ -223,7 +215,7 @@ static void test_types(void)
         c = th_write(h);
         g_assert_cmpint(cqe_sc(&c) == ENVME_SC_NS_WRITE_PROTECTED, ==,
                         soft[i].type == ENVME_OCP_NO_SPARES);
-        done(h, f);
+        tf_done(h, f);
     }
     for (unsigned i = 0; i < ENVME_ARRAY_SIZE(fatal); i++) {
         struct envme_sqe r = th_sqe_rw(ENVME_NVM_READ, 1, 0, 1);
@@ -241,7 +233,7 @@ static void test_types(void)
         g_assert_cmphex(th_r32(h, ENVME_REG_CSTS) & ENVME_CSTS_CFS, !=, 0);
         th_reset(h, ENVME_RESET_FUNCTION);
         th_buf_free(b);
-        done(h, f);
+        tf_done(h, f);
     }
     /* Hung until a reset: reads only, or everything. */
     for (unsigned all = 0; all < 2; all++) {
@@ -266,7 +258,7 @@ static void test_types(void)
         th_queues(h, 1, 16);
         th_assert_sc(th_read(h), SUCCESS);
         th_buf_free(b);
-        done(h, f);
+        tf_done(h, f);
     }
     keep.cdw10 = le32(ENVME_FID_NUM_QUEUES);
     h = host(&f);
@@ -301,7 +293,7 @@ static void test_types(void)
     th_run(h);
     g_assert_cmpuint(FIELD_GET(ENVME_CSTS_SHST, th_r32(h, ENVME_REG_CSTS)), ==,
                      ENVME_CSTS_SHST_OCCURRING);
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* Rules from outside go on beside them; new ones replace all. */
@@ -326,7 +318,7 @@ static void test_together(void)
     th_assert_sc(th_read(h), SUCCESS);
     c = get_errors(h, e);
     g_assert_cmpuint(le32_get(c.dw0), ==, 0);
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* ---- the commands ------------------------------------------------------ */
@@ -418,7 +410,7 @@ static void test_commands(void)
     s.cdw10 = le32(0x40001);
     th_assert_sc(th_admin(h, &s), INVALID_FIELD);
     th_assert_sc(th_read(h), INTERNAL);
-    done(h, f);
+    tf_done(h, f);
 }
 
 int main(int argc, char **argv)

@@ -86,8 +86,7 @@ static void rig_init(struct rig *r, const struct th_opts *opts)
 static void rig_done(struct rig *r)
 {
     th_reset(r->h, ENVME_RESET_FUNCTION);
-    envme_faults_free(r->f);
-    r->h->ctrl->hooks = (struct envme_hooks){ 0 };
+    tf_free(r->h, r->f);
     g_ptr_array_unref(r->images);
     g_array_unref(r->nsids);
     th_free(r->h);

@@ -733,8 +733,7 @@ static void host_new(struct host *t)
 
 static void host_free(struct host *t)
 {
-    envme_faults_free(t->f);
-    t->h->ctrl->hooks = (struct envme_hooks){ 0 };
+    tf_free(t->h, t->f);
     g_hash_table_unref(t->rules);
     th_free(t->h);
 }

@@ -73,14 +73,6 @@ static struct th *host_with(struct envme_faults **f, const char *scenario)
     return h;
 }
 
-static void done(struct th *h, struct envme_faults *f)
-{
-    th_reset(h, ENVME_RESET_FUNCTION);
-    envme_faults_free(f);
-    h->ctrl->hooks = (struct envme_hooks){ 0 };
-    th_free(h);
-}
-
 /* ---- all of them ------------------------------------------------------- */
 
 static void test_load(void)
@@ -109,7 +101,7 @@ static void test_load(void)
         g_assert_nonnull(description);
         base = g_strndup(name, strlen(name) - strlen(".json"));
         h = host_with(&f, base);
-        done(h, f);
+        tf_done(h, f);
         n++;
     }
     g_dir_close(dir);
@@ -133,12 +125,12 @@ static void test_status(void)
     tf_assert_text(f, "media", "verdict", "open");
     th_advance(h, 11 * S);
     tf_assert_text(f, "media", "verdict", "passed");
-    done(h, f);
+    tf_done(h, f);
 
     h = host_with(&f, "write-fault");
     th_assert_sc(th_write(h, .slba = 4103), WRITE_FAULT);
     th_assert_sc(th_write(h, .slba = 4104), SUCCESS);
-    done(h, f);
+    tf_done(h, f);
 
     h = host_with(&f, "capacity-exceeded");
     for (unsigned i = 1; i <= 12; i++) {
@@ -146,7 +138,7 @@ static void test_status(void)
         g_assert_cmpint(cqe_sc(&c) != 0, ==, i >= 10);
     }
     th_assert_sc(th_read(h), SUCCESS);
-    done(h, f);
+    tf_done(h, f);
 
     h = host_with(&f, "command-interrupted");
     for (unsigned i = 1; i <= 11; i++) {
@@ -155,7 +147,7 @@ static void test_status(void)
     }
     tf_assert_text(f, "interrupted", "verdict", "passed");
     g_assert_cmpint(tf_count(f, "interrupted", "met"), ==, 2);
-    done(h, f);
+    tf_done(h, f);
 }
 
 static void test_data(void)
@@ -170,25 +162,25 @@ static void test_data(void)
     g_assert_cmpmem(b, sizeof(b), zero, sizeof(zero));
     th_assert_sc(th_read(h, .slba = 16392, .data = b), SUCCESS);
     g_assert_cmpmem(b, sizeof(b), a, sizeof(a));
-    done(h, f);
+    tf_done(h, f);
 
     h = host_with(&f, "lost-write");
     th_assert_sc(th_write(h, .slba = 20485, .data = a), SUCCESS);
     th_assert_sc(th_read(h, .slba = 20485, .data = b), SUCCESS);
     g_assert_cmpmem(b, sizeof(b), zero, sizeof(zero));
-    done(h, f);
+    tf_done(h, f);
 
     h = host_with(&f, "silent-corruption");
     for (unsigned i = 1; i <= 3; i++) {
         th_assert_sc(th_read(h, .slba = 1024, .data = b), SUCCESS);
         g_assert_cmpint(memcmp(b, zero, sizeof(b)) != 0, ==, i == 3);
     }
-    done(h, f);
+    tf_done(h, f);
 
     h = host_with(&f, "flush-lies");
     th_assert_sc(th_rw(h, ENVME_NVM_FLUSH), SUCCESS);
     g_assert_cmpuint(h->be[0]->nops[ENVME_BIO_FLUSH], ==, 0);
-    done(h, f);
+    tf_done(h, f);
 }
 
 static void test_structures(void)
@@ -203,7 +195,7 @@ static void test_structures(void)
     g_assert_cmpuint(le64_get(ns->nsze), ==, 8192);
     th_assert_sc(th_read(h, .slba = 8192), LBA_RANGE);
     tf_assert_text(f, "tell", "verdict", "passed");
-    done(h, f);
+    tf_done(h, f);
 
     h = host_with(&f, "identifiers-change");
     th_assert_sc(th_identify(h, ENVME_CNS_NS, 1, ns), SUCCESS);
@@ -216,7 +208,7 @@ static void test_structures(void)
     g_assert_cmpuint(list[0], ==, ENVME_NIDT_NGUID);
     g_assert_cmphex(list[4], ==, 0xde);
     g_assert_cmpuint(list[20], ==, ENVME_NIDT_CSI);
-    done(h, f);
+    tf_done(h, f);
 
     h = host_with(&f, "wrong-log-page");
     th_assert_sc(th_get_log(h, ENVME_LID_SMART, UINT32_MAX, 0, smart, 512,
@@ -224,7 +216,7 @@ static void test_structures(void)
     g_assert_cmphex(smart[0], ==, 255);
     g_assert_cmphex(smart[1] | smart[2], ==, 0);
     g_assert_cmphex(smart[5], ==, 255);
-    done(h, f);
+    tf_done(h, f);
 }
 
 static void test_queues(void)
@@ -241,7 +233,7 @@ static void test_queues(void)
     th_assert_code(th_create_sq(h, .qid = 2, .cqid = 2, .size = 16), INTERNAL);
     th_assert_sc(th_read(h), SUCCESS);
     tf_assert_text(f, "refused", "verdict", "passed");
-    done(h, f);
+    tf_done(h, f);
 }
 
 static void test_registers(void)
@@ -255,7 +247,7 @@ static void test_registers(void)
     g_assert_cmphex(th_r32(h, ENVME_REG_CSTS) & 1, ==, 0);
     th_advance(h, 2 * MS);
     g_assert_cmphex(th_r32(h, ENVME_REG_CSTS) & 1, ==, 1);
-    done(h, f);
+    tf_done(h, f);
 
     h = host_with(&f, "never-ready");
     th_disable(h);
@@ -263,7 +255,7 @@ static void test_registers(void)
     th_advance(h, 60 * S);
     g_assert_cmphex(th_r32(h, ENVME_REG_CSTS) & 1, ==, 0);
     tf_assert_text(f, "never", "verdict", "passed");
-    done(h, f);
+    tf_done(h, f);
 }
 
 static void test_verdict(void)
@@ -280,7 +272,7 @@ static void test_verdict(void)
     g_assert_cmpstr(w, ==, "failed");
     tf_assert_text(f, "reset", "why", "the host reset the controller");
     th_enable(h);
-    done(h, f);
+    tf_done(h, f);
 }
 
 /* ---- the manual -------------------------------------------------------- */

@@ -55,6 +55,39 @@ void tf_rules(struct envme_faults *f, const char *rules)
     }
 }
 
+void tf_now(struct th *h, struct envme_faults *f, const char *todo)
+{
+    g_autofree char *text = g_strdup_printf("{'name': 'x', 'on': 'time', "
+                                            "'do': {%s}}", todo);
+
+    tf_rules(f, text);
+    th_run(h);
+}
+
+void tf_more(struct th *h, struct envme_faults *f, const char *todo)
+{
+    g_autoptr(GVariant) go = tf_json(todo);
+    char *err = NULL;
+
+    if (!envme_faults_do(f, go, &err)) {
+        g_error("%s", err);
+    }
+    th_run(h);
+}
+
+void tf_free(struct th *h, struct envme_faults *f)
+{
+    envme_faults_free(f);
+    h->ctrl->hooks = (struct envme_hooks){ 0 };
+}
+
+void tf_done(struct th *h, struct envme_faults *f)
+{
+    th_reset(h, ENVME_RESET_FUNCTION);
+    tf_free(h, f);
+    th_free(h);
+}
+
 char *tf_wrong(struct envme_faults *f, const char *file)
 {
     g_autoptr(GVariant) tree = tf_json(file);

@@ -16,6 +16,14 @@ GVariant *tf_json_text(const char *text);
 extern const struct envme_fault_world tf_world;
 /* Loads rules: the text of the list's inside. Has to be right. */
 void tf_rules(struct envme_faults *f, const char *rules);
+/* Loads a rule that does at once what is inside its "do". */
+void tf_now(struct th *h, struct envme_faults *f, const char *todo);
+/* Has this done without a rule, beside those that are loaded. */
+void tf_more(struct th *h, struct envme_faults *f, const char *todo);
+/* Takes the rules off their controller, which goes on; and with a reset
+ * before it and the end of the host after it. */
+void tf_free(struct th *h, struct envme_faults *f);
+void tf_done(struct th *h, struct envme_faults *f);
 /* What is wrong with a whole file; g_free. */
 char *tf_wrong(struct envme_faults *f, const char *file);
 /* A number, string or boolean of a rule in the report; fatal if not there. */
