@@ -55,6 +55,17 @@ static QnSq *add_sq(QNvme *q, QnCq *cq, unsigned id, unsigned size,
     return sq;
 }
 
+static void set_arbitration(QNvme *q, unsigned hpw, unsigned mpw, unsigned lpw,
+                            unsigned ab)
+{
+    struct envme_cqe c = qn_admin(q, qn_feature(true, ENVME_FID_ARBITRATION,
+                                                (hpw - 1) << 24 |
+                                                (mpw - 1) << 16 |
+                                                (lpw - 1) << 8 | ab));
+
+    qn_assert_ok(c);
+}
+
 /* Admin commands that park the lanes: what was deferred to one of them before,
  * new weights for instance, has arrived there. */
 static void settle(QNvme *q, QnSq *spare)
@@ -108,7 +119,6 @@ static void test_order(const void *data)
     uint64_t since[MAX_QUEUES][64], age = 0;
     QnSq *sq[MAX_QUEUES] = { NULL };
     QnSq *spare = qn_sq_new(q, 30, 4, cq);
-    struct envme_cqe c;
     struct model m;
 
     model_init(&m, MAX_QUEUES);
@@ -120,10 +130,7 @@ static void test_order(const void *data)
     for (unsigned i = 0; i < 3; i++) {
         w[i] = g_test_rand_int_range(1, 6);
     }
-    c = qn_admin(q, qn_feature(true, ENVME_FID_ARBITRATION,
-                               (w[0] - 1) << 24 | (w[1] - 1) << 16 |
-                               (w[2] - 1) << 8 | 1));
-    qn_assert_ok(c);
+    set_arbitration(q, w[0], w[1], w[2], 1);
     settle(q, spare);
     model_config(&m, mode->mode, 2, w[0], w[1], w[2]);
     model_ready(&m, 5);
@@ -151,10 +158,7 @@ static void test_order(const void *data)
         m.node[who].since = since[who][0];
         model_ready(&m, who);
     }
-    c = qn_admin(q, qn_feature(true, ENVME_FID_ARBITRATION,
-                               (w[2] - 1) << 24 | (w[0] - 1) << 16 |
-                               (w[1] - 1) << 8 | 1));
-    qn_assert_ok(c);
+    set_arbitration(q, w[2], w[0], w[1], 1);
     settle(q, spare);
     model_config(&m, mode->mode, 2, w[2], w[0], w[1]);
     g_assert_cmpuint(next(q, cq), ==, 5);
@@ -177,17 +181,6 @@ static void test_order(const void *data)
     g_free(spare);
     g_free(cq);
     qn_close(q);
-}
-
-static void set_arbitration(QNvme *q, unsigned hpw, unsigned mpw, unsigned lpw,
-                            unsigned ab)
-{
-    struct envme_cqe c = qn_admin(q, qn_feature(true, ENVME_FID_ARBITRATION,
-                                                (hpw - 1) << 24 |
-                                                (mpw - 1) << 16 |
-                                                (lpw - 1) << 8 | ab));
-
-    qn_assert_ok(c);
 }
 
 /* Queues of all the weighted classes always have commands: what each is given

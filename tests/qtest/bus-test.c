@@ -375,21 +375,12 @@ typedef struct Port {
 static Port port_open(const char *more)
 {
     g_autofree char *args = g_strdup_printf(
-        "-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off "
-        "-device pcie-root-port,id=rp0,addr=3,chassis=1,slot=1%s "
+        QN_ROOT_PORT "%s "
         "-blockdev driver=null-co,node-name=n0,read-zeroes=on,size=67108864 "
         "-device %s,id=nv,serial=a,drive=n0,bus=rp0", more, qn_device());
     Port p = { .q = qn_open(&(QnConf){ .bare = true, .extra = args }) };
 
-    p.rp = qpci_device_find(p.q->bus, QPCI_DEVFN(3, 0));
-    g_assert_nonnull(p.rp);
-    qpci_config_writeb(p.rp, PCI_PRIMARY_BUS, 0);
-    qpci_config_writeb(p.rp, PCI_SECONDARY_BUS, 1);
-    qpci_config_writeb(p.rp, PCI_SUBORDINATE_BUS, 1);
-    qpci_config_writew(p.rp, PCI_MEMORY_BASE, 0xe000);
-    qpci_config_writew(p.rp, PCI_MEMORY_LIMIT, 0xe7f0);
-    qpci_config_writew(p.rp, PCI_COMMAND,
-                       PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    p.rp = qn_root_port(p.q);
     p.cap = qpci_find_capability(p.rp, PCI_CAP_ID_EXP, 0);
     p.n = qn_attach(p.q, BUS1);
     return p;

@@ -89,15 +89,7 @@ __asm__(
 
 static char *guest_bios(void)
 {
-    char *path = qn_tmp("guest");
-    g_autofree uint8_t *rom = g_malloc(65536);
-    static const uint8_t jump[] = { 0xe9, 0x0d, 0x80 };     /* to 8000h */
-
-    memset(rom, 0xf4, 65536);
-    memcpy(rom + 0x8000, irqfd_guest, irqfd_guest_end - irqfd_guest);
-    memcpy(rom + 0xfff0, jump, sizeof(jump));
-    g_assert_true(g_file_set_contents(path, (char *)rom, 65536, NULL));
-    return path;
+    return qn_rom(irqfd_guest, irqfd_guest_end - irqfd_guest);
 }
 #else
 static char *guest_bios(void)

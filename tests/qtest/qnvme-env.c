@@ -52,6 +52,36 @@ char *qn_tmp(const char *name)
     return g_build_filename(dir && *dir ? dir : g_get_tmp_dir(), name, NULL);
 }
 
+char *qn_rom(const uint8_t *code, size_t size)
+{
+    static const uint8_t jump[] = { 0xe9, 0x0d, 0x80 };     /* to 8000h */
+    g_autofree uint8_t *rom = g_malloc(65536);
+    char *path = qn_tmp("guest");
+
+    g_assert_cmpuint(size, <=, 0xfff0 - 0x8000);
+    memset(rom, 0xf4, 65536);
+    memcpy(rom + 0x8000, code, size);
+    memcpy(rom + 0xfff0, jump, sizeof(jump));
+    g_assert_true(g_file_set_contents(path, (char *)rom, 65536, NULL));
+    return path;
+}
+
+QPCIDevice *qn_root_port(QNvme *q)
+{
+    QPCIDevice *rp = qpci_device_find(q->bus, QPCI_DEVFN(3, 0));
+
+    g_assert_nonnull(rp);
+    qpci_config_writeb(rp, PCI_PRIMARY_BUS, 0);
+    qpci_config_writeb(rp, PCI_SECONDARY_BUS, 1);
+    qpci_config_writeb(rp, PCI_SUBORDINATE_BUS, 1);
+    /* libqos hands addresses out from E0000000h. */
+    qpci_config_writew(rp, PCI_MEMORY_BASE, 0xe000);
+    qpci_config_writew(rp, PCI_MEMORY_LIMIT, 0xe7f0);
+    qpci_config_writew(rp, PCI_COMMAND,
+                       PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    return rp;
+}
+
 char *qn_image(const char *name, uint64_t size)
 {
     char *path = qn_tmp(name);

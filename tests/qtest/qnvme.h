@@ -104,6 +104,15 @@ char *qn_base_args(const char *machine);
 /* A new sparse file of that size in the test's directory; g_free. */
 char *qn_image(const char *name, uint64_t size);
 char *qn_tmp(const char *name);
+/* A BIOS of 64 KiB that begins with this code, at F8000h, as a file for -bios:
+ * its name (g_free). */
+char *qn_rom(const uint8_t *code, size_t size);
+/* A root port with native hot-plug, as arguments; and that port, set up for
+ * bus 1 (g_free). */
+#define QN_ROOT_PORT \
+    "-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off " \
+    "-device pcie-root-port,id=rp0,addr=3,chassis=1,slot=1"
+QPCIDevice *qn_root_port(QNvme *q);
 /* Runs QEMU (args after the common ones) to its end and returns its exit
  * status, or -signal; *err and *out (may be NULL) are g_free()d. */
 int qn_spawn(const char *args, char **out, char **err);
