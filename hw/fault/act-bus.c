@@ -7,8 +7,6 @@
  */
 #include "hw/fault/engine.h"
 
-#define ROWS(r) r, ENVME_ARRAY_SIZE(r)
-#define ON_ALL ((1u << FAULT_NON) - 1)
 #define BUS_FOREVER UINT64_MAX
 
 /* ---- what is wrong, and until when ------------------------------------- */
@@ -26,10 +24,7 @@ static void bus_tell(struct envme_faults *f)
 static void bus_set(struct envme_faults *f, enum fault_bus_what what,
                     unsigned bits, uint64_t time)
 {
-    uint64_t now = envme_now(f->ctrl);
-
-    f->bus.until[what] = !bits ? 0 : time > BUS_FOREVER - now ? BUS_FOREVER
-                                                              : now + time;
+    f->bus.until[what] = bits ? fault_after(envme_now(f->ctrl), time) : 0;
     f->bus.bits[what] = bits;
     bus_tell(f);
     fault_rearm(f);
@@ -282,46 +277,46 @@ const struct fault_action_row fault_actions_bus[] = {
                 "IOMMU or an Unsupported Request, or is slow. A command whose "
                 "data or lists fail ends with Data Transfer Error, and nothing "
                 "of it has been transferred; the memory of a queue: CSTS.CFS.",
-        .schema = { "dma", "", ROWS(dma_rows) },
+        .schema = { "dma", "", ENVME_SCHEMA_ROWS(dma_rows) },
         .size = sizeof(struct act_dma), .change = dma_change, .slows = true,
     },
     {
-        .name = "bus-master", .on = ON_ALL, .scalar = "state",
+        .name = "bus-master", .on = FAULT_ON_ALL, .scalar = "state",
         .help = "Off: as if Bus Master Enable were 0, whatever the host has "
                 "set. Nothing is fetched, transferred or signalled; what is "
                 "under way waits, and goes on when it is on again.",
-        .schema = { "bus-master", "", ROWS(master_rows) },
+        .schema = { "bus-master", "", ENVME_SCHEMA_ROWS(master_rows) },
         .size = sizeof(struct act_bus), .init = master_init,
         .check = master_check, .lane0 = master_lane0,
     },
     {
-        .name = "link", .on = ON_ALL, .scalar = "state",
+        .name = "link", .on = FAULT_ON_ALL, .scalar = "state",
         .help = "Down: the device is gone from the bus. Configuration space "
                 "and registers read as all ones, writes have no effect, "
                 "commands in flight are lost, and the port above says so, with "
                 "an interrupt if it can be hot-plugged. Up: it is back, as "
                 "after power on.",
-        .schema = { "link", "", ROWS(link_rows) },
+        .schema = { "link", "", ENVME_SCHEMA_ROWS(link_rows) },
         .size = sizeof(struct act_bus), .init = link_init,
         .check = link_check, .lane0 = link_lane0,
     },
     {
-        .name = "hang", .on = ON_ALL, .scalar = "for",
+        .name = "hang", .on = FAULT_ON_ALL, .scalar = "for",
         .help = "The function does not answer: configuration space and "
                 "registers read as all ones, writes have no effect, nothing is "
                 "fetched or transferred. It goes on then where it was. After "
                 "a Function Level Reset or D3hot to D0 (states flr and d0): "
                 "they do not finish.",
-        .schema = { "hang", "", ROWS(hang_rows) },
+        .schema = { "hang", "", ENVME_SCHEMA_ROWS(hang_rows) },
         .size = sizeof(struct act_bus), .init = bus_init,
         .check = hang_check, .lane0 = hang_lane0,
     },
     {
-        .name = "pcie-error", .on = ON_ALL, .scalar = "error",
+        .name = "pcie-error", .on = FAULT_ON_ALL, .scalar = "error",
         .help = "The function reports an error of PCI Express: its AER status, "
                 "and a message to the root port, as the host has enabled "
                 "them.",
-        .schema = { "pcie-error", "", ROWS(error_rows) },
+        .schema = { "pcie-error", "", ENVME_SCHEMA_ROWS(error_rows) },
         .size = sizeof(struct act_error), .check = error_check,
         .lane0 = error_lane0,
     },

@@ -2,7 +2,6 @@
 /* Actions on a command and its completion. */
 #include "hw/fault/rules.h"
 
-#define ROWS(r) r, ENVME_ARRAY_SIZE(r)
 #define ON_CMD FAULT_BIT(FAULT_ON_COMMAND)
 
 /* ---- status ------------------------------------------------------------ */
@@ -123,7 +122,7 @@ static void delay_change(const void *args, const struct fault_event *ev,
     uint64_t rng = envme_now(ev->ctrl) ^ ev->value;
     uint64_t more = a->jitter ? envme_rng_below(&rng, a->jitter) : 0;
 
-    c->delay = a->time > UINT64_MAX - more ? UINT64_MAX : a->time + more;
+    c->delay = fault_after(a->time, more);
 }
 
 /* ---- completion -------------------------------------------------------- */
@@ -207,7 +206,7 @@ const struct fault_action_row fault_actions_cmd[] = {
     {
         .name = "status", .on = ON_CMD, .scalar = "code",
         .help = "The command ends with this status, and is not carried out.",
-        .schema = { "status", "", ROWS(status_rows) },
+        .schema = { "status", "", ENVME_SCHEMA_ROWS(status_rows) },
         .size = sizeof(struct act_status), .check = status_check,
         .pre = status_pre, .post = status_post,
     },
@@ -225,14 +224,14 @@ const struct fault_action_row fault_actions_cmd[] = {
                 "much later. Others do not wait for it: different delays "
                 "change the order. A doorbell write that a later one has "
                 "overtaken is lost.",
-        .schema = { "delay", "", ROWS(delay_rows) },
+        .schema = { "delay", "", ENVME_SCHEMA_ROWS(delay_rows) },
         .size = sizeof(struct act_delay), .post = delay_post,
         .change = delay_change,
     },
     {
         .name = "completion", .on = ON_CMD, .scalar = "how",
         .help = "What becomes of the completion queue entry.",
-        .schema = { "completion", "", ROWS(cqe_rows) },
+        .schema = { "completion", "", ENVME_SCHEMA_ROWS(cqe_rows) },
         .size = sizeof(struct act_cqe), .may_post = cqe_may_post,
         .cqe = cqe_change,
     },

@@ -3,9 +3,6 @@
 #include "hw/ctrl/event.h"
 #include "hw/fault/rules.h"
 
-#define ROWS(r) r, ENVME_ARRAY_SIZE(r)
-#define ON_ALL ((1u << FAULT_NON) - 1)
-
 /* ---- override ---------------------------------------------------------- */
 
 struct act_override {
@@ -21,10 +18,6 @@ static void override_init(void *args)
     a->time = UINT64_MAX;
 }
 
-static const struct envme_schema_name override_until[] = {
-    { "reset", 1 }, { NULL, 0 },
-};
-
 static const struct envme_schema_row override_rows[] = {
     { "register", ENVME_SCHEMA_UINT, offsetof(struct act_override, reg),
       offsetof(struct act_override, has_reg), .max = 0xfff,
@@ -37,7 +30,7 @@ static const struct envme_schema_row override_rows[] = {
     { "for", ENVME_SCHEMA_TIME, offsetof(struct act_override, time),
       .help = "so long; for ever, if not given" },
     { "until", ENVME_SCHEMA_UINT, offsetof(struct act_override, until_reset),
-      .max = 1, .names = override_until, .help = "\"reset\": until then" },
+      .max = 1, .names = fault_until_names, .help = "\"reset\": until then" },
 };
 
 static bool override_check(struct envme_schema_ctx *ctx,
@@ -52,10 +45,9 @@ static bool override_check(struct envme_schema_ctx *ctx,
 static void override_lane0(const void *args, struct envme_faults *f)
 {
     const struct act_override *a = args;
-    uint64_t now = envme_now(f->ctrl);
     struct fault_override o = {
         .reg = a->reg, .set = a->set, .clear = a->clear,
-        .until = a->time > UINT64_MAX - now ? UINT64_MAX : now + a->time,
+        .until = fault_after(envme_now(f->ctrl), a->time),
         .until_reset = a->until_reset,
     };
 
@@ -143,38 +135,38 @@ static void disarm_lane0(const void *args, struct envme_faults *f)
 
 const struct fault_action_row fault_actions_ctrl[] = {
     {
-        .name = "override", .on = ON_ALL,
+        .name = "override", .on = FAULT_ON_ALL,
         .help = "A register reads differently from now on: a controller that "
                 "is never ready (csts, clear 1), late, or fatal; whose "
                 "shutdown hangs; with other capabilities.",
-        .schema = { "override", "", ROWS(override_rows) },
+        .schema = { "override", "", ENVME_SCHEMA_ROWS(override_rows) },
         .size = sizeof(struct act_override), .init = override_init,
         .check = override_check, .lane0 = override_lane0,
     },
     {
-        .name = "fatal", .on = ON_ALL,
+        .name = "fatal", .on = FAULT_ON_ALL,
         .help = "CSTS.CFS: the controller does nothing more until it is reset.",
         .lane0 = fatal_lane0,
     },
     {
-        .name = "event", .on = ON_ALL,
+        .name = "event", .on = FAULT_ON_ALL,
         .help = "Asynchronous events, as given, whether the host wants them "
                 "or not.",
-        .schema = { "event", "", ROWS(event_rows) },
+        .schema = { "event", "", ENVME_SCHEMA_ROWS(event_rows) },
         .size = sizeof(struct act_event), .init = event_init,
         .lane0 = event_lane0,
     },
     {
-        .name = "arm", .on = ON_ALL, .scalar = "rule",
+        .name = "arm", .on = FAULT_ON_ALL, .scalar = "rule",
         .help = "Another rule is armed; its counts begin at 0.",
-        .schema = { "arm", "", ROWS(arm_rows) },
+        .schema = { "arm", "", ENVME_SCHEMA_ROWS(arm_rows) },
         .size = sizeof(struct act_arm), .check = arm_check,
         .lane0 = arm_lane0,
     },
     {
-        .name = "disarm", .on = ON_ALL, .scalar = "rule",
+        .name = "disarm", .on = FAULT_ON_ALL, .scalar = "rule",
         .help = "Another rule is disarmed.",
-        .schema = { "disarm", "", ROWS(arm_rows) },
+        .schema = { "disarm", "", ENVME_SCHEMA_ROWS(arm_rows) },
         .size = sizeof(struct act_arm), .check = arm_check,
         .lane0 = disarm_lane0,
     },

@@ -4,7 +4,6 @@
 
 #include "hw/fault/patch.h"
 
-#define ROWS(r) r, ENVME_ARRAY_SIZE(r)
 #define ON_CMD FAULT_BIT(FAULT_ON_COMMAND)
 /* A write whose data are changed is copied first; longer ones are left. */
 #define DATA_MAX (64u << 20)
@@ -251,7 +250,7 @@ const struct fault_action_row fault_actions_data[] = {
         .help = "The command that the controller carries out is another than "
                 "the one which the host sent: misdirected, shorter, without "
                 "FUA.",
-        .schema = { "sqe", "", ROWS(sqe_rows) },
+        .schema = { "sqe", "", ENVME_SCHEMA_ROWS(sqe_rows) },
         .size = sizeof(struct act_sqe), .free = sqe_free,
         .fetched = sqe_fetched,
     },
@@ -260,14 +259,14 @@ const struct fault_action_row fault_actions_data[] = {
         .help = "What is transferred is spoilt, on its way to the host or to "
                 "the medium: blocks, Identify structures, log pages, features. "
                 "Writes longer than 64 MiB are left alone.",
-        .schema = { "data", "", ROWS(data_rows) },
+        .schema = { "data", "", ENVME_SCHEMA_ROWS(data_rows) },
         .size = sizeof(struct act_data), .free = data_free, .pre = data_pre,
         .ended = data_ended,
     },
     {
         .name = "metadata", .on = ON_CMD,
         .help = "The same for separate metadata: guard, tags.",
-        .schema = { "metadata", "", ROWS(data_rows) },
+        .schema = { "metadata", "", ENVME_SCHEMA_ROWS(data_rows) },
         .size = sizeof(struct act_data), .free = data_free, .pre = md_pre,
         .ended = md_ended,
     },

@@ -9,9 +9,6 @@
 #include "hw/fault/effect.h"
 #include "hw/ns/capacity.h"
 
-#define ROWS(r) r, ENVME_ARRAY_SIZE(r)
-#define ON_ALL ((1u << FAULT_NON) - 1)
-
 /* Behind the fields of health-shown.h: what is set where it has its place. */
 enum {
     HEALTH_WARNING = ENVME_HEALTH_FIELDS,
@@ -444,39 +441,39 @@ static void eol_lane0(const void *args, struct envme_faults *f)
 
 const struct fault_action_row fault_actions_health[] = {
     {
-        .name = "health", .on = ON_ALL,
+        .name = "health", .on = FAULT_ON_ALL,
         .help = "What SMART says, with the events that come of it. It is only "
                 "shown: what the controller counts goes on, and is what is "
                 "kept over a power cycle.",
-        .schema = { "health", "", ROWS(health_rows) },
+        .schema = { "health", "", ENVME_SCHEMA_ROWS(health_rows) },
         .size = sizeof(struct act_health), .init = health_init,
         .check = health_check, .lane0 = health_lane0,
     },
     {
-        .name = "ramp", .on = ON_ALL,
+        .name = "ramp", .on = FAULT_ON_ALL,
         .help = "A temperature goes up or down little by little.",
-        .schema = { "ramp", "", ROWS(ramp_rows) },
+        .schema = { "ramp", "", ENVME_SCHEMA_ROWS(ramp_rows) },
         .size = sizeof(struct act_ramp), .init = ramp_init,
         .check = ramp_check, .lane0 = ramp_lane0,
     },
     {
-        .name = "age", .on = ON_ALL, .scalar = "percent",
+        .name = "age", .on = FAULT_ON_ALL, .scalar = "percent",
         .help = "SMART says that the drive is so old: percentage used, hours, "
                 "power cycles, units written (a life is five years with a "
                 "drive write a day), and spare, which is below its threshold "
                 "behind 100 %. With \"over\", ageing goes on.",
-        .schema = { "age", "", ROWS(age_rows) },
+        .schema = { "age", "", ENVME_SCHEMA_ROWS(age_rows) },
         .size = sizeof(struct act_ramp), .init = ramp_init,
         .check = age_check, .lane0 = age_lane0,
     },
     {
-        .name = "end-of-life", .on = ON_ALL,
+        .name = "end-of-life", .on = FAULT_ON_ALL,
         .help = "The drive is worn out: no spare is left, 100 % are used, "
                 "SMART warns of both and of read-only media, and writes to all "
                 "namespaces of the subsystem end with Attempted Write to Read "
                 "Only Range.",
         .plain = true,
-        .schema = { "end-of-life", "", ROWS(eol_rows) },
+        .schema = { "end-of-life", "", ENVME_SCHEMA_ROWS(eol_rows) },
         .size = sizeof(struct act_ramp), .init = ramp_init,
         .lane0 = eol_lane0,
     },

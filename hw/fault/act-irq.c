@@ -4,8 +4,6 @@
 #include "hw/ctrl/lane.h"
 #include "hw/fault/rules.h"
 
-#define ROWS(r) r, ENVME_ARRAY_SIZE(r)
-#define ON_ALL ((1u << FAULT_NON) - 1)
 #define US UINT64_C(1000)
 #define HOUR (3600 * UINT64_C(1000000) * US)
 
@@ -241,18 +239,18 @@ static void early_gone(struct fault_fired *fired, struct envme_cmd *cmd)
 
 const struct fault_action_row fault_actions_irq[] = {
     {
-        .name = "spurious", .on = ON_ALL,
+        .name = "spurious", .on = FAULT_ON_ALL,
         .help = "Interrupts that nothing has caused, until a reset at the "
                 "latest: one, or a storm.",
-        .schema = { "spurious", "", ROWS(spurious_rows) },
+        .schema = { "spurious", "", ENVME_SCHEMA_ROWS(spurious_rows) },
         .size = sizeof(struct act_spurious), .init = spurious_init,
         .check = spurious_check, .lane0 = spurious_lane0,
     },
     {
-        .name = "pin", .on = ON_ALL, .scalar = "stuck",
+        .name = "pin", .on = FAULT_ON_ALL, .scalar = "stuck",
         .help = "The interrupt pin (INTx) is stuck. Hosts that use messages do "
                 "not notice.",
-        .schema = { "pin", "", ROWS(pin_rows) },
+        .schema = { "pin", "", ENVME_SCHEMA_ROWS(pin_rows) },
         .size = sizeof(struct act_pin), .init = pin_init, .check = pin_check,
         .lane0 = pin_lane0,
     },
@@ -261,7 +259,7 @@ const struct fault_action_row fault_actions_irq[] = {
         .scalar = "by",
         .help = "The interrupt comes before the completion queue entry is "
                 "there, and no other one with the entry.",
-        .schema = { "early-interrupt", "", ROWS(early_rows) },
+        .schema = { "early-interrupt", "", ENVME_SCHEMA_ROWS(early_rows) },
         .size = sizeof(struct act_early), .check = early_check,
         .keep = early_keep, .cqe = early_cqe, .gone = early_gone,
     },

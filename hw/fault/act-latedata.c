@@ -16,7 +16,6 @@
 #include "hw/ctrl/xfer.h"
 #include "hw/fault/rules.h"
 
-#define ROWS(r) r, ENVME_ARRAY_SIZE(r)
 #define MS UINT64_C(1000000)
 
 /* Bytes: of one command, and of all. */
@@ -236,7 +235,7 @@ const struct fault_action_row fault_actions_latedata[] = {
                 "never arrives; nor does it while Bus Master is off. Separate "
                 "metadata is in time. Commands with more than 1 MiB are left "
                 "alone, and so are all while 64 MiB, or 1024 commands, wait.",
-        .schema = { "late-data", "", ROWS(aside_rows) },
+        .schema = { "late-data", "", ENVME_SCHEMA_ROWS(aside_rows) },
         .size = sizeof(struct act_aside), .init = aside_init,
         .pre = aside_pre, .ended_last = aside_ended, .gone = aside_gone,
     },

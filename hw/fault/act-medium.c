@@ -11,8 +11,6 @@
 #include "hw/fault/patch.h"
 #include "hw/ns/sick.h"
 
-#define ROWS(r) r, ENVME_ARRAY_SIZE(r)
-#define ON_ALL ((1u << FAULT_NON) - 1)
 /* Blocks. What is kept in memory, or read and written back at once. */
 #define STALE_MAX   1024
 #define CORRUPT_MAX 4096
@@ -414,7 +412,8 @@ static void corrupt_free(void *args)
 
 /* ---- the table --------------------------------------------------------- */
 
-#define MEDIUM(rows, fn) .on = ON_ALL, .schema = { "", "", ROWS(rows) },    \
+#define MEDIUM(rows, fn) .on = FAULT_ON_ALL,                                \
+    .schema = { "", "", ENVME_SCHEMA_ROWS(rows) },                          \
     .size = sizeof(struct act_medium), .check = medium_check, .lane0 = fn
 
 const struct fault_action_row fault_actions_medium[] = {
@@ -464,11 +463,11 @@ const struct fault_action_row fault_actions_medium[] = {
         MEDIUM(lies_rows, medium_lane0), .plain = true,
     },
     {
-        .name = "corrupt", .on = ON_ALL, .init = corrupt_init,
+        .name = "corrupt", .on = FAULT_ON_ALL, .init = corrupt_init,
         .help = "Blocks change on the medium itself, once: whoever reads them "
                 "sees it, until they are written. The commands that are in "
                 "flight end first.",
-        .schema = { "corrupt", "", ROWS(corrupt_rows) },
+        .schema = { "corrupt", "", ENVME_SCHEMA_ROWS(corrupt_rows) },
         .size = sizeof(struct act_corrupt), .check = corrupt_check,
         .free = corrupt_free, .lane0 = corrupt_lane0,
     },

@@ -10,9 +10,6 @@
 #include "hw/fault/effect.h"
 #include "hw/ns/sick.h"
 
-#define ROWS(r) r, ENVME_ARRAY_SIZE(r)
-#define ON_ALL ((1u << FAULT_NON) - 1)
-
 enum { VANISH_FINISH, VANISH_ABORT };
 enum { VANISH_HERE, VANISH_EVERYWHERE };
 
@@ -440,7 +437,8 @@ static void ids_lane0(const void *args, struct envme_faults *f)
 
 /* ---- the table --------------------------------------------------------- */
 
-#define NS(rows, fn) .on = ON_ALL, .schema = { "", "", ROWS(rows) },        \
+#define NS(rows, fn) .on = FAULT_ON_ALL,                                    \
+    .schema = { "", "", ENVME_SCHEMA_ROWS(rows) },                          \
     .size = sizeof(struct act_ns), .init = ns_init, .lane0 = fn
 
 const struct fault_action_row fault_actions_ns[] = {

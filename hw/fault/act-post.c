@@ -8,7 +8,6 @@
 #include "hw/ctrl/signal.h"
 #include "hw/fault/rules.h"
 
-#define ROWS(r) r, ENVME_ARRAY_SIZE(r)
 #define ON_CMD FAULT_BIT(FAULT_ON_COMMAND)
 
 /* ---- hold -------------------------------------------------------------- */
@@ -383,7 +382,7 @@ const struct fault_action_row fault_actions_post[] = {
         .help = "Completions are held back, and come all at once then: a "
                 "flood. A command that the host aborts does not wait, nor do "
                 "any when the rule is disarmed or replaced.",
-        .schema = { "hold", "", ROWS(hold_rows) },
+        .schema = { "hold", "", ENVME_SCHEMA_ROWS(hold_rows) },
         .size = sizeof(struct act_hold), .init = hold_init,
         .check = hold_check, .free = hold_free, .keep = hold_keep,
         .gone = hold_gone, .drop = hold_drop,
@@ -392,7 +391,7 @@ const struct fault_action_row fault_actions_post[] = {
         .name = "late", .on = ON_CMD, .scalar = "after",
         .help = "The command is carried out, and its completion comes when the "
                 "host has given it up.",
-        .schema = { "late", "", ROWS(late_rows) },
+        .schema = { "late", "", ENVME_SCHEMA_ROWS(late_rows) },
         .size = sizeof(struct act_late), .check = late_check,
         .keep = late_keep, .may_post = late_may_post, .gone = late_gone,
     },

@@ -5,9 +5,6 @@
 #include "hw/ctrl/powercut.h"
 #include "hw/fault/rules.h"
 
-#define ROWS(r) r, ENVME_ARRAY_SIZE(r)
-#define ON_ALL ((1u << FAULT_NON) - 1)
-
 enum { POWER_RESET, POWER_MACHINE, POWER_STOP, POWER_QUIT };
 
 struct act_power {
@@ -172,11 +169,11 @@ static void power_lane0(const void *args, struct envme_faults *f)
 
 const struct fault_action_row fault_actions_power[] = {
     {
-        .name = "power", .on = ON_ALL, .scalar = "lose",
+        .name = "power", .on = FAULT_ON_ALL, .scalar = "lose",
         .help = "Power is lost and comes back: nothing in flight completes, "
                 "and what volatile write caches (vwc-model) held is lost, "
                 "kept or torn as the specification allows.",
-        .schema = { "power", "", ROWS(power_rows) },
+        .schema = { "power", "", ENVME_SCHEMA_ROWS(power_rows) },
         .size = sizeof(struct act_power), .init = power_init,
         .check = power_check, .lane0 = power_lane0,
     },

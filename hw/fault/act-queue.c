@@ -3,9 +3,6 @@
 #include "hw/ctrl/queue-fault.h"
 #include "hw/fault/rules.h"
 
-#define ROWS(r) r, ENVME_ARRAY_SIZE(r)
-#define ON_ALL ((1u << FAULT_NON) - 1)
-
 struct act_stall {
     struct envme_schema_range qid;
     uint64_t time, until_reset;
@@ -19,10 +16,6 @@ static void stall_init(void *args)
     a->time = UINT64_MAX;
 }
 
-static const struct envme_schema_name stall_until[] = {
-    { "reset", 1 }, { NULL, 0 },
-};
-
 static const struct envme_schema_row stall_rows[] = {
     { "qid", ENVME_SCHEMA_RANGE, offsetof(struct act_stall, qid),
       offsetof(struct act_stall, has_qid), .max = 65535,
@@ -30,7 +23,7 @@ static const struct envme_schema_row stall_rows[] = {
     { "for", ENVME_SCHEMA_TIME, offsetof(struct act_stall, time),
       .help = "so long; for ever, if not given" },
     { "until", ENVME_SCHEMA_UINT, offsetof(struct act_stall, until_reset),
-      .max = 1, .names = stall_until, .help = "\"reset\": until then" },
+      .max = 1, .names = fault_until_names, .help = "\"reset\": until then" },
 };
 
 static bool stall_check(struct envme_schema_ctx *ctx, struct envme_faults *f,
@@ -100,10 +93,10 @@ bool fault_stalled(struct envme_faults *f, unsigned qid)
 
 const struct fault_action_row fault_actions_queue[] = {
     {
-        .name = "stall", .on = ON_ALL, .scalar = "qid",
+        .name = "stall", .on = FAULT_ON_ALL, .scalar = "qid",
         .help = "Nothing is fetched from these submission queues; commands "
                 "that have been fetched go on.",
-        .schema = { "stall", "", ROWS(stall_rows) },
+        .schema = { "stall", "", ENVME_SCHEMA_ROWS(stall_rows) },
         .size = sizeof(struct act_stall), .init = stall_init,
         .check = stall_check, .lane0 = stall_lane0,
     },

@@ -2,8 +2,6 @@
 /* Actions on accesses to registers, on doorbells, and on interrupts. */
 #include "hw/fault/rules.h"
 
-#define ROWS(r) r, ENVME_ARRAY_SIZE(r)
-
 /* ---- value ------------------------------------------------------------- */
 
 struct act_value {
@@ -78,7 +76,7 @@ const struct fault_action_row fault_actions_reg[] = {
         .name = "value", .scalar = "value",
         .on = FAULT_BIT(FAULT_ON_REGISTER) | FAULT_BIT(FAULT_ON_DOORBELL),
         .help = "Another value is read or written.",
-        .schema = { "value", "", ROWS(value_rows) },
+        .schema = { "value", "", ENVME_SCHEMA_ROWS(value_rows) },
         .size = sizeof(struct act_value), .change = value_change,
     },
     {
@@ -91,7 +89,7 @@ const struct fault_action_row fault_actions_reg[] = {
         .name = "interrupt", .scalar = "how",
         .on = FAULT_BIT(FAULT_ON_INTERRUPT),
         .help = "The interrupt is lost, comes twice, or on another vector.",
-        .schema = { "interrupt", "", ROWS(irq_rows) },
+        .schema = { "interrupt", "", ENVME_SCHEMA_ROWS(irq_rows) },
         .size = sizeof(struct act_irq), .change = irq_change,
     },
     { 0 },

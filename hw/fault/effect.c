@@ -3,10 +3,6 @@
 
 #include "hw/ctrl/lane.h"
 
-const struct envme_schema_name fault_until_names[] = {
-    { "reset", 1 }, { NULL, 0 },
-};
-
 /* When there is something to do next, and whether resets matter. */
 static void effects_arm(struct envme_faults *f)
 {
@@ -61,9 +57,7 @@ void fault_effects_due(struct envme_deadline *d)
 void fault_effect_add(struct envme_faults *f, struct fault_effect *e,
                       const struct fault_lasting *last)
 {
-    uint64_t now = envme_now(f->ctrl);
-
-    e->until = last->time > UINT64_MAX - now ? UINT64_MAX : now + last->time;
+    e->until = fault_after(envme_now(f->ctrl), last->time);
     e->until_reset = last->until_reset;
     e->next = e->next ? e->next : UINT64_MAX;
     e->link.data = e;

@@ -41,8 +41,6 @@ struct fault_lasting {
     { "until", ENVME_SCHEMA_UINT, offsetof(type, last.until_reset),         \
       .max = 1, .names = fault_until_names, .help = "\"reset\": until then" }
 
-extern const struct envme_schema_name fault_until_names[];
-
 /* step and end are set; the rest is zeroes. */
 void fault_effect_add(struct envme_faults *f, struct fault_effect *e,
                       const struct fault_lasting *last);

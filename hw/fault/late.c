@@ -17,11 +17,10 @@ void *fault_late_new(struct envme_faults *f,
                      const struct fault_late_kind *kind, uint64_t delay)
 {
     struct fault_late *l = g_malloc0(kind->size);
-    uint64_t now = envme_now(f->ctrl);
 
     l->kind = kind;
     l->f = f;
-    l->at = delay > UINT64_MAX - now ? UINT64_MAX : now + delay;
+    l->at = fault_after(envme_now(f->ctrl), delay);
     return l;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hw/fault/patch.h"
 
-#define ROWS(r) r, ENVME_ARRAY_SIZE(r)
 #define PATCH_MAX 64
 
 static const struct envme_schema_name patch_widths[] = {
@@ -22,7 +21,7 @@ static const struct envme_schema_row patch_rows[] = {
 };
 
 const struct envme_schema fault_patch_schema = {
-    "patch", "One change of bytes.", ROWS(patch_rows),
+    "patch", "One change of bytes.", ENVME_SCHEMA_ROWS(patch_rows),
 };
 
 static bool patch_add(struct envme_schema_ctx *ctx, GVariant *v, GArray *to)

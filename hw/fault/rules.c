@@ -185,7 +185,7 @@ static bool rules_read_do(struct envme_schema_ctx *ctx, GVariant *v,
 /* Reads into the rule itself: "when" has fields of the trigger and others. */
 #define AT(f) .offset = offsetof(struct fault_rule, f)
 
-static const struct envme_schema_name rules_until[] = {
+const struct envme_schema_name fault_until_names[] = {
     { "reset", 1 }, { NULL, 0 },
 };
 
@@ -210,7 +210,7 @@ static const struct envme_schema_row when_rows[] = {
     { "after", ENVME_SCHEMA_STRING, AT(after_rule),
       .help = "armed when the rule of that name fires" },
     { "until", ENVME_SCHEMA_UINT, AT(until_reset), .max = 1,
-      .names = rules_until,
+      .names = fault_until_names,
       .help = "disarmed when the controller is reset" },
 };
 

@@ -31,6 +31,17 @@ enum fault_on {
 };
 
 #define FAULT_BIT(on) (1u << (on))
+/* For actions that any of them can start. */
+#define FAULT_ON_ALL ((1u << FAULT_NON) - 1)
+
+/* UINT64_MAX is never, and so is what comes after it. ns. */
+static inline uint64_t fault_after(uint64_t at, uint64_t ns)
+{
+    return at > UINT64_MAX - ns ? UINT64_MAX : at + ns;
+}
+
+/* Values of "until": "reset" is 1. */
+extern const struct envme_schema_name fault_until_names[];
 
 enum fault_queue { FAULT_QUEUE_ANY, FAULT_QUEUE_ADMIN, FAULT_QUEUE_IO };
 

@@ -68,6 +68,9 @@ struct envme_schema {
     unsigned n;
 };
 
+/* The last two of it. */
+#define ENVME_SCHEMA_ROWS(r) r, ENVME_ARRAY_SIZE(r)
+
 void envme_schema_begin(struct envme_schema_ctx *ctx, void *arg);
 /* Frees what is in it but err. */
 void envme_schema_end(struct envme_schema_ctx *ctx);

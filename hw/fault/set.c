@@ -90,15 +90,9 @@ void fault_arm_rule(struct envme_faults *f, struct fault_rule *r, bool on,
  * other would else keep lane 0 busy at one moment for ever. */
 #define SET_TICK UINT64_C(1000000)
 
-/* UINT64_MAX is never, and so is what comes after it. */
-static uint64_t set_after(uint64_t at, uint64_t ns)
-{
-    return at > UINT64_MAX - ns ? UINT64_MAX : at + ns;
-}
-
 static uint64_t set_expiry(const struct fault_rule *r)
 {
-    return set_after(r->open_at, r->expect.within);
+    return fault_after(r->open_at, r->expect.within);
 }
 
 /* When a rule of TIME that is armed fires. */
@@ -108,10 +102,10 @@ static uint64_t set_due_at(const struct fault_rule *r)
     uint64_t n = r->trigger.matches + !r->when.from;
     uint64_t step = n && r->period > UINT64_MAX / n ? UINT64_MAX
                                                     : r->period * n;
-    uint64_t at = set_after(set_after(r->trigger.armed_at, r->when.from),
-                            step);
+    uint64_t at = fault_after(fault_after(r->trigger.armed_at, r->when.from),
+                              step);
 
-    return r->ticked ? ENVME_MAX(at, set_after(r->ticked_at, SET_TICK)) : at;
+    return r->ticked ? ENVME_MAX(at, fault_after(r->ticked_at, SET_TICK)) : at;
 }
 
 static uint64_t set_next_time(const struct fault_rule *r)
