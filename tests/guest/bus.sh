@@ -1,32 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A drive behind a PCIe port with native hot-plug and AER: what Linux does when
-# the bus fails. Time-outs of 2 s.
-d=/dev/nvme0n1
-there() { [ -b $d ] && [ "$(blockdev --getsize64 $d)" = 67108864 ]; }
-t "the namespace appears" wait_for 10 there
-bdf=$(pci_of nvme0)
+# the bus fails. See scenarios-lib.sh.
 dev=/sys/bus/pci/devices/$bdf
-dd if=/dev/urandom of=/tmp/a bs=4096 count=1 2>/dev/null
-w() { dd if=/tmp/a of=$d bs=4096 count=1 seek=$1 oflag=direct conv=notrunc; }
-r() { dd if=$d of=/tmp/x bs=4096 count=1 skip=$1 iflag=direct; }
-many() {    # w|r TIMES
-    local i=0
-    while [ $i -lt $2 ]; do $1 $i || return 1; i=$((i + 1)); done
-}
-works() { w 1000 && r 1000 && cmp /tmp/a /tmp/x; }
-now=
-scenario() {
-    now=$1
-    echo "scenario $now" >/dev/kmsg
-    t "$now: it loads" host faults $now
-}
-said() { dmesg | sed -n "/scenario $now\$/,\$p" | grep -E "$1"; }
 unsaid() { ! said "$1"; }
-passed() { [ "$(host verdict)" = passed ]; }
-over() {
-    host faults off >/dev/null
-    t "$now: I/O afterwards" works
-}
 
 # ---- host memory
 
@@ -34,7 +10,7 @@ scenario bus-master-off
 t "$now: 30 reads" many r 30
 sleep 5
 t "$now: nobody notices" unsaid 'nvme.*(timeout|reset|abort)'
-t "$now: the verdict is passed" wait_for 5 passed
+t "$now: the verdict is passed" wait_for 5 verdict passed
 over
 
 scenario slow-dma
@@ -44,7 +20,7 @@ over
 
 scenario dma-error
 t "$now: 40 writes" many w 40
-t "$now: the verdict is passed" wait_for 5 passed
+t "$now: the verdict is passed" wait_for 5 verdict passed
 over
 
 # ---- errors
@@ -56,7 +32,7 @@ t "$now: the log says which" wait_for 10 said 'severity=Correct(ed|able)'
 t "$now: Receiver Error" said 'RxErr'
 t "$now: Bad TLP" said 'BadTLP'
 t "$now: I/O goes on" works
-t "$now: the verdict is passed" wait_for 10 passed
+t "$now: the verdict is passed" wait_for 10 verdict passed
 over
 
 scenario pcie-nonfatal
@@ -72,7 +48,7 @@ t "$now: the log says which" wait_for 10 said 'severity=Uncorrect(ed|able) \(Fat
 t "$now: the driver is stopped" wait_for 10 said 'frozen state error detected'
 t "$now: the link is reset" wait_for 30 said 'restart after slot reset'
 t "$now: the device recovers" wait_for 30 said 'device recovery successful'
-t "$now: the verdict is passed" wait_for 10 passed
+t "$now: the verdict is passed" wait_for 10 verdict passed
 over
 
 # ---- resets that take their time
@@ -82,14 +58,14 @@ scenario flr-hangs
 t "$now: the reset" freset flr
 t "$now: the kernel waits" said 'not ready [0-9]+ms after FLR; waiting'
 t "$now: and goes on" said ' ready [0-9]+ms after FLR'
-t "$now: the verdict is passed" wait_for 20 passed
+t "$now: the verdict is passed" wait_for 20 verdict passed
 over
 
 scenario d3-hangs
 t "$now: the reset" freset pm
 t "$now: the kernel waits" said 'not ready [0-9]+ms after PM D3hot->D0; waiting'
 t "$now: and goes on" said ' ready [0-9]+ms after PM D3hot->D0'
-t "$now: the verdict is passed" wait_for 20 passed
+t "$now: the verdict is passed" wait_for 20 verdict passed
 over
 
 # ---- out and in again
@@ -101,7 +77,7 @@ t "$now: the port saw it" said 'pciehp: Slot\(1\): (Link Down|Card not present)'
 t "$now: the disk is gone" wait_for 20 gone $d
 t "$now: the port sees a card" wait_for 30 said 'pciehp: Slot\(1\): (Card present|Link Up)'
 t "$now: the disk is back" wait_for 60 there
-t "$now: the verdict is passed" wait_for 20 passed
+t "$now: the verdict is passed" wait_for 20 verdict passed
 over
 verify "$now: fio verify" $d --size=4m
 
@@ -113,7 +89,7 @@ t "$now: the kernel gives up" said 'not ready [0-9]+ms after FLR; giving up'
 # A dead disk has no blocks: what is read is nothing, and without an error.
 read_block() { [ "$(timeout 60 dd if=$d bs=4096 count=1 iflag=direct 2>/dev/null | wc -c)" = 4096 ]; }
 tf "$now: no I/O" read_block
-t "$now: the verdict is passed" wait_for 40 passed
+t "$now: the verdict is passed" wait_for 40 verdict passed
 host faults off >/dev/null
 echo 1 >$dev/remove
 wait_for 20 gone /dev/nvme0

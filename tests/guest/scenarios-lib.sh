@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What the scripts of scenarios share; it stands in front of each of them.
 d=/dev/nvme0n1 c=/dev/nvme0
-bdf=$(basename "$(readlink -f /sys/class/nvme/nvme0/device)")
 there() { [ -b $d ] && [ "$(blockdev --getsize64 $d)" = 67108864 ]; }
 t "the namespace appears" wait_for 10 there
+bdf=$(pci_of nvme0)
 t "the time-outs are short" sh -c "grep -qx 2 /sys/module/nvme_core/parameters/io_timeout"
 
 dd if=/dev/urandom of=/tmp/a bs=4096 count=1 2>/dev/null
