@@ -4,7 +4,7 @@
 #include "hw/ctrl/lane.h"
 
 /* When there is something to do next, and whether resets matter. */
-static void effects_arm(struct envme_faults *f)
+void fault_effects_again(struct envme_faults *f)
 {
     struct envme_lane *lane = &f->ctrl->lane[0];
     uint64_t next = UINT64_MAX;
@@ -51,7 +51,7 @@ void fault_effects_due(struct envme_deadline *d)
         }
         l = f->effects.head;
     }
-    effects_arm(f);
+    fault_effects_again(f);
 }
 
 void fault_effect_add(struct envme_faults *f, struct fault_effect *e,
@@ -62,18 +62,13 @@ void fault_effect_add(struct envme_faults *f, struct fault_effect *e,
     e->next = e->next ? e->next : UINT64_MAX;
     e->link.data = e;
     g_queue_push_tail_link(&f->effects, &e->link);
-    effects_arm(f);
-}
-
-void fault_effects_again(struct envme_faults *f)
-{
-    effects_arm(f);
+    fault_effects_again(f);
 }
 
 void fault_effect_end(struct envme_faults *f, struct fault_effect *e)
 {
     effect_over(f, e);
-    effects_arm(f);
+    fault_effects_again(f);
 }
 
 void fault_effects_end(struct envme_faults *f, bool only_reset)
@@ -91,7 +86,7 @@ void fault_effects_end(struct envme_faults *f, bool only_reset)
         effect_over(f, e);
         l = f->effects.head;
     }
-    effects_arm(f);
+    fault_effects_again(f);
 }
 
 struct fault_effect *fault_effect_find(
