@@ -5,6 +5,7 @@
 #include "envme/cmd.h"
 #include "hw/ctrl/regs.h"
 #include "hw/fault/rules.h"
+#include "hw/ns/vwc.h"
 
 /* ---- names ------------------------------------------------------------- */
 
@@ -176,6 +177,9 @@ static const struct envme_schema_row match_rows[] = {
       .max = UINT32_MAX, .help = "namespace identifiers" },
     { "lba", ENVME_SCHEMA_RANGE, AT(lba), GIVEN(has_lba),
       .help = "blocks; one in common is enough" },
+    { "unflushed", ENVME_SCHEMA_RANGE, AT(unflushed), GIVEN(has_unflushed),
+      .help = "bytes that a Flush of its namespace would write out "
+              "(vwc-model): what a power loss could take" },
     { "cid", ENVME_SCHEMA_RANGE, AT(cid), GIVEN(has_cid), .max = 65535,
       .help = "command identifiers" },
     { "prp", ENVME_SCHEMA_RANGE, AT(prp), GIVEN(has_prp),
@@ -218,7 +222,7 @@ bool fault_match_check(struct envme_schema_ctx *ctx, uint64_t on,
 {
     bool cmd = m->queue || m->has_opcode || m->has_nsid || m->has_lba ||
                m->has_cid || m->has_prp || m->has_fid || m->has_lid ||
-               m->has_cns || m->sqe || m->mask;
+               m->has_cns || m->sqe || m->mask || m->has_unflushed;
 
     if (cmd && on != FAULT_ON_COMMAND) {
         return envme_schema_fail(ctx, "there is no command to match; \"on\" "
@@ -280,6 +284,17 @@ static bool match_lba(const struct fault_match *m, const struct envme_cmd *cmd)
     }
 }
 
+/* A namespace without a cache, or none, has nothing to lose. */
+static bool match_unflushed(const struct fault_match *m,
+                            const struct envme_cmd *cmd)
+{
+    const struct envme_ns *ns = envme_ctrl_ns(cmd->ctrl,
+                                              le32_get(cmd->sqe.nsid));
+
+    return match_in(&m->unflushed, ns && envme_vwc_is(ns->be)
+                                   ? envme_vwc_unflushed(ns->be) : 0);
+}
+
 static bool match_sqe(const struct fault_match *m, const struct envme_sqe *sqe)
 {
     const uint8_t *p = (const uint8_t *)sqe;
@@ -330,7 +345,8 @@ static bool match_cmd(const struct fault_match *m, const struct envme_cmd *cmd)
              !match_admin_field(cmd, ENVME_ADM_GET_LOG, m->lid)) &&
            !(m->has_cns &&
              !match_admin_field(cmd, ENVME_ADM_IDENTIFY, m->cns)) &&
-           !(m->sqe && !match_sqe(m, sqe));
+           !(m->sqe && !match_sqe(m, sqe)) &&
+           !(m->has_unflushed && !match_unflushed(m, cmd));
 }
 
 static bool match_looks_at(const struct fault_match *m, bool is_admin)

@@ -55,8 +55,8 @@ struct fault_match {
     uint64_t opcode, fid, lid, cns;
     GByteArray *sqe, *mask;     /* up to 64 bytes each */
     uint64_t reg, access, state;
-    struct envme_schema_range value, vector, address;
-    bool has_address, has_qid, has_nsid, has_lba, has_cid, has_prp, has_opcode, has_fid;
+    struct envme_schema_range value, vector, address, unflushed;
+    bool has_address, has_unflushed, has_qid, has_nsid, has_lba, has_cid, has_prp, has_opcode, has_fid;
     bool has_lid, has_cns, has_reg, has_state, has_value, has_vector;
 };
 

@@ -42,6 +42,7 @@ void envme_vwc_add(struct envme_vwc_index *v, struct envme_vwc_item *r)
     r->link.data = r;
     g_queue_push_tail_link(&v->recs, &r->link);
     v->bytes += envme_vwc_weight(r);
+    v->unflushed += r->bytes;
     if (rec_is_wide(r)) {
         g_ptr_array_add(v->wide, r);
         return;
@@ -68,6 +69,7 @@ void envme_vwc_remove(struct envme_vwc_index *v, struct envme_vwc_item *r)
     r->in_cache = false;
     g_queue_unlink(&v->recs, &r->link);
     v->bytes -= envme_vwc_weight(r);
+    v->unflushed -= r->bytes;
     if (rec_is_wide(r)) {
         g_ptr_array_remove(v->wide, r);
     }

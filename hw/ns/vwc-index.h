@@ -29,7 +29,8 @@ struct envme_vwc_index {
     GQueue recs;                /* oldest first */
     GHashTable *chunks;         /* number -> GPtrArray of the items in it */
     GPtrArray *wide;            /* those over many chunks */
-    uint64_t bytes, seq;
+    uint64_t bytes;             /* of memory, by weight */
+    uint64_t unflushed, seq;    /* bytes that they are of */
 };
 
 void envme_vwc_index_init(struct envme_vwc_index *v);

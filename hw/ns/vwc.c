@@ -312,3 +312,14 @@ uint64_t envme_vwc_bytes(struct envme_backend *be)
     g_mutex_unlock(&v->lock);
     return bytes;
 }
+
+uint64_t envme_vwc_unflushed(struct envme_backend *be)
+{
+    struct vwc *v = envme_vwc_of(be);
+    uint64_t bytes;
+
+    g_mutex_lock(&v->lock);
+    bytes = v->index.unflushed;
+    g_mutex_unlock(&v->lock);
+    return bytes;
+}

@@ -40,6 +40,9 @@ struct envme_backend *envme_vwc_new(struct envme_backend *inner,
 bool envme_vwc_is(const struct envme_backend *be);
 /* Bytes in the cache, requests' own weight included; any thread. */
 uint64_t envme_vwc_bytes(struct envme_backend *be);
+/* Bytes that a Flush would write; what was written twice counts twice. Any
+ * thread. */
+uint64_t envme_vwc_unflushed(struct envme_backend *be);
 
 /* ---- power loss -------------------------------------------------------- */
 

@@ -39,6 +39,8 @@ class Drive:
     work: str                   # of WORKS
     nth: int                    # the match at which power is cut ...
     match: dict = dataclasses.field(default_factory=lambda: FLUSHES)
+    # Only those with so many bytes to lose are counted; None: all of them.
+    enough: typing.Optional[int] = None
     lies: typing.Callable = list
     power: dict = dataclasses.field(default_factory=dict)
     # None: every state has to be sound. Else some have to be wrong, and what
@@ -49,7 +51,10 @@ class Drive:
     def rules(self, folder, states, seed):
         """A cut before a Flush, where there is most to lose. The command
         itself has no effect, and nobody hears of it."""
-        cut = {"name": "cut", "match": self.match, "when": {"nth": self.nth},
+        match = self.match
+        if self.enough:
+            match = dict(match, unflushed=[self.enough, 1 << 40])
+        cut = {"name": "cut", "match": match, "when": {"nth": self.nth},
                "do": {"power": dict(self.power, enumerate=states, seed=seed,
                                     dir=folder, then="stop"),
                       "skip": True, "completion": "lost"}}
@@ -61,13 +66,21 @@ class Drive:
 WORKS = {"fs": "ext4", "wal": "SQLite with a WAL",
          "rollback": "SQLite with a rollback journal",
          "blocks": "blocks written over directly", "fua": "O_DSYNC"}
+# A moment at which the cache holds this much has enough states, on a machine of
+# whatever speed: each block of 4 KiB is kept or lost.
+ENOUGH = 28 << 10
 HONEST = [
-    Drive("fs1", "fs", 23), Drive("fs2", "fs", 41), Drive("fs3", "fs", 60),
-    Drive("fs4", "fs", 128, WRITES),
-    Drive("wal1", "wal", 20), Drive("wal2", "wal", 47),
-    Drive("wal3", "wal", 70, WRITES),
-    Drive("roll1", "rollback", 29), Drive("roll2", "rollback", 55),
-    Drive("roll3", "rollback", 110, WRITES),
+    Drive("fs1", "fs", 6, enough=ENOUGH),
+    Drive("fs2", "fs", 12, enough=ENOUGH),
+    Drive("fs3", "fs", 18, enough=ENOUGH),
+    Drive("fs4", "fs", 20, WRITES, ENOUGH),
+    Drive("wal1", "wal", 8, enough=ENOUGH),
+    Drive("wal2", "wal", 20, enough=ENOUGH),
+    Drive("wal3", "wal", 5, WRITES, ENOUGH),
+    Drive("roll1", "rollback", 8, enough=ENOUGH),
+    Drive("roll2", "rollback", 20, enough=ENOUGH),
+    # The journal is flushed before more is written.
+    Drive("roll3", "rollback", 30, WRITES, 12 << 10),
 ]
 TEAR = {"tear-size": 512}
 SPECIAL = [

@@ -530,6 +530,36 @@ static void test_at_command(void)
     rig_done(&r);
 }
 
+/* A cut waits until there is enough to lose, however fast the host flushes. */
+static void test_unflushed(void)
+{
+    struct rig r;
+    struct envme_sqe flush = { .opc = ENVME_NVM_FLUSH };
+
+    flush.nsid = le32(1);
+    rig_init(&r, OPTS({ 0 }));
+    tf_rules(r.f, "{'name': 'cut', 'match': {'opcode': 'flush', 'unflushed': "
+             "[1024, 65536]}, 'when': {'nth': 2}, 'do': {'power': {'lose': "
+             "'none', 'then': 'machine-reset'}}}");
+    for (unsigned i = 0; i < 4; i++) {
+        put(&r, i, 1, i + 1, false);
+        th_io(r.h, 1, &flush);
+        g_assert_cmpint(tf_count(r.f, "cut", "matches"), ==, 0);
+    }
+    put(&r, 8, 4, 1, false);
+    th_io(r.h, 1, &flush);
+    g_assert_cmpint(tf_count(r.f, "cut", "matches"), ==, 1);
+    g_assert_false(is_off(&r));
+    put(&r, 8, 4, 2, false);
+    th_submit(r.h, 1, &flush);
+    g_assert_true(th_until(r.h, is_off, &r));
+    g_assert_cmpstr(r.machine, ==, "machine-reset");
+    g_assert_cmpint(tf_count(r.f, "cut", "matches"), ==, 2);
+    th_run(r.h);
+    th_forget(r.h);
+    rig_done(&r);
+}
+
 /* At once, without a rule. */
 static void test_now(void)
 {
@@ -601,6 +631,7 @@ int main(int argc, char **argv)
     g_test_add_func("/powerloss/enumerate", test_enumerate);
     g_test_add_func("/powerloss/replay", test_replay);
     g_test_add_func("/powerloss/at-command", test_at_command);
+    g_test_add_func("/powerloss/unflushed", test_unflushed);
     g_test_add_func("/powerloss/now", test_now);
     g_test_add_func("/powerloss/refused", test_refused);
     return g_test_run();
