@@ -6,35 +6,52 @@
 enum {
     SHORTCUT_NONE,              /* nobody has asked */
     SHORTCUT_CLOSED,
-    SHORTCUT_OPEN,
     SHORTCUT_NEVER,
+    SHORTCUT_OPEN,              /* and the number of the way */
 };
 
-void envme_shortcut_init(struct envme_shortcuts *t, unsigned n,
-                         const struct envme_shortcut_ops *ops, void *opaque)
+void envme_shortcut_init(struct envme_shortcuts *t, unsigned n)
 {
     *t = (struct envme_shortcuts) {
-        .ops = ops, .opaque = opaque, .n = n,
-        .state = g_malloc0_n(n, sizeof(*t->state)),
+        .n = n, .state = g_malloc0_n(n, sizeof(*t->state)),
     };
 }
 
-static void shortcut_close(struct envme_shortcuts *t, unsigned vector)
+void envme_shortcut_add(struct envme_shortcuts *t,
+                        const struct envme_shortcut_ops *ops, void *opaque)
+{
+    g_assert_cmpuint(t->nways, <, ENVME_SHORTCUT_WAYS);
+    t->way[t->nways++] = (struct envme_shortcut_way) {
+        .ops = ops, .opaque = opaque,
+    };
+}
+
+static void shortcut_close(struct envme_shortcuts *t, unsigned vector,
+                           struct envme_shortcut_way *way)
 {
     /* First: then whoever finds it open still has signalled before close, or
      * signals what close has prepared for. */
     atomic_store_explicit(&t->state[vector], SHORTCUT_CLOSED,
                           memory_order_release);
-    t->nopen--;
-    t->ops->close(t->opaque, vector);
+    way->nopen--;
+    way->ops->close(way->opaque, vector);
+}
+
+static unsigned char shortcut_open(struct envme_shortcuts *t, unsigned vector)
+{
+    for (unsigned i = 0; i < t->nways; i++) {
+        if (t->way[i].ops->open(t->way[i].opaque, vector)) {
+            t->way[i].nopen++;
+            return SHORTCUT_OPEN + i;
+        }
+    }
+    return SHORTCUT_NEVER;
 }
 
 void envme_shortcut_fini(struct envme_shortcuts *t)
 {
     for (unsigned i = 0; i < t->n; i++) {
-        if (atomic_load(&t->state[i]) == SHORTCUT_OPEN) {
-            shortcut_close(t, i);
-        }
+        envme_shortcut_look(t, i, false);
     }
     g_free(t->state);
     *t = (struct envme_shortcuts) { 0 };
@@ -48,9 +65,10 @@ bool envme_shortcut_send(struct envme_shortcuts *t, unsigned vector)
         return false;
     }
     state = atomic_load_explicit(&t->state[vector], memory_order_acquire);
-    if (state == SHORTCUT_OPEN) {
-        t->ops->signal(t->opaque, vector);
-        return true;
+    if (state >= SHORTCUT_OPEN) {
+        struct envme_shortcut_way *way = &t->way[state - SHORTCUT_OPEN];
+
+        return way->ops->signal(way->opaque, vector);
     }
     if (state == SHORTCUT_NONE) {
         atomic_compare_exchange_strong(&t->state[vector], &state,
@@ -62,18 +80,14 @@ bool envme_shortcut_send(struct envme_shortcuts *t, unsigned vector)
 void envme_shortcut_look(struct envme_shortcuts *t, unsigned vector, bool may)
 {
     unsigned char state = SHORTCUT_NONE;
-    bool is_open;
 
     if (vector < t->n) {
         state = atomic_load(&t->state[vector]);
     }
-    if (state == SHORTCUT_OPEN && !may) {
-        shortcut_close(t, vector);
+    if (state >= SHORTCUT_OPEN && !may) {
+        shortcut_close(t, vector, &t->way[state - SHORTCUT_OPEN]);
     } else if (state == SHORTCUT_CLOSED && may) {
-        is_open = t->ops->open(t->opaque, vector);
-        t->nopen += is_open;
-        atomic_store_explicit(&t->state[vector], is_open ? SHORTCUT_OPEN
-                                                         : SHORTCUT_NEVER,
+        atomic_store_explicit(&t->state[vector], shortcut_open(t, vector),
                               memory_order_release);
     }
 }

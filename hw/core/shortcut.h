@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Interrupt messages that skip lane 0: a vector that lanes signal gets a way of
- * its own to whoever delivers it (KVM's irqfd), and any thread uses that
+ * its own to whoever takes it (KVM's irqfd, memory), and any thread uses that
  * without a lock. The way is closed while the message must not be sent (masked,
  * Bus Master off), and what was signalled just then goes the long way.
  *
  * Owner: the interrupt port. Threads: send on any, the rest on lane 0. A vector
- * has a way only once somebody has asked for it with send().
+ * has a way only once somebody has asked for it with send(): the first of those
+ * there are that opens.
  */
 #ifndef ENVME_CORE_SHORTCUT_H
 #define ENVME_CORE_SHORTCUT_H
@@ -17,27 +18,35 @@
 
 struct envme_shortcut_ops {
     /* Lane 0. Messages signalled from when it returns are delivered. False:
-     * there can be none for this vector, ever. */
+     * not this message. If none of the ways opens, the vector is not tried
+     * again. */
     bool (*open)(void *opaque, unsigned vector);
     /* Lane 0. What is signalled from when it returns, and what was before and
      * not delivered, comes the long way: each at least once. */
     void (*close)(void *opaque, unsigned vector);
     /* Any thread, as long as the table exists; also while the way is being
-     * closed, or is closed already. */
-    void (*signal)(void *opaque, unsigned vector);
+     * closed, or is closed already. False: the caller takes the long way. */
+    bool (*signal)(void *opaque, unsigned vector);
 };
 
+#define ENVME_SHORTCUT_WAYS 2
+
 struct envme_shortcuts {
-    const struct envme_shortcut_ops *ops;
-    void *opaque;
+    struct envme_shortcut_way {
+        const struct envme_shortcut_ops *ops;
+        void *opaque;
+        uint32_t nopen;         /* vectors that go this way; lane 0 */
+    } way[ENVME_SHORTCUT_WAYS];
+    unsigned nways;
     unsigned n;                 /* vectors; 0: nobody has a shortcut */
-    uint32_t nopen;             /* lane 0 */
     _Atomic unsigned char *state;
 };
 
-/* The ops are valid until fini. */
-void envme_shortcut_init(struct envme_shortcuts *t, unsigned n,
-                         const struct envme_shortcut_ops *ops, void *opaque);
+void envme_shortcut_init(struct envme_shortcuts *t, unsigned n);
+/* After those that are there already, before anybody looks. The ops are valid
+ * until fini. */
+void envme_shortcut_add(struct envme_shortcuts *t,
+                        const struct envme_shortcut_ops *ops, void *opaque);
 /* Closes what is open; nobody sends any more. All zero is fine. */
 void envme_shortcut_fini(struct envme_shortcuts *t);
 

@@ -186,8 +186,9 @@ static void power_medium_cut(void *arg, int err)
     power_medium_over(p);
 }
 
-static void power_media(struct power *p)
+static void power_media(void *arg)
 {
+    struct power *p = arg;
     const GPtrArray *media = p->ctrl->subsys->media;
 
     power_each_ctrl(p, power_ctrl_on);
@@ -216,7 +217,11 @@ static void power_ctrl_down(void *arg)
 
     if (--p->left == 0) {
         envme_life_background(p->ctrl, true);
-        power_media(p);
+        if (p->opts.when_able) {
+            p->opts.when_able(p->opts.opaque, power_media, p);
+        } else {
+            power_media(p);
+        }
     }
 }
 

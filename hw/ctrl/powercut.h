@@ -29,6 +29,9 @@ struct envme_power_opts {
     unsigned enumerate;         /* crash states told to image() */
     /* All of a medium, then the next; before anything has been written. */
     void (*image)(void *opaque, const struct envme_power_image *img);
+    /* Calls fn(arg) once, when image() can do its work; not before this has
+     * returned. Lane 0. NULL: it always can. */
+    void (*when_able)(void *opaque, void (*fn)(void *arg), void *arg);
     void *opaque;
 };
 

@@ -112,6 +112,13 @@ static void power_image(void *opaque, const struct envme_power_image *img)
     }
 }
 
+static void power_when_able(void *opaque, void (*fn)(void *arg), void *arg)
+{
+    struct power_run *p = opaque;
+
+    p->f->world.when_able(p->f->world.opaque, fn, arg);
+}
+
 static void power_over(void *arg, const struct envme_power_result *res)
 {
     struct power_run *p = arg;
@@ -162,6 +169,8 @@ static void power_lane0(const void *args, struct envme_faults *f)
             .lose = a->lose, .seed = a->seed, .enumerate = a->enumerate,
             .crash = { .tear = a->tear, .tear_size = a->tear_size },
             .image = power_image, .opaque = p,
+            .when_able = a->enumerate && f->world.when_able ? power_when_able
+                                                            : NULL,
         },
     };
     envme_defer(f->ctrl, 0, power_run, p);

@@ -55,6 +55,8 @@ struct envme_fault_world {
     /* An image of a crash state in that directory. */
     void (*image)(void *opaque, const char *dir,
                   const struct envme_power_image *img);
+    /* Calls fn(arg) once, soon, when images can be made. */
+    void (*when_able)(void *opaque, void (*fn)(void *arg), void *arg);
 };
 
 struct envme_faults *envme_faults_new(struct envme_ctrl *ctrl,

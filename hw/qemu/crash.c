@@ -12,6 +12,7 @@
 #include "block/block_int.h"
 #include "qapi/error.h"
 #include "qemu/cutils.h"
+#include "qemu/main-loop.h"
 #include "qemu/memalign.h"
 #include "qobject/qdict.h"
 #include "system/block-backend.h"
@@ -167,4 +168,48 @@ bool envme_crash_image(const char *dir, const struct envme_power_image *img,
     ok = crash_fill(&c, img, errp);
     blk_unref(c.over);
     return ok;
+}
+
+/* ---- when -------------------------------------------------------------- */
+
+struct crash_wait {
+    QEMUTimer timer;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+/* Somebody may wait just now for all requests to end, in a loop of his own
+ * that has called us; one that we made then would not begin before he is done. */
+static bool crash_drained(void)
+{
+    for (BlockDriverState *bs = NULL; (bs = bdrv_next_node(bs)); ) {
+        if (qatomic_read(&bs->quiesce_counter)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void crash_try(void *opaque)
+{
+    struct crash_wait *w = opaque;
+
+    if (crash_drained()) {
+        timer_mod(&w->timer, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) + 1);
+        return;
+    }
+    w->fn(w->arg);
+    timer_deinit(&w->timer);
+    g_free(w);
+}
+
+void envme_crash_when_able(void (*fn)(void *arg), void *arg)
+{
+    struct crash_wait *w = g_new(struct crash_wait, 1);
+
+    w->fn = fn;
+    w->arg = arg;
+    aio_timer_init(qemu_get_aio_context(), &w->timer, QEMU_CLOCK_REALTIME,
+                   SCALE_MS, crash_try, w);
+    timer_mod(&w->timer, qemu_clock_get_ms(QEMU_CLOCK_REALTIME));
 }

@@ -269,6 +269,8 @@ void envme_qfaults_class_init(ObjectClass *oc);
  * directory; nothing of it is changed. BQL. */
 bool envme_crash_image(const char *dir, const struct envme_power_image *img,
                        Error **errp);
+/* Calls fn(arg) once, soon, when images can be made. BQL. */
+void envme_crash_when_able(void (*fn)(void *arg), void *arg);
 
 void envme_pci_register(void);
 void envme_bus_register(void);

@@ -377,6 +377,12 @@ static void faults_image(void *opaque, const char *dir,
     }
 }
 
+static void faults_when_able(void *opaque, void (*fn)(void *arg), void *arg)
+{
+    (void)opaque;
+    envme_crash_when_able(fn, arg);
+}
+
 static void faults_do(Object *o, Visitor *v, const char *name, void *opaque,
                       Error **errp)
 {
@@ -407,6 +413,7 @@ bool envme_qfaults_init(EnvmeState *s, Error **errp)
     const struct envme_fault_world world = {
         .opaque = s, .parse = faults_parse, .print = faults_print,
         .machine = faults_machine, .image = faults_image,
+        .when_able = faults_when_able,
         .bus_can = ENVME_BUS_LINK | ENVME_BUS_KEPT | ENVME_BUS_HANG |
                    ENVME_BUS_MASTER,
         .bus = envme_qlink_set,

@@ -5,10 +5,12 @@
 #include "hw/pci/msix.h"
 #include "qemu/atomic.h"
 #include "qemu/main-loop.h"
+#include "qemu/rcu.h"
 
 #include "hw/qemu/dev.h"
 #include "hw/qemu/irq.h"
 #include "hw/qemu/irqfd.h"
+#include "hw/qemu/irqmem.h"
 
 static bool irq_is_masked(const struct envme_qirq *q, unsigned vector)
 {
@@ -20,7 +22,7 @@ static void irq_post(struct envme_qirq *q, unsigned vector)
     qatomic_or(&q->pending[BIT_WORD(vector)], BIT_MASK(vector));
 }
 
-/* ---- MSI-X by KVM ------------------------------------------------------ */
+/* ---- MSI-X without the BQL --------------------------------------------- */
 
 static void irq_look(struct envme_qirq *q, unsigned vector)
 {
@@ -122,13 +124,44 @@ static void irq_service(struct envme_qirq *q)
 
 static void irq_bh(void *opaque)
 {
-    irq_service(opaque);
+    struct envme_qirq *q = opaque;
+
+    /* What is marked from now on needs another one. */
+    qatomic_set_mb(&q->due, false);
+    if (!q->over) {
+        irq_service(q);
+    }
 }
 
+static void irq_on_cpu(CPUState *cpu, run_on_cpu_data data)
+{
+    EnvmeState *s = data.host_ptr;
+
+    (void)cpu;
+    irq_bh(&s->irq);
+    object_unref(OBJECT(s));
+}
+
+/*
+ * Somebody who holds the BQL has to look. The vCPU that rang last is about to be
+ * interrupted anyway; the main loop would be one more thread to wake.
+ */
 static void irq_kick(struct envme_qirq *q)
 {
+    CPUState *cpu;
+
     if (bql_locked()) {
         irq_service(q);
+        return;
+    }
+    if (qatomic_xchg(&q->due, true)) {
+        return;
+    }
+    RCU_READ_LOCK_GUARD();
+    cpu = qatomic_read(&q->cpu) < 0 ? NULL : qemu_get_cpu(qatomic_read(&q->cpu));
+    if (cpu) {
+        object_ref(OBJECT(q->dev));
+        async_run_on_cpu(cpu, irq_on_cpu, RUN_ON_CPU_HOST_PTR(q->dev));
     } else {
         qemu_bh_schedule(q->bh);
     }
@@ -278,7 +311,7 @@ void envme_qirq_set(struct envme_qirq *q, bool on)
 }
 
 void envme_qirq_init(struct envme_qirq *q, PCIDevice *dev, unsigned nvectors,
-                     struct envme_irq *port)
+                     const struct envme_dma *dma, struct envme_irq *port)
 {
     *q = (struct envme_qirq) {
         .dev = dev,
@@ -286,14 +319,15 @@ void envme_qirq_init(struct envme_qirq *q, PCIDevice *dev, unsigned nvectors,
         .raised = g_new0(uint32_t, nvectors),
         .pending = g_new0(unsigned long, BITS_TO_LONGS(nvectors)),
         .nwords = BITS_TO_LONGS(nvectors),
+        .cpu = -1,
         /* Not guarded against re-entrancy: it only sends interrupts, and the
          * guard would refuse a vCPU's register access meanwhile. */
         .bh = aio_bh_new(qemu_get_aio_context(), irq_bh, q),
     };
     if (msix_present(dev)) {
+        envme_shortcut_init(&q->cuts, nvectors);
+        q->irqmem = envme_qirqmem_new(dev, nvectors, dma, &q->cuts);
         q->irqfd = envme_qirqfd_new(dev, nvectors, &q->cuts, irq_late, q);
-    }
-    if (q->irqfd) {
         msix_set_vector_notifiers(dev, irq_unmasked, irq_masked, NULL);
     }
     *port = (struct envme_irq) {
@@ -311,11 +345,14 @@ void envme_qirq_init(struct envme_qirq *q, PCIDevice *dev, unsigned nvectors,
 
 void envme_qirq_fini(struct envme_qirq *q)
 {
-    if (q->irqfd) {
+    if (q->cuts.n) {
         msix_unset_vector_notifiers(q->dev);
-        envme_qirqfd_free(q->irqfd, &q->cuts);
-        q->irqfd = NULL;
     }
+    envme_shortcut_fini(&q->cuts);
+    envme_qirqfd_free(q->irqfd);
+    q->irqfd = NULL;
+    g_clear_pointer(&q->irqmem, envme_qirqmem_free);
+    q->over = true;
 }
 
 void envme_qirq_free(struct envme_qirq *q)

@@ -133,11 +133,12 @@ static void irqfd_close(void *opaque, unsigned vector)
     event_notifier_set_handler(&v->e, irqfd_late);
 }
 
-static void irqfd_signal(void *opaque, unsigned vector)
+static bool irqfd_signal(void *opaque, unsigned vector)
 {
     struct envme_qirqfd *f = opaque;
 
     event_notifier_set(&f->v[vector].e);
+    return true;
 }
 
 static const struct envme_shortcut_ops irqfd_ops = {
@@ -175,13 +176,12 @@ struct envme_qirqfd *envme_qirqfd_new(PCIDevice *dev, unsigned n,
     for (unsigned i = 0; i < n; i++) {
         f->v[i].f = f;
     }
-    envme_shortcut_init(t, n, &irqfd_ops, f);
+    envme_shortcut_add(t, &irqfd_ops, f);
     return f;
 }
 
-void envme_qirqfd_free(struct envme_qirqfd *f, struct envme_shortcuts *t)
+void envme_qirqfd_free(struct envme_qirqfd *f)
 {
-    envme_shortcut_fini(t);
     for (unsigned i = 0; f && i < f->n; i++) {
         irqfd_unmake(&f->v[i]);
     }

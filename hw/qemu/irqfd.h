@@ -17,14 +17,14 @@
 struct envme_qirqfd;
 
 /*
- * n vectors; nothing, and NULL, where KVM cannot. late(opaque, vector): a
+ * n vectors, as one of t's ways; nothing, and NULL, where KVM cannot. late(opaque, vector): a
  * message has come that is to be sent some other way; under the BQL.
  */
 struct envme_qirqfd *envme_qirqfd_new(PCIDevice *dev, unsigned n,
                                       struct envme_shortcuts *t,
                                       void (*late)(void *opaque, unsigned v),
                                       void *opaque);
-/* With the lanes stopped; ends the shortcuts too. NULL is fine. */
-void envme_qirqfd_free(struct envme_qirqfd *f, struct envme_shortcuts *t);
+/* With the lanes stopped and the shortcuts ended. NULL is fine. */
+void envme_qirqfd_free(struct envme_qirqfd *f);
 
 #endif

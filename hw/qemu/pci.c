@@ -79,6 +79,7 @@ static void pci_doorbell_write(void *opaque, hwaddr off, uint64_t val,
 {
     EnvmeState *s = opaque;
 
+    envme_qirq_rung(&s->irq);
     envme_ctrl_doorbell(s->ctrl, off, val, size);
     if (envme_qirq_is_up(&s->irq) && (off >> (2 + s->props.dstrd) & 1)) {
         pci_flush_pin(s);
@@ -277,7 +278,7 @@ static bool pci_init_ports(EnvmeState *s, Error **errp)
     }
     envme_qdma_init(&s->dma, pci_get_address_space(dev), OBJECT(s), s->pmr.mr,
                     &s->ports.dma);
-    envme_qirq_init(&s->irq, dev, nvectors, &s->ports.irq);
+    envme_qirq_init(&s->irq, dev, nvectors, &s->ports.dma, &s->ports.irq);
     envme_qexec_init(&s->exec, threads, n, &s->ports.exec);
     envme_qclock_init(&s->ports.time);
     return true;

@@ -393,7 +393,8 @@ void envme_props_instance_init(EnvmeState *s)
 {
     device_add_bootindex_property(OBJECT(s), &s->medium.conf.bootindex,
                                   "bootindex", "/namespace@1,0", DEVICE(s));
-    object_property_add_uint32_ptr(OBJECT(s), "irqfds", &s->irq.cuts.nopen,
+    object_property_add_uint32_ptr(OBJECT(s), "irqfds",
+                                   &s->irq.cuts.way[ENVME_QIRQ_WAY_KVM].nopen,
                                    OBJ_PROP_FLAG_READ);
     object_property_add_uint32_ptr(OBJECT(s), "doorbells-mapped",
                                    &s->mapped.times, OBJ_PROP_FLAG_READ);

@@ -53,7 +53,7 @@ static void fake_close(void *opaque, unsigned v)
     pthread_mutex_unlock(&f->lock);
 }
 
-static void fake_signal(void *opaque, unsigned v)
+static bool fake_signal(void *opaque, unsigned v)
 {
     struct fake *f = opaque;
 
@@ -64,6 +64,7 @@ static void fake_signal(void *opaque, unsigned v)
         f->v[v].count++;
     }
     pthread_mutex_unlock(&f->lock);
+    return true;
 }
 
 static const struct envme_shortcut_ops fake_ops = {
@@ -74,7 +75,8 @@ static void fake_init(struct fake *f)
 {
     *f = (struct fake) { .never = -1 };
     pthread_mutex_init(&f->lock, NULL);
-    envme_shortcut_init(&f->t, NVEC, &fake_ops, f);
+    envme_shortcut_init(&f->t, NVEC);
+    envme_shortcut_add(&f->t, &fake_ops, f);
 }
 
 static void fake_fini(struct fake *f)
@@ -104,7 +106,7 @@ static void test_asked(void)
         envme_shortcut_look(&f.t, i, true);
     }
     g_assert_cmpuint(f.opens, ==, 1);
-    g_assert_cmpuint(f.t.nopen, ==, 1);
+    g_assert_cmpuint(f.t.way[0].nopen, ==, 1);
     g_assert_true(envme_shortcut_send(&f.t, 2));
     g_assert_cmpuint(f.v[2].direct, ==, 1);
     g_assert_false(envme_shortcut_send(&f.t, 1));
@@ -127,7 +129,7 @@ static void test_closed(void)
         g_assert_false(envme_shortcut_send(&f.t, 0));
         g_assert_cmpuint(f.v[0].direct, ==, i);
         g_assert_cmpuint(f.v[0].count, ==, 0);
-        g_assert_cmpuint(f.t.nopen, ==, 0);
+        g_assert_cmpuint(f.t.way[0].nopen, ==, 0);
     }
     g_assert_cmpuint(f.opens, ==, 5);
     fake_fini(&f);
@@ -152,6 +154,61 @@ static void test_never(void)
     envme_shortcut_look(&f.t, 0, true);
     g_assert_true(envme_shortcut_send(&f.t, 0));
     fake_fini(&f);
+}
+
+/* Two ways: a message takes the first that opens, and may take another the next
+ * time; one that it takes may have to pass it on. */
+static bool sometimes_open(void *opaque, unsigned v)
+{
+    unsigned *mask = opaque;
+
+    return *mask >> v & 1;
+}
+
+static void sometimes_close(void *opaque, unsigned v)
+{
+    (void)opaque;
+    (void)v;
+}
+
+static bool sometimes_signal(void *opaque, unsigned v)
+{
+    unsigned *mask = opaque;
+
+    return *mask >> (v + 16) & 1;
+}
+
+static void test_ways(void)
+{
+    static const struct envme_shortcut_ops ops = {
+        .open = sometimes_open, .close = sometimes_close,
+        .signal = sometimes_signal,
+    };
+    unsigned first = 0x20002, second = 0x70007;
+    struct envme_shortcuts t;
+
+    envme_shortcut_init(&t, 3);
+    envme_shortcut_add(&t, &ops, &first);
+    envme_shortcut_add(&t, &ops, &second);
+    for (unsigned i = 0; i < 3; i++) {
+        envme_shortcut_send(&t, i);
+        envme_shortcut_look(&t, i, true);
+    }
+    g_assert_cmpuint(t.way[0].nopen, ==, 1);
+    g_assert_cmpuint(t.way[1].nopen, ==, 2);
+    g_assert_true(envme_shortcut_send(&t, 1));
+    first = 1;
+    g_assert_false(envme_shortcut_send(&t, 1));
+    envme_shortcut_look(&t, 1, false);
+    envme_shortcut_look(&t, 1, true);
+    g_assert_cmpuint(t.way[0].nopen, ==, 0);
+    g_assert_true(envme_shortcut_send(&t, 1));
+    envme_shortcut_look(&t, 0, false);
+    envme_shortcut_look(&t, 0, true);
+    g_assert_cmpuint(t.way[0].nopen, ==, 1);
+    g_assert_cmpuint(t.way[1].nopen, ==, 2);
+    g_assert_false(envme_shortcut_send(&t, 0));
+    envme_shortcut_fini(&t);
 }
 
 /* No table, and vectors beyond it. */
@@ -227,6 +284,7 @@ int main(int argc, char **argv)
     g_test_add_func("/shortcut/asked", test_asked);
     g_test_add_func("/shortcut/closed", test_closed);
     g_test_add_func("/shortcut/never", test_never);
+    g_test_add_func("/shortcut/ways", test_ways);
     g_test_add_func("/shortcut/none", test_none);
     g_test_add_func("/shortcut/threads", test_threads);
     return g_test_run();
