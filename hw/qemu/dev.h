@@ -104,7 +104,7 @@ struct envme_ctrl_props {
     uint32_t max_ioqpairs;
     uint16_t msix_qsize;
     bool msix_exclusive_bar;
-    OnOffAuto msix, msi, mapped_doorbells;
+    OnOffAuto msix, msi, mapped_doorbells, vcpu_turns;
     uint16_t mqes;
     uint8_t dstrd;
     bool cqr;
@@ -225,8 +225,10 @@ uint16_t envme_props_did(const EnvmeState *s);
 uint16_t envme_props_ssid(const EnvmeState *s);
 void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p);
 
-/* props-threads.c: the IOThreads in the order of lanes; *n of them, g_free().
- * Fills in cq_lane. After envme_props_check(). */
+/* props-threads.c: do vCPUs that ring give lane 0 its turns? */
+bool envme_props_vcpu_turns(const EnvmeState *s);
+/* The IOThreads in the order of lanes; *n of them, g_free(). Fills in cq_lane.
+ * After envme_props_check(). */
 bool envme_props_iothreads(EnvmeState *s, IOThread ***list, unsigned *n,
                            Error **errp);
 void envme_props_threads_class_init(ObjectClass *oc);

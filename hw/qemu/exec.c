@@ -2,6 +2,7 @@
 #include "hw/qemu/compat.h"
 
 #include "block/aio-wait.h"
+#include "hw/core/cpu.h"
 #include "qemu/atomic.h"
 #include "qemu/defer-call.h"
 #include "qemu/main-loop.h"
@@ -165,9 +166,49 @@ static void exec_bh(void *opaque)
     exec_turn(l);
 }
 
+static void exec_lane_unref(struct envme_qlane *l)
+{
+    if (g_atomic_ref_count_dec(&l->ref)) {
+        g_mutex_clear(&l->lock);
+        g_free(l);
+    }
+}
+
+/* The vCPU in whose doorbell handler this thread is. */
+static __thread CPUState *exec_ringing;
+
+void envme_qexec_ring_begin(struct envme_qexec *e)
+{
+    if (e->vcpu_turns) {
+        exec_ringing = current_cpu;
+    }
+}
+
+void envme_qexec_ring_end(struct envme_qexec *e)
+{
+    if (e->vcpu_turns) {
+        exec_ringing = NULL;
+    }
+}
+
+static void exec_on_cpu(CPUState *cpu, run_on_cpu_data data)
+{
+    struct envme_qlane *l = data.host_ptr;
+
+    (void)cpu;
+    exec_turn(l);
+    exec_lane_unref(l);
+}
+
 static void exec_lane_kick(struct envme_qlane *l)
 {
-    if (!qatomic_xchg(&l->kicked, true)) {
+    if (qatomic_xchg(&l->kicked, true)) {
+        return;
+    }
+    if (exec_ringing && !l->index) {
+        g_atomic_ref_count_inc(&l->ref);
+        async_run_on_cpu(exec_ringing, exec_on_cpu, RUN_ON_CPU_HOST_PTR(l));
+    } else {
         qemu_bh_schedule(l->bh);
     }
 }
@@ -239,6 +280,7 @@ void envme_qexec_init(struct envme_qexec *e, IOThread *const *iothreads,
         } else {
             l->ctx = qemu_get_aio_context();
         }
+        g_atomic_ref_count_init(&l->ref);
         g_mutex_init(&l->lock);
         QSIMPLEQ_INIT(&l->calls);
         l->bh = aio_bh_new(l->ctx, exec_bh, l);
@@ -319,10 +361,7 @@ void envme_qexec_stop(struct envme_qexec *e)
 
 static void exec_lane_free(void *opaque)
 {
-    struct envme_qlane *l = opaque;
-
-    g_mutex_clear(&l->lock);
-    g_free(l);
+    exec_lane_unref(opaque);
 }
 
 void envme_qexec_free(struct envme_qexec *e)

@@ -12,6 +12,10 @@
  *
  * Block requests of a turn are submitted together at its end (defer_call).
  *
+ * With vcpu_turns a doorbell of a vCPU that lane 0 is to look at has that vCPU
+ * give it the turn, with the BQL, as soon as it has left the guest for that: no
+ * thread is woken. What such a turn leaves over is the main loop's.
+ *
  * An IOThread that polls (its poll-max-ns) calls envme_lane_poll() by way of a
  * handler of `poll`, which nobody but the lane itself signals: a context polls
  * what has been ready once, and forgets it when it has not been for long.
@@ -40,6 +44,7 @@ struct envme_qlane {
     AioContext *ctx;
     QEMUBH *bh;
     QEMUTimer *timer;
+    gatomicrefcount ref;        /* the port's; and each vCPU's that will run it */
     bool kicked;                /* atomic */
     bool running;               /* the lane's thread */
     bool stopped;               /* atomic */
@@ -56,12 +61,17 @@ struct envme_qlane {
 struct envme_qexec {
     struct envme_ctrl *ctrl;    /* from envme_qexec_start() on */
     unsigned nlanes;
+    bool vcpu_turns;
     struct envme_qlane **lane;
 };
 
 /* iothreads: n of them, for lanes 1 .. n. Takes references. */
 void envme_qexec_init(struct envme_qexec *e, IOThread *const *iothreads,
                       unsigned n, struct envme_exec *port);
+/* Between begin and end this thread, if it is a vCPU, is in a doorbell's
+ * handler. */
+void envme_qexec_ring_begin(struct envme_qexec *e);
+void envme_qexec_ring_end(struct envme_qexec *e);
 /* Before the first kick, and once. BQL. */
 void envme_qexec_start(struct envme_qexec *e, struct envme_ctrl *ctrl);
 /*

@@ -80,7 +80,9 @@ static void pci_doorbell_write(void *opaque, hwaddr off, uint64_t val,
     EnvmeState *s = opaque;
 
     envme_qirq_rung(&s->irq);
+    envme_qexec_ring_begin(&s->exec);
     envme_ctrl_doorbell(s->ctrl, off, val, size);
+    envme_qexec_ring_end(&s->exec);
     if (envme_qirq_is_up(&s->irq) && (off >> (2 + s->props.dstrd) & 1)) {
         pci_flush_pin(s);
     }
@@ -280,6 +282,7 @@ static bool pci_init_ports(EnvmeState *s, Error **errp)
                     &s->ports.dma);
     envme_qirq_init(&s->irq, dev, nvectors, &s->ports.dma, &s->ports.irq);
     envme_qexec_init(&s->exec, threads, n, &s->ports.exec);
+    s->exec.vcpu_turns = envme_props_vcpu_turns(s);
     envme_qclock_init(&s->ports.time);
     return true;
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Which threads serve the I/O queues: iothread=, iothreads=, iothread-map=.
- * One, several, or several with the completion queues that each has.
+ * One, several, or several with the completion queues that each has. And
+ * vcpu-turns=, which is about lane 0.
  */
 #include "hw/qemu/compat.h"
 
 #include "qapi/error.h"
+#include "qemu/accel.h"
 #include "qapi/qapi-builtin-visit.h"
 #include "qapi/visitor-impl.h"
 #include "qapi/visitor.h"
@@ -315,6 +317,15 @@ bool envme_props_iothreads(EnvmeState *s, IOThread ***list, unsigned *n,
     *n = g_strv_length(ids);
     *list = g_steal_pointer(&t);
     return true;
+}
+
+/* With TCG another thread is dear to wake, and a vCPU that has rung is on its way
+ * out of the guest's code anyway; with KVM the guest's time is too good for it. */
+bool envme_props_vcpu_turns(const EnvmeState *s)
+{
+    return s->props.vcpu_turns == ON_OFF_AUTO_AUTO
+           ? !g_ascii_strcasecmp(current_accel_name(), "tcg")
+           : s->props.vcpu_turns == ON_OFF_AUTO_ON;
 }
 
 void envme_props_threads_finalize(EnvmeState *s)

@@ -54,6 +54,8 @@ static const Property props[] = {
     DEFINE_PROP_ON_OFF_AUTO("msi", EnvmeState, props.msi, ON_OFF_AUTO_AUTO),
     DEFINE_PROP_ON_OFF_AUTO("mapped-doorbells", EnvmeState,
                             props.mapped_doorbells, ON_OFF_AUTO_AUTO),
+    DEFINE_PROP_ON_OFF_AUTO("vcpu-turns", EnvmeState, props.vcpu_turns,
+                            ON_OFF_AUTO_AUTO),
     DEFINE_PROP_UINT16("mqes", EnvmeState, props.mqes, 0x7ff),
     DEFINE_PROP_UINT8("dstrd", EnvmeState, props.dstrd, 0),
     DEFINE_PROP_BOOL("cqr", EnvmeState, props.cqr, true),
