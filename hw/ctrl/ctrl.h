@@ -688,6 +688,8 @@ void envme_lane_poll_end(struct envme_ctrl *ctrl, unsigned lane);
 /* It would have helped: a queue has run empty meanwhile that a host will have
  * to ring for. Asking clears it. */
 bool envme_lane_poll_wanted(struct envme_ctrl *ctrl, unsigned lane);
+/* I/O commands wait for something that is not the lane. That lane's thread. */
+bool envme_lane_in_flight(const struct envme_ctrl *ctrl, unsigned lane);
 
 /*
  * Starts a reset: registers have their reset values at once (but for what

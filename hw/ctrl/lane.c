@@ -244,6 +244,11 @@ void envme_lane_leave(struct envme_cmd *cmd, enum envme_cmd_state state)
     lane_ack(cmd->lane);
 }
 
+bool envme_lane_in_flight(const struct envme_ctrl *ctrl, unsigned lane)
+{
+    return ctrl->lane[lane].nio;
+}
+
 void envme_lane_hold(struct envme_lane *lane, struct envme_cmd *cmd,
                      void (*resume)(struct envme_cmd *cmd))
 {

@@ -17,6 +17,11 @@
 #define EXEC_ASK_FIRST 16
 #define EXEC_ASK_MOST  65536
 
+/* Doorbells that vCPUs leave to the main loop; more and more, if it does not
+ * change. */
+#define EXEC_SKIP_FIRST 64
+#define EXEC_SKIP_MOST  4096
+
 static struct exec_call *exec_next_call(struct envme_qlane *l)
 {
     struct exec_call *call;
@@ -141,9 +146,16 @@ static void exec_turn(struct envme_qlane *l)
     /* Each access to host memory is in such a section; within one it is
      * cheaper. */
     WITH_RCU_READ_LOCK_GUARD() {
+        bool again;
+
         defer_call_begin();
         envme_lane_run(*l->ctrl, l->index);
+        again = !qatomic_read(&l->kicked);
         defer_call_end();
+        /* What has ended as soon as it was submitted. */
+        if (again && qatomic_xchg(&l->kicked, false)) {
+            envme_lane_run(*l->ctrl, l->index);
+        }
     }
     l->running = false;
     if (l->pollable) {
@@ -197,7 +209,31 @@ static void exec_on_cpu(CPUState *cpu, run_on_cpu_data data)
 
     (void)cpu;
     exec_turn(l);
+    if (!qatomic_read(&l->stopped)) {
+        bool slow = envme_lane_in_flight(*l->ctrl, l->index);
+
+        qatomic_set(&l->skip_next, !slow ? EXEC_SKIP_FIRST
+                                         : MIN(2 * l->skip_next,
+                                               EXEC_SKIP_MOST));
+        qatomic_set(&l->skip, slow ? l->skip_next : 0);
+    }
     exec_lane_unref(l);
+}
+
+/* Is this the vCPU's to do? */
+static bool exec_is_for_vcpu(struct envme_qlane *l)
+{
+    unsigned skip;
+
+    if (!exec_ringing || l->index) {
+        return false;
+    }
+    skip = qatomic_read(&l->skip);
+    if (skip) {
+        /* Two vCPUs at once may count as one. */
+        qatomic_set(&l->skip, skip - 1);
+    }
+    return !skip;
 }
 
 static void exec_lane_kick(struct envme_qlane *l)
@@ -205,7 +241,7 @@ static void exec_lane_kick(struct envme_qlane *l)
     if (qatomic_xchg(&l->kicked, true)) {
         return;
     }
-    if (exec_ringing && !l->index) {
+    if (exec_is_for_vcpu(l)) {
         g_atomic_ref_count_inc(&l->ref);
         async_run_on_cpu(exec_ringing, exec_on_cpu, RUN_ON_CPU_HOST_PTR(l));
     } else {
@@ -273,6 +309,7 @@ void envme_qexec_init(struct envme_qexec *e, IOThread *const *iothreads,
         e->lane[i] = l;
         l->ctrl = &e->ctrl;
         l->index = i;
+        l->skip_next = EXEC_SKIP_FIRST;
         l->iothread = i ? iothreads[i - 1] : NULL;
         if (l->iothread) {
             object_ref(OBJECT(l->iothread));

@@ -14,7 +14,9 @@
  *
  * With vcpu_turns a doorbell of a vCPU that lane 0 is to look at has that vCPU
  * give it the turn, with the BQL, as soon as it has left the guest for that: no
- * thread is woken. What such a turn leaves over is the main loop's.
+ * thread is woken. What such a turn leaves over is the main loop's. When commands
+ * are in flight after it, so that a thread has to be woken anyway, the next
+ * doorbells are for the main loop, and then it is tried again.
  *
  * An IOThread that polls (its poll-max-ns) calls envme_lane_poll() by way of a
  * handler of `poll`, which nobody but the lane itself signals: a context polls
@@ -47,6 +49,9 @@ struct envme_qlane {
     gatomicrefcount ref;        /* the port's; and each vCPU's that will run it */
     bool kicked;                /* atomic */
     bool running;               /* the lane's thread */
+    /* Doorbells that vCPUs still leave to the main loop, and how many they will
+     * the next time. Lane 0's; atomic. */
+    unsigned skip, skip_next;
     bool stopped;               /* atomic */
     bool pollable;              /* `poll` is there */
     bool polling;               /* between its begin and its end */
