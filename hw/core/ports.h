@@ -43,6 +43,10 @@ struct envme_dma {
     void *(*map)(void *opaque, uint64_t addr, size_t *len, bool is_write,
                  int *err);
     void (*unmap)(void *opaque, void *ptr, size_t len, bool dirty);
+    /* Plain memory, to have a look at that nothing depends on: good until the
+     * end of the lane's turn. NULL: it is not, or not in one piece. May be
+     * NULL. Within a turn only. */
+    const void *(*peek)(void *opaque, uint64_t addr, size_t len);
 };
 
 /*

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hw/core/glink.h"
+#include "hw/ctrl/ahead.h"
 #include "hw/ctrl/cmd.h"
 #include "hw/ctrl/doorbell.h"
 #include "hw/ctrl/lane.h"
@@ -159,6 +160,7 @@ struct envme_cmd *envme_queue_fetch(struct envme_sq *sq)
     }
     sq->second_slot = keep;
     envme_ring_pop(&sq->ring);
+    envme_sq_look_ahead(sq, dma);
     cmd->sq = sq;
     cmd->slot = true;
     cmd->is_admin = sq->id == 0;

@@ -93,6 +93,10 @@ struct envme_backend_ops {
     /* A hint that a pending request need not be carried out. done() is called
      * all the same, later, never from inside cancel(). Submitting thread only. May be NULL. */
     void (*cancel)(struct envme_backend *be, struct envme_bio *bio);
+    /* Something at this offset, in bytes, is likely to be read or written soon.
+     * Costs next to nothing, and nothing comes of it. Any offset; any lane
+     * thread. May be NULL. */
+    void (*expect)(struct envme_backend *be, uint64_t offset);
     /* Any lane thread. */
     void (*geometry)(struct envme_backend *be, struct envme_geometry *geo);
     /* Turn the volatile write cache on or off. Lane 0. 0 or -errno. May be

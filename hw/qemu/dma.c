@@ -164,6 +164,13 @@ static int dma_write(void *opaque, uint64_t addr, const void *buf, size_t len)
     return dma_rw(d, addr, (void *)buf, len, true);
 }
 
+static const void *dma_peek(void *opaque, uint64_t addr, size_t len)
+{
+    const struct envme_ram *r = dma_ram(opaque, addr, len);
+
+    return r ? r->host + (addr - r->start) : NULL;
+}
+
 static void *dma_map(void *opaque, uint64_t addr, size_t *len, bool is_write,
                      int *err)
 {
@@ -219,6 +226,7 @@ void envme_qdma_init(struct envme_qdma *d, AddressSpace *as, Object *owner,
         .write = dma_write,
         .map = dma_map,
         .unmap = dma_unmap,
+        .peek = dma_peek,
     };
 }
 

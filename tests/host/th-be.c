@@ -160,9 +160,20 @@ static void be_close(struct envme_backend *b)
     g_free(be);
 }
 
+static void be_expect(struct envme_backend *b, uint64_t offset)
+{
+    struct th_be *be = be_of(b);
+
+    atomic_store(&be->expected, offset);
+    atomic_fetch_add(&be->nexpected, 1);
+    if (be->inner->ops->expect) {
+        be->inner->ops->expect(be->inner, offset);
+    }
+}
+
 static const struct envme_backend_ops be_ops = {
     .name = "test", .submit = be_submit, .cancel = be_cancel,
-    .geometry = be_geometry, .set_cache = be_set_cache,
+    .expect = be_expect, .geometry = be_geometry, .set_cache = be_set_cache,
     .close = be_close,
 };
 

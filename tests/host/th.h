@@ -110,6 +110,8 @@ struct th_be {
     GQueue bios[TH_MAX_LANES];  /* struct th_bio; that lane's thread */
     atomic_uint nbios;
     atomic_uint ncancelled, nsubmitted, nops[8], nfua;
+    atomic_uint nexpected;
+    _Atomic uint64_t expected;  /* the last offset that was */
     bool closed;
 };
 

@@ -298,6 +298,20 @@ static void test_no_discard(void)
     be->ops->close(be);
 }
 
+/* Nothing happens, wherever it is. */
+static void test_expect(void)
+{
+    uint8_t mem[1024] = { 1 };
+    struct envme_backend *be = envme_backend_mem_new(mem, 1024, false, false);
+
+    for (unsigned i = 0; i < 64; i++) {
+        be->ops->expect(be, UINT64_MAX >> i);
+    }
+    be->ops->expect(be, 1023);
+    g_assert_cmpint(mem[0], ==, 1);
+    be->ops->close(be);
+}
+
 static void test_sizes(void)
 {
     struct envme_backend *be = envme_backend_mem_new(NULL, 0, true, false);
@@ -338,6 +352,7 @@ int main(int argc, char **argv)
     g_test_add_func("/backend-mem/discard-callback", test_discard_callback);
     g_test_add_func("/backend-mem/discard-owned", test_discard_owned);
     g_test_add_func("/backend-mem/no-discard", test_no_discard);
+    g_test_add_func("/backend-mem/expect", test_expect);
     g_test_add_func("/backend-mem/sizes", test_sizes);
     rc = g_test_run();
     g_free(borrowed);
