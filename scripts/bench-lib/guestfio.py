@@ -96,8 +96,10 @@ def arguments(lab):
                     os.link(lab.file(), path)
                 # One file under five names, and all of them only read.
                 direct = lab.direct()
-                args += ["-blockdev", "file,node-name=%s-f,filename=%s,aio=io_uring,"
-                         "cache.direct=%s,locking=off" % (node, path, direct),
+                args += ["-blockdev", "file,node-name=%s-f,filename=%s,aio=%s,"
+                         "cache.direct=%s,locking=off" % (
+                             node, path, "native" if direct == "on" else "threads",
+                             direct),
                          "-blockdev", "raw,node-name=%s,file=%s-f,cache.direct=%s"
                          % (node, node, direct)]
             names = []
