@@ -216,6 +216,7 @@ static void exec_on_cpu(CPUState *cpu, run_on_cpu_data data)
                                          : MIN(2 * l->skip_next,
                                                EXEC_SKIP_MOST));
         qatomic_set(&l->skip, slow ? l->skip_next : 0);
+        container_of(l->ctrl, struct envme_qexec, ctrl)->nvcpu_turns++;
     }
     exec_lane_unref(l);
 }

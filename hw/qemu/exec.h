@@ -66,7 +66,8 @@ struct envme_qlane {
 struct envme_qexec {
     struct envme_ctrl *ctrl;    /* from envme_qexec_start() on */
     unsigned nlanes;
-    bool vcpu_turns;
+    bool vcpu_turns;            /* vCPUs give turns ... */
+    uint32_t nvcpu_turns;       /* ... and so many so far; BQL */
     struct envme_qlane **lane;
 };
 

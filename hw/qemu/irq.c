@@ -111,6 +111,9 @@ static void irq_service(struct envme_qirq *q)
     bool msix = msix_enabled(q->dev);
     bool msg = msix || msi_enabled(q->dev);
 
+    /* What is marked from now on needs another look. */
+    qatomic_set_mb(&q->due, false);
+
     if (!msg) {
         /* Nobody to send them to: what is there shows on the pin. */
         for (unsigned i = 0; i < q->nwords; i++) {
@@ -126,8 +129,6 @@ static void irq_bh(void *opaque)
 {
     struct envme_qirq *q = opaque;
 
-    /* What is marked from now on needs another one. */
-    qatomic_set_mb(&q->due, false);
     if (!q->over) {
         irq_service(q);
     }

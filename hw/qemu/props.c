@@ -398,6 +398,8 @@ void envme_props_instance_init(EnvmeState *s)
     object_property_add_uint32_ptr(OBJECT(s), "irqfds",
                                    &s->irq.cuts.way[ENVME_QIRQ_WAY_KVM].nopen,
                                    OBJ_PROP_FLAG_READ);
+    object_property_add_uint32_ptr(OBJECT(s), "turns-on-vcpus",
+                                   &s->exec.nvcpu_turns, OBJ_PROP_FLAG_READ);
     object_property_add_uint32_ptr(OBJECT(s), "doorbells-mapped",
                                    &s->mapped.times, OBJ_PROP_FLAG_READ);
 }

@@ -73,14 +73,16 @@ def one_4k(lab):
 
 
 def doorbells(lab):
-    """Each way to ring, on the main loop, one and four threads."""
+    """Each way to ring, on vCPUs and the main loop, one and four threads."""
     args = []
     for n in range(4):
         args += lab.iothread("io%d" % n)
-    for way, props in (("trapped", {"mapped-doorbells": "off", "dbcs": "off"}),
-                       ("shadow", {"mapped-doorbells": "off"}),
-                       ("mapped", {"mapped-doorbells": "on", "dbcs": "off"})):
-        for threads in (0, 1, 4):
+    for way, props, served in (
+            ("trapped", {"mapped-doorbells": "off", "dbcs": "off"}, (0, 1, 4)),
+            ("shadow", {"mapped-doorbells": "off"}, (0, 1, 4)),
+            ("mapped", {"mapped-doorbells": "on", "dbcs": "off"}, (0, 1, 4)),
+            ("main", {"dbcs": "off", "vcpu-turns": "off"}, (0,))):
+        for threads in served:
             mem = "%s%d" % (way, threads)
             lanes = {"iothreads": ":".join("io%d" % n for n in range(threads))}
             args += lab.memory(mem, 16) + lab.ctrl(

@@ -17,6 +17,11 @@ for c in /sys/class/nvme/nvme*; do
         verify "$serial: verify, thinktime $pause" /dev/${name}n1 --size=1m \
             --thinktime=$pause --thinktime_blocks=64
     done
+    turns=$(host property ${serial#sn-} turns-on-vcpus)
+    case $serial in
+    sn-main*) t "$serial: the main loop served it" test "$turns" = 0 ;;
+    *) t "$serial: vCPUs served it $turns times" test "$turns" -gt 0 ;;
+    esac
     # That it happens at all is for tests that time cannot decide.
     case $serial in
     sn-mapped*)
