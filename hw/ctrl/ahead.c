@@ -28,7 +28,9 @@ static void ahead_data(const struct envme_ctrl *ctrl,
     be = ns ? atomic_load_explicit(&ns->io, memory_order_acquire) : NULL;
     if (be && be->ops->expect) {
         slba = ahead_dword(sqe, 10) | (uint64_t)ahead_dword(sqe, 11) << 32;
-        be->ops->expect(be, slba << ns->lbads);
+        /* The command does not keep a Format out yet. */
+        be->ops->expect(be, slba << __atomic_load_n(&ns->lbads,
+                                                    __ATOMIC_RELAXED));
     }
 }
 

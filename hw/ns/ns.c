@@ -471,7 +471,8 @@ bool envme_ns_set_format(struct envme_ns *ns, unsigned index, bool extended,
     f = &ns->lbaf[index];
     layout = envme_layout_fit(ns->geo.size, f->lbads, f->ms);
     ns->flbas = index;
-    ns->lbads = f->lbads;
+    /* A look ahead in a queue may be at it: hw/ctrl/ahead.c. */
+    __atomic_store_n(&ns->lbads, f->lbads, __ATOMIC_RELAXED);
     ns->ms = f->ms;
     ns->extended = extended && f->ms;
     ns->moff = layout.moff;
