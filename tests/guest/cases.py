@@ -260,7 +260,7 @@ CASES = [
     Case("namespaces", "backends.sh", namespaces, smp=4,
          vars={"GUEST_NAMESPACES": 5, "GUEST_HOT_BUS": "several"}),
     Case("doorbells", "doorbells.sh", doorbells, smp=2, timeout=300, mem=512,
-         vars={"GUEST_NAMESPACES": 9}),
+         vars={"GUEST_NAMESPACES": 10}),
     Case("resets", "resets.sh", one_raw, smp=2, accel=ONE_THREAD),
     Case("resets-iothread-6.1", "resets.sh", one_qcow2_iothread, smp=4,
          kernel="cloud-6.1", accel=ONE_THREAD),
