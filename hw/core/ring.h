@@ -35,6 +35,12 @@ static inline uint32_t envme_ring_next(const struct envme_ring *r, uint32_t i)
     return i + 1 == r->size ? 0 : i + 1;
 }
 
+/* The index n steps after the head, n below size. */
+static inline uint32_t envme_ring_add(const struct envme_ring *r, uint32_t n)
+{
+    return n < r->size - r->head ? r->head + n : n - (r->size - r->head);
+}
+
 /* Steps forward from one index to another, both below size. */
 static inline uint32_t envme_ring_dist(const struct envme_ring *r,
                                        uint32_t from, uint32_t to)

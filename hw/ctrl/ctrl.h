@@ -688,6 +688,14 @@ void envme_lane_poll_end(struct envme_ctrl *ctrl, unsigned lane);
 /* It would have helped: a queue has run empty meanwhile that a host will have
  * to ring for. Asking clears it. */
 bool envme_lane_poll_wanted(struct envme_ctrl *ctrl, unsigned lane);
+/*
+ * Takes doorbells without a turn. How many commands wait in the queue that has
+ * most, if that is fewer than want; UINT_MAX: a turn is due. Otherwise hosts
+ * with shadow doorbells ring when there are as many, and somebody has to look
+ * before long. That lane's thread, between turns.
+ */
+unsigned envme_lane_gather(struct envme_ctrl *ctrl, unsigned lane,
+                           unsigned want);
 /* I/O commands wait for something that is not the lane. That lane's thread. */
 bool envme_lane_in_flight(const struct envme_ctrl *ctrl, unsigned lane);
 

@@ -248,6 +248,15 @@ void envme_shadow_arm_sq(struct envme_sq *sq)
     envme_shadow_look_sq(sq);
 }
 
+void envme_shadow_ask_sq(struct envme_sq *sq, uint32_t n)
+{
+    struct envme_ctrl *ctrl = sq->cq->lane->ctrl;
+
+    shadow_store(ctrl, sq->shadow.ei, envme_ring_add(&sq->ring, n));
+    atomic_thread_fence(memory_order_seq_cst);
+    envme_shadow_look_sq(sq);
+}
+
 /* The head only moves over entries that are posted: this ends. */
 void envme_shadow_arm_cq(struct envme_cq *cq)
 {

@@ -59,6 +59,9 @@ void envme_shadow_look_cq(struct envme_cq *cq);
  * host has to ring. */
 void envme_shadow_arm_sq(struct envme_sq *sq);
 void envme_shadow_arm_cq(struct envme_cq *cq);
+/* As arm_sq, but the host rings only when more than n commands wait, n less
+ * than the queue holds: somebody looks by himself before long. */
+void envme_shadow_ask_sq(struct envme_sq *sq, uint32_t n);
 
 enum { ENVME_BAD_DB_REGISTER, ENVME_BAD_DB_VALUE };
 

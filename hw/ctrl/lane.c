@@ -467,7 +467,7 @@ static struct envme_db *lane_first_rung(struct envme_db *db)
     return first;
 }
 
-static void lane_take_doorbells(struct envme_lane *lane)
+void envme_lane_take_doorbells(struct envme_lane *lane)
 {
     struct envme_db *db = lane_first_rung(atomic_exchange(&lane->rung, NULL));
     struct envme_db *next;
@@ -543,7 +543,7 @@ void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
     if (ctrl->has_dbbuf && atomic_exchange(&lane->look, false)) {
         lane_look_at_shadows(lane);
     }
-    lane_take_doorbells(lane);
+    envme_lane_take_doorbells(lane);
     if (may_map && !envme_mapped_is_off(ctrl)) {
         news = envme_mapped_take(lane);
     }

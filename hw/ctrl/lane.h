@@ -98,6 +98,8 @@ void envme_lane_not_at(struct envme_lane *lane, struct envme_deadline *d);
 /* A doorbell of this lane has that word in it: takes it. */
 void envme_lane_doorbell(struct envme_lane *lane, struct envme_db *db,
                          uint32_t word);
+/* Takes all doorbells that were rung; with the lane touched, and running. */
+void envme_lane_take_doorbells(struct envme_lane *lane);
 /* A doorbell was rung: has its lane look at it. Any thread. */
 void envme_lane_ring(struct envme_ctrl *ctrl, struct envme_db *db);
 

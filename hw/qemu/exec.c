@@ -47,6 +47,7 @@ static struct envme_qlane *exec_of_poll(EventNotifier *e)
 }
 
 static void exec_turn(struct envme_qlane *l);
+static void exec_hold_end(struct envme_qlane *l);
 
 /* Has the context poll, for which it must have seen the handler ready. Now and
  * then only: it is a system call, and poll-max-ns may be 0. */
@@ -134,13 +135,110 @@ static void exec_poll_fini(void *opaque)
     }
 }
 
+/* ---- holding back ------------------------------------------------------ */
+
+#define EXEC_HOLD_MOST 16
+#define EXEC_HOLD_NS   128000   /* for each command that is waited for */
+
+static QLIST_HEAD(, envme_qlane) exec_holding =
+    QLIST_HEAD_INITIALIZER(exec_holding);
+/* vCPUs tell when they are idle. */
+static bool exec_hears_idle;
+
+static void exec_hold_end(struct envme_qlane *l)
+{
+    QLIST_REMOVE(l, hold_next);
+    l->holding = false;
+    if (l->hold_over) {
+        unsigned n = envme_lane_gather(*l->ctrl, l->index, UINT_MAX);
+
+        if (n && n < l->gather.want) {
+            envme_gather_short(&l->gather, n);
+        }
+    }
+}
+
+static void exec_hold_timer(void *opaque)
+{
+    struct envme_qlane *l = opaque;
+    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+
+    l->hold_armed = l->holding;
+    if (l->holding && now >= l->hold_until) {
+        l->hold_over = true;
+        exec_turn(l);
+        l->hold_until = now + l->gather.want * EXEC_HOLD_NS;
+    }
+    if (l->hold_armed) {
+        timer_mod(l->hold_timer, l->hold_until);
+    }
+}
+
+static bool exec_hold(struct envme_qlane *l, CPUState *cpu)
+{
+    unsigned want = l->gather.want, n;
+
+    if (!exec_hears_idle || l->running || qatomic_read(&l->stopped)) {
+        return false;
+    }
+    if (want == 1) {
+        envme_gather_full(&l->gather);
+        return false;
+    }
+    if (!qatomic_xchg(&l->kicked, false)) {
+        return false;
+    }
+    WITH_RCU_READ_LOCK_GUARD() {
+        n = envme_lane_gather(*l->ctrl, l->index, want);
+    }
+    if (n == 0 || n >= want) {
+        qatomic_set(&l->kicked, true);
+        l->hold_over = false;
+        if (n >= want && n != UINT_MAX) {
+            envme_gather_full(&l->gather);
+        }
+        return false;
+    }
+    if (!l->holding) {
+        l->holding = true;
+        l->hold_over = false;
+        l->hold_cpus = 0;
+        l->hold_until = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) +
+                        want * EXEC_HOLD_NS;
+        QLIST_INSERT_HEAD(&exec_holding, l, hold_next);
+        if (!l->hold_armed) {
+            l->hold_armed = true;
+            timer_mod(l->hold_timer, l->hold_until);
+        }
+    }
+    l->hold_cpus |= UINT64_C(1) << cpu->cpu_index % 64;
+    return true;
+}
+
+void envme_qexec_idle(unsigned cpu)
+{
+    struct envme_qlane *l;
+
+    exec_hears_idle = true;
+    QLIST_FOREACH(l, &exec_holding, hold_next) {
+        if (l->hold_cpus >> cpu % 64 & 1) {
+            l->hold_over = true;
+            qatomic_set(&l->kicked, true);
+            qemu_bh_schedule(l->bh);
+        }
+    }
+}
+
 /* ---- turns ------------------------------------------------------------- */
 
 static void exec_turn(struct envme_qlane *l)
 {
     if (l->running || qatomic_read(&l->stopped) ||
-        !qatomic_xchg(&l->kicked, false)) {
+        (!qatomic_xchg(&l->kicked, false) && !l->holding)) {
         return;
+    }
+    if (l->holding) {
+        exec_hold_end(l);
     }
     l->running = true;
     /* Each access to host memory is in such a section; within one it is
@@ -207,7 +305,10 @@ static void exec_on_cpu(CPUState *cpu, run_on_cpu_data data)
 {
     struct envme_qlane *l = data.host_ptr;
 
-    (void)cpu;
+    if (exec_hold(l, cpu)) {
+        exec_lane_unref(l);
+        return;
+    }
     exec_turn(l);
     if (!qatomic_read(&l->stopped)) {
         bool slow = envme_lane_in_flight(*l->ctrl, l->index);
@@ -322,6 +423,8 @@ void envme_qexec_init(struct envme_qexec *e, IOThread *const *iothreads,
         g_mutex_init(&l->lock);
         QSIMPLEQ_INIT(&l->calls);
         l->bh = aio_bh_new(l->ctx, exec_bh, l);
+        envme_gather_init(&l->gather, EXEC_HOLD_MOST);
+        l->hold_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, exec_hold_timer, l);
         l->timer = aio_timer_new(l->ctx, QEMU_CLOCK_VIRTUAL, SCALE_NS,
                                  exec_timer, l);
     }
@@ -389,6 +492,11 @@ void envme_qexec_stop(struct envme_qexec *e)
         struct envme_qlane *l = e->lane[i];
 
         timer_del(l->timer);
+        timer_del(l->hold_timer);
+        if (l->holding) {
+            QLIST_REMOVE(l, hold_next);
+            l->holding = false;
+        }
         qatomic_set(&l->stopped, true);
         if (i) {
             /* A turn that has begun is over when this has run. */
@@ -409,6 +517,7 @@ void envme_qexec_free(struct envme_qexec *e)
         IOThread *iothread = l->iothread;
 
         timer_free(l->timer);
+        timer_free(l->hold_timer);
         qemu_bh_delete(l->bh);
         /* Its thread may just be in the bottom half. */
         aio_bh_schedule_oneshot(l->ctx, exec_lane_free, l);

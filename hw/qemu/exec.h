@@ -29,6 +29,7 @@
 #include "qemu/event_notifier.h"
 #include "system/iothread.h"
 
+#include "hw/core/gather.h"
 #include "hw/core/ports.h"
 
 struct envme_ctrl;
@@ -52,6 +53,15 @@ struct envme_qlane {
     /* Doorbells that vCPUs still leave to the main loop, and how many they will
      * the next time. Lane 0's; atomic. */
     unsigned skip, skip_next;
+    /* Commands that vCPUs hold back for a turn with more of them; BQL, lane 0. */
+    struct envme_gather gather;
+    bool holding;
+    bool hold_over;             /* the host does not go on */
+    bool hold_armed;            /* hold_timer is */
+    uint64_t hold_cpus;         /* vCPUs that have rung, by index modulo 64 */
+    int64_t hold_until;         /* ns, QEMU_CLOCK_VIRTUAL */
+    QEMUTimer *hold_timer;
+    QLIST_ENTRY(envme_qlane) hold_next;
     bool stopped;               /* atomic */
     bool pollable;              /* `poll` is there */
     bool polling;               /* between its begin and its end */
@@ -74,6 +84,8 @@ struct envme_qexec {
 /* iothreads: n of them, for lanes 1 .. n. Takes references. */
 void envme_qexec_init(struct envme_qexec *e, IOThread *const *iothreads,
                       unsigned n, struct envme_exec *port);
+/* A vCPU of that index has nothing to do. BQL. */
+void envme_qexec_idle(unsigned cpu);
 /* Between begin and end this thread, if it is a vCPU, is in a doorbell's
  * handler. */
 void envme_qexec_ring_begin(struct envme_qexec *e);

@@ -23,6 +23,7 @@
 #include "system/hostmem.h"
 
 #include "hw/qemu/dev.h"
+#include "hw/qemu/exec.h"
 #include "hw/qemu/symbols.h"
 
 /* No plugin API is used, so any version of it will do: what must match is
@@ -149,11 +150,16 @@ static bool module_register(void)
 
 /* ---- -plugin ----------------------------------------------------------- */
 
+static void module_vcpu_idle(qemu_plugin_id_t id, unsigned int vcpu)
+{
+    (void)id;
+    envme_qexec_idle(vcpu);
+}
+
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id,
                                            const qemu_info_t *info, int argc,
                                            char **argv)
 {
-    (void)id;
     if (argc > 0) {
         fprintf(stderr, "envme.so cannot be loaded: it takes no argument "
                 "'%s', use the properties of -device envme.\n", argv[0]);
@@ -164,7 +170,11 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id,
                 "no devices.\n");
         return -1;
     }
-    return module_register() ? 0 : -1;
+    if (!module_register()) {
+        return -1;
+    }
+    qemu_plugin_register_vcpu_idle_cb(id, module_vcpu_idle);
+    return 0;
 }
 
 /* ---- LD_PRELOAD -------------------------------------------------------- */
