@@ -32,7 +32,7 @@ void envme_gather_short(struct envme_gather *g, uint32_t n)
         g->patience = 2 * g->patience < GATHER_PATIENCE_MOST
                       ? 2 * g->patience : GATHER_PATIENCE_MOST;
     }
-    g->want = n < g->want ? n : g->want - 1;
-    g->want = g->want ? g->want : 1;
+    /* By half at most: it may have been for once. */
+    g->want = 2 * n > g->want ? n : g->want / 2;
     g->full = 0;
 }

@@ -185,6 +185,9 @@ static char *ctrl_check_bp(const struct envme_ctrl_params *p,
 static char *ctrl_check_params(const struct envme_ctrl_params *p,
                                const struct envme_ports *ports)
 {
+    if (p->mapped_rate < 1) {
+        return g_strdup("mapped-rate=0: the least is 1");
+    }
     if (p->max_ioqpairs < 1) {
         return g_strdup("max_ioqpairs=0: the least is 1");
     }

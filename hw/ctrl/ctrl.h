@@ -62,6 +62,7 @@ struct envme_ctrl_params {
     bool dn;                    /* feature 0Ah starts with DN set */
     uint32_t lane_cmds;         /* commands that one lane has memory for */
     uint32_t max_inflight;      /* I/O commands executing; 0: any number */
+    uint32_t mapped_rate;       /* doorbells/s, from which they are mapped */
     /* Lane of each I/O CQ, [max_ioqpairs + 1]; 0, or NULL: they are dealt. The
      * caller's, as long as the controller is there. */
     const uint16_t *cq_lane;
@@ -130,6 +131,8 @@ struct envme_polled {
     _Atomic uint32_t seen;          /* what the lane took last; wire */
     struct envme_db *db;
 };
+
+#define ENVME_MAPPED_RATE 16000 /* mapped_rate, where nobody says */
 
 enum envme_mapped_state {
     ENVME_MAPPED_OFF,           /* doorbells are registers */

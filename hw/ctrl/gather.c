@@ -24,6 +24,11 @@ static unsigned gather_ask(struct envme_sq *sq, unsigned want)
     return envme_ring_full(&sq->ring) ? UINT_MAX : envme_ring_used(&sq->ring);
 }
 
+/*
+ * Doorbells are taken, as a turn does, and nothing else of it: no command is
+ * fetched, so what the host was promised about order and weights holds. Only for
+ * round robin, whose ready queues are in one line.
+ */
 unsigned envme_lane_gather(struct envme_ctrl *ctrl, unsigned index,
                            unsigned want)
 {
@@ -33,7 +38,7 @@ unsigned envme_lane_gather(struct envme_ctrl *ctrl, unsigned index,
 
     if (lane->mode != ENVME_LANE_RUN || !atomic_load(&ctrl->bme) ||
         lane->arb.mode != ENVME_ARB_RR || lane->running ||
-        atomic_load(&lane->look)) {
+        (ctrl->has_dbbuf && atomic_load(&lane->look))) {
         return UINT_MAX;
     }
     envme_lane_touch(lane);

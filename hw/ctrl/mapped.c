@@ -5,11 +5,10 @@
 #include "hw/ctrl/doorbell.h"
 #include "hw/ctrl/lane.h"
 
-/* To map: so many doorbells of one lane in so many ns. */
+/* To map: so many doorbells of one lane at the rate that is asked for. A lane that
+ * has not seen one in the time of so many stops to poll. */
 #define MAPPED_RINGS  64
-#define MAPPED_WITHIN 4000000
-/* A lane that has seen none for so long stops to poll. */
-#define MAPPED_IDLE   300000
+#define MAPPED_IDLE   5
 /* Between two times: changing the map costs far more than a trap, so it is
  * longer each time that the effort was not worth it, up to the most. */
 #define MAPPED_WORTH  (10 * UINT64_C(1000000))
@@ -335,6 +334,12 @@ static void mapped_idle(void *arg)
 
 /* ---- the end of a turn ------------------------------------------------- */
 
+/* ns for n doorbells. */
+static uint64_t mapped_time(const struct envme_ctrl *ctrl, unsigned n)
+{
+    return n * (UINT64_C(1000000000) / ctrl->params.mapped_rate);
+}
+
 static void mapped_ask(struct envme_lane *lane)
 {
     struct envme_ctrl *ctrl = lane->ctrl;
@@ -346,7 +351,7 @@ static void mapped_ask(struct envme_lane *lane)
     }
     lane->trapped = 0;
     now = envme_now(ctrl);
-    if (now - lane->trapped_since < MAPPED_WITHIN &&
+    if (now - lane->trapped_since < mapped_time(ctrl, MAPPED_RINGS) &&
         now >= atomic_load(&ctrl->mapped.next) &&
         atomic_compare_exchange_strong(&ctrl->mapped.state, &off,
                                        ENVME_MAPPED_ASKED)) {
@@ -380,7 +385,7 @@ static bool mapped_clock(struct envme_lane *lane)
         lane->fresh = false;
         atomic_store(&lane->news_at, now);
     }
-    return now - atomic_load(&lane->news_at) < MAPPED_IDLE;
+    return now - atomic_load(&lane->news_at) < mapped_time(ctrl, MAPPED_IDLE);
 }
 
 static void mapped_poll(struct envme_lane *lane)

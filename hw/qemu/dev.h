@@ -105,6 +105,8 @@ struct envme_ctrl_props {
     uint16_t msix_qsize;
     bool msix_exclusive_bar;
     OnOffAuto msix, msi, mapped_doorbells, vcpu_turns;
+    uint8_t vcpu_gather;
+    uint32_t mapped_rate;
     uint16_t mqes;
     uint8_t dstrd;
     bool cqr;

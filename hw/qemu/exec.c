@@ -2,7 +2,6 @@
 #include "hw/qemu/compat.h"
 
 #include "block/aio-wait.h"
-#include "hw/core/cpu.h"
 #include "qemu/atomic.h"
 #include "qemu/defer-call.h"
 #include "qemu/main-loop.h"
@@ -16,11 +15,6 @@
  * doesn't. */
 #define EXEC_ASK_FIRST 16
 #define EXEC_ASK_MOST  65536
-
-/* Doorbells that vCPUs leave to the main loop; more and more, if it does not
- * change. */
-#define EXEC_SKIP_FIRST 64
-#define EXEC_SKIP_MOST  4096
 
 static struct exec_call *exec_next_call(struct envme_qlane *l)
 {
@@ -45,9 +39,6 @@ static struct envme_qlane *exec_of_poll(EventNotifier *e)
 {
     return container_of(e, struct envme_qlane, poll);
 }
-
-static void exec_turn(struct envme_qlane *l);
-static void exec_hold_end(struct envme_qlane *l);
 
 /* Has the context poll, for which it must have seen the handler ready. Now and
  * then only: it is a system call, and poll-max-ns may be 0. */
@@ -80,7 +71,7 @@ static void exec_poll_ready(EventNotifier *e)
     struct envme_qlane *l = exec_of_poll(e);
 
     qatomic_set(&l->kicked, true);
-    exec_turn(l);
+    envme_qexec_lane_turn(l);
 }
 
 static void exec_poll_begin(EventNotifier *e)
@@ -135,111 +126,15 @@ static void exec_poll_fini(void *opaque)
     }
 }
 
-/* ---- holding back ------------------------------------------------------ */
-
-#define EXEC_HOLD_MOST 16
-#define EXEC_HOLD_NS   128000   /* for each command that is waited for */
-
-static QLIST_HEAD(, envme_qlane) exec_holding =
-    QLIST_HEAD_INITIALIZER(exec_holding);
-/* vCPUs tell when they are idle. */
-static bool exec_hears_idle;
-
-static void exec_hold_end(struct envme_qlane *l)
-{
-    QLIST_REMOVE(l, hold_next);
-    l->holding = false;
-    if (l->hold_over) {
-        unsigned n = envme_lane_gather(*l->ctrl, l->index, UINT_MAX);
-
-        if (n && n < l->gather.want) {
-            envme_gather_short(&l->gather, n);
-        }
-    }
-}
-
-static void exec_hold_timer(void *opaque)
-{
-    struct envme_qlane *l = opaque;
-    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
-
-    l->hold_armed = l->holding;
-    if (l->holding && now >= l->hold_until) {
-        l->hold_over = true;
-        exec_turn(l);
-        l->hold_until = now + l->gather.want * EXEC_HOLD_NS;
-    }
-    if (l->hold_armed) {
-        timer_mod(l->hold_timer, l->hold_until);
-    }
-}
-
-static bool exec_hold(struct envme_qlane *l, CPUState *cpu)
-{
-    unsigned want = l->gather.want, n;
-
-    if (!exec_hears_idle || l->running || qatomic_read(&l->stopped)) {
-        return false;
-    }
-    if (want == 1) {
-        envme_gather_full(&l->gather);
-        return false;
-    }
-    if (!qatomic_xchg(&l->kicked, false)) {
-        return false;
-    }
-    WITH_RCU_READ_LOCK_GUARD() {
-        n = envme_lane_gather(*l->ctrl, l->index, want);
-    }
-    if (n == 0 || n >= want) {
-        qatomic_set(&l->kicked, true);
-        l->hold_over = false;
-        if (n >= want && n != UINT_MAX) {
-            envme_gather_full(&l->gather);
-        }
-        return false;
-    }
-    if (!l->holding) {
-        l->holding = true;
-        l->hold_over = false;
-        l->hold_cpus = 0;
-        l->hold_until = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) +
-                        want * EXEC_HOLD_NS;
-        QLIST_INSERT_HEAD(&exec_holding, l, hold_next);
-        if (!l->hold_armed) {
-            l->hold_armed = true;
-            timer_mod(l->hold_timer, l->hold_until);
-        }
-    }
-    l->hold_cpus |= UINT64_C(1) << cpu->cpu_index % 64;
-    return true;
-}
-
-void envme_qexec_idle(unsigned cpu)
-{
-    struct envme_qlane *l;
-
-    exec_hears_idle = true;
-    QLIST_FOREACH(l, &exec_holding, hold_next) {
-        if (l->hold_cpus >> cpu % 64 & 1) {
-            l->hold_over = true;
-            qatomic_set(&l->kicked, true);
-            qemu_bh_schedule(l->bh);
-        }
-    }
-}
-
 /* ---- turns ------------------------------------------------------------- */
 
-static void exec_turn(struct envme_qlane *l)
+void envme_qexec_lane_turn(struct envme_qlane *l)
 {
     if (l->running || qatomic_read(&l->stopped) ||
-        (!qatomic_xchg(&l->kicked, false) && !l->holding)) {
+        (!qatomic_xchg(&l->kicked, false) && !l->vcpu.holding)) {
         return;
     }
-    if (l->holding) {
-        exec_hold_end(l);
-    }
+    envme_qvcpu_turn(&l->vcpu);
     l->running = true;
     /* Each access to host memory is in such a section; within one it is
      * cheaper. */
@@ -273,10 +168,15 @@ static void exec_bh(void *opaque)
         call->fn(call->arg);
         g_free(call);
     }
-    exec_turn(l);
+    envme_qexec_lane_turn(l);
 }
 
-static void exec_lane_unref(struct envme_qlane *l)
+void envme_qexec_lane_ref(struct envme_qlane *l)
+{
+    g_atomic_ref_count_inc(&l->ref);
+}
+
+void envme_qexec_lane_unref(struct envme_qlane *l)
 {
     if (g_atomic_ref_count_dec(&l->ref)) {
         g_mutex_clear(&l->lock);
@@ -284,69 +184,9 @@ static void exec_lane_unref(struct envme_qlane *l)
     }
 }
 
-/* The vCPU in whose doorbell handler this thread is. */
-static __thread CPUState *exec_ringing;
-
-void envme_qexec_ring_begin(struct envme_qexec *e)
+void envme_qexec_kick(struct envme_qlane *l)
 {
-    if (e->vcpu_turns) {
-        exec_ringing = current_cpu;
-    }
-}
-
-void envme_qexec_ring_end(struct envme_qexec *e)
-{
-    if (e->vcpu_turns) {
-        exec_ringing = NULL;
-    }
-}
-
-static void exec_on_cpu(CPUState *cpu, run_on_cpu_data data)
-{
-    struct envme_qlane *l = data.host_ptr;
-
-    if (exec_hold(l, cpu)) {
-        exec_lane_unref(l);
-        return;
-    }
-    exec_turn(l);
-    if (!qatomic_read(&l->stopped)) {
-        bool slow = envme_lane_in_flight(*l->ctrl, l->index);
-
-        qatomic_set(&l->skip_next, !slow ? EXEC_SKIP_FIRST
-                                         : MIN(2 * l->skip_next,
-                                               EXEC_SKIP_MOST));
-        qatomic_set(&l->skip, slow ? l->skip_next : 0);
-        container_of(l->ctrl, struct envme_qexec, ctrl)->nvcpu_turns++;
-    }
-    exec_lane_unref(l);
-}
-
-/* Is this the vCPU's to do? */
-static bool exec_is_for_vcpu(struct envme_qlane *l)
-{
-    unsigned skip;
-
-    if (!exec_ringing || l->index) {
-        return false;
-    }
-    skip = qatomic_read(&l->skip);
-    if (skip) {
-        /* Two vCPUs at once may count as one. */
-        qatomic_set(&l->skip, skip - 1);
-    }
-    return !skip;
-}
-
-static void exec_lane_kick(struct envme_qlane *l)
-{
-    if (qatomic_xchg(&l->kicked, true)) {
-        return;
-    }
-    if (exec_is_for_vcpu(l)) {
-        g_atomic_ref_count_inc(&l->ref);
-        async_run_on_cpu(exec_ringing, exec_on_cpu, RUN_ON_CPU_HOST_PTR(l));
-    } else {
+    if (!qatomic_xchg(&l->kicked, true) && !envme_qvcpu_take(l)) {
         qemu_bh_schedule(l->bh);
     }
 }
@@ -355,12 +195,12 @@ static void exec_kick(void *opaque, unsigned lane)
 {
     struct envme_qexec *e = opaque;
 
-    exec_lane_kick(e->lane[lane]);
+    envme_qexec_kick(e->lane[lane]);
 }
 
 static void exec_timer(void *opaque)
 {
-    exec_lane_kick(opaque);
+    envme_qexec_kick(opaque);
 }
 
 static void exec_defer(void *opaque, unsigned lane, envme_exec_fn *fn,
@@ -411,7 +251,7 @@ void envme_qexec_init(struct envme_qexec *e, IOThread *const *iothreads,
         e->lane[i] = l;
         l->ctrl = &e->ctrl;
         l->index = i;
-        l->skip_next = EXEC_SKIP_FIRST;
+        envme_qvcpu_init(&l->vcpu);
         l->iothread = i ? iothreads[i - 1] : NULL;
         if (l->iothread) {
             object_ref(OBJECT(l->iothread));
@@ -423,8 +263,6 @@ void envme_qexec_init(struct envme_qexec *e, IOThread *const *iothreads,
         g_mutex_init(&l->lock);
         QSIMPLEQ_INIT(&l->calls);
         l->bh = aio_bh_new(l->ctx, exec_bh, l);
-        envme_gather_init(&l->gather, EXEC_HOLD_MOST);
-        l->hold_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, exec_hold_timer, l);
         l->timer = aio_timer_new(l->ctx, QEMU_CLOCK_VIRTUAL, SCALE_NS,
                                  exec_timer, l);
     }
@@ -456,7 +294,7 @@ static void exec_after_turn(void *arg)
 {
     struct exec_after *a = arg;
 
-    exec_turn(a->lane);
+    envme_qexec_lane_turn(a->lane);
     a->fn(a->opaque);
     g_free(a);
 }
@@ -471,7 +309,7 @@ void envme_qexec_turn(struct envme_qexec *e, envme_exec_fn *fn, void *opaque)
         };
         exec_defer(e, i, exec_after_turn, a);
     }
-    exec_turn(e->lane[0]);
+    envme_qexec_lane_turn(e->lane[0]);
 }
 
 static void exec_nothing(void *opaque)
@@ -492,12 +330,8 @@ void envme_qexec_stop(struct envme_qexec *e)
         struct envme_qlane *l = e->lane[i];
 
         timer_del(l->timer);
-        timer_del(l->hold_timer);
-        if (l->holding) {
-            QLIST_REMOVE(l, hold_next);
-            l->holding = false;
-        }
         qatomic_set(&l->stopped, true);
+        envme_qvcpu_stop(&l->vcpu);
         if (i) {
             /* A turn that has begun is over when this has run. */
             aio_wait_bh_oneshot(l->ctx, exec_poll_fini, l);
@@ -507,7 +341,7 @@ void envme_qexec_stop(struct envme_qexec *e)
 
 static void exec_lane_free(void *opaque)
 {
-    exec_lane_unref(opaque);
+    envme_qexec_lane_unref(opaque);
 }
 
 void envme_qexec_free(struct envme_qexec *e)
@@ -517,7 +351,7 @@ void envme_qexec_free(struct envme_qexec *e)
         IOThread *iothread = l->iothread;
 
         timer_free(l->timer);
-        timer_free(l->hold_timer);
+        envme_qvcpu_free(&l->vcpu);
         qemu_bh_delete(l->bh);
         /* Its thread may just be in the bottom half. */
         aio_bh_schedule_oneshot(l->ctx, exec_lane_free, l);

@@ -12,11 +12,8 @@
  *
  * Block requests of a turn are submitted together at its end (defer_call).
  *
- * With vcpu_turns a doorbell of a vCPU that lane 0 is to look at has that vCPU
- * give it the turn, with the BQL, as soon as it has left the guest for that: no
- * thread is woken. What such a turn leaves over is the main loop's. When commands
- * are in flight after it, so that a thread has to be woken anyway, the next
- * doorbells are for the main loop, and then it is tried again.
+ * With vcpu_turns vCPUs give lane 0 turns (vcpu.h). What such a turn leaves over
+ * is the main loop's.
  *
  * An IOThread that polls (its poll-max-ns) calls envme_lane_poll() by way of a
  * handler of `poll`, which nobody but the lane itself signals: a context polls
@@ -29,8 +26,8 @@
 #include "qemu/event_notifier.h"
 #include "system/iothread.h"
 
-#include "hw/core/gather.h"
 #include "hw/core/ports.h"
+#include "hw/qemu/vcpu.h"
 
 struct envme_ctrl;
 
@@ -50,18 +47,7 @@ struct envme_qlane {
     gatomicrefcount ref;        /* the port's; and each vCPU's that will run it */
     bool kicked;                /* atomic */
     bool running;               /* the lane's thread */
-    /* Doorbells that vCPUs still leave to the main loop, and how many they will
-     * the next time. Lane 0's; atomic. */
-    unsigned skip, skip_next;
-    /* Commands that vCPUs hold back for a turn with more of them; BQL, lane 0. */
-    struct envme_gather gather;
-    bool holding;
-    bool hold_over;             /* the host does not go on */
-    bool hold_armed;            /* hold_timer is */
-    uint64_t hold_cpus;         /* vCPUs that have rung, by index modulo 64 */
-    int64_t hold_until;         /* ns, QEMU_CLOCK_VIRTUAL */
-    QEMUTimer *hold_timer;
-    QLIST_ENTRY(envme_qlane) hold_next;
+    struct envme_qvcpu vcpu;    /* lane 0's */
     bool stopped;               /* atomic */
     bool pollable;              /* `poll` is there */
     bool polling;               /* between its begin and its end */
@@ -78,18 +64,20 @@ struct envme_qexec {
     unsigned nlanes;
     bool vcpu_turns;            /* vCPUs give turns ... */
     uint32_t nvcpu_turns;       /* ... and so many so far; BQL */
+    uint32_t nvcpu_gathers;     /* times that they held commands back; BQL */
     struct envme_qlane **lane;
 };
 
 /* iothreads: n of them, for lanes 1 .. n. Takes references. */
 void envme_qexec_init(struct envme_qexec *e, IOThread *const *iothreads,
                       unsigned n, struct envme_exec *port);
-/* A vCPU of that index has nothing to do. BQL. */
-void envme_qexec_idle(unsigned cpu);
-/* Between begin and end this thread, if it is a vCPU, is in a doorbell's
- * handler. */
-void envme_qexec_ring_begin(struct envme_qexec *e);
-void envme_qexec_ring_end(struct envme_qexec *e);
+/* The lane gets a turn as soon as possible. Any thread. */
+void envme_qexec_kick(struct envme_qlane *l);
+/* That turn, if one is due. The lane's thread. */
+void envme_qexec_lane_turn(struct envme_qlane *l);
+/* It exists until as many calls of unref. Any thread. */
+void envme_qexec_lane_ref(struct envme_qlane *l);
+void envme_qexec_lane_unref(struct envme_qlane *l);
 /* Before the first kick, and once. BQL. */
 void envme_qexec_start(struct envme_qexec *e, struct envme_ctrl *ctrl);
 /*

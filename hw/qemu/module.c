@@ -23,10 +23,10 @@
 #include "system/hostmem.h"
 
 #include "hw/qemu/dev.h"
-#include "hw/qemu/exec.h"
 #include "hw/qemu/symbols.h"
+#include "hw/qemu/vcpu.h"
 
-/* No plugin API is used, so any version of it will do: what must match is
+/* Of the plugin API only what all versions of it have is used; what must match is
  * checked below, with a better message than QEMU's. */
 QEMU_PLUGIN_EXPORT int qemu_plugin_version = 2;
 
@@ -153,7 +153,7 @@ static bool module_register(void)
 static void module_vcpu_idle(qemu_plugin_id_t id, unsigned int vcpu)
 {
     (void)id;
-    envme_qexec_idle(vcpu);
+    envme_qvcpu_idle(vcpu);
 }
 
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id,

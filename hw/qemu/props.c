@@ -54,8 +54,11 @@ static const Property props[] = {
     DEFINE_PROP_ON_OFF_AUTO("msi", EnvmeState, props.msi, ON_OFF_AUTO_AUTO),
     DEFINE_PROP_ON_OFF_AUTO("mapped-doorbells", EnvmeState,
                             props.mapped_doorbells, ON_OFF_AUTO_AUTO),
+    DEFINE_PROP_UINT32("mapped-rate", EnvmeState, props.mapped_rate,
+                       ENVME_MAPPED_RATE),
     DEFINE_PROP_ON_OFF_AUTO("vcpu-turns", EnvmeState, props.vcpu_turns,
                             ON_OFF_AUTO_AUTO),
+    DEFINE_PROP_UINT8("vcpu-gather", EnvmeState, props.vcpu_gather, 16),
     DEFINE_PROP_UINT16("mqes", EnvmeState, props.mqes, 0x7ff),
     DEFINE_PROP_UINT8("dstrd", EnvmeState, props.dstrd, 0),
     DEFINE_PROP_BOOL("cqr", EnvmeState, props.cqr, true),
@@ -237,6 +240,8 @@ bool envme_props_check(const EnvmeState *s, Error **errp)
         { "msix_qsize", p->msix_qsize, 1, 2048 },
         { "mqes", p->mqes, 1, 65535 },
         { "dstrd", p->dstrd, 0, 8 },
+        { "mapped-rate", p->mapped_rate, 1, 1000000 },
+        { "vcpu-gather", p->vcpu_gather, 1, 64 },
         { "mdts", p->mdts, 0, 20 },
         { "vsl", p->vsl, 0, 20 },
         { "fw-slots", p->fw_slots, 1, 7 },
@@ -357,6 +362,7 @@ void envme_props_to_params(const EnvmeState *s, struct envme_ctrl_params *p)
         .elpe = pr->elpe,
         .lane_cmds = PROPS_LANE_CMDS,
         .max_inflight = pr->max_inflight,
+        .mapped_rate = pr->mapped_rate,
         .wrr = pr->wrr, .ams_vs = pr->ams_vs,
         .ctratt_mem = pr->ctratt_mem,
         .fw_slots = pr->fw_slots,
@@ -400,6 +406,8 @@ void envme_props_instance_init(EnvmeState *s)
                                    OBJ_PROP_FLAG_READ);
     object_property_add_uint32_ptr(OBJECT(s), "turns-on-vcpus",
                                    &s->exec.nvcpu_turns, OBJ_PROP_FLAG_READ);
+    object_property_add_uint32_ptr(OBJECT(s), "gathers-on-vcpus",
+                                   &s->exec.nvcpu_gathers, OBJ_PROP_FLAG_READ);
     object_property_add_uint32_ptr(OBJECT(s), "doorbells-mapped",
                                    &s->mapped.times, OBJ_PROP_FLAG_READ);
 }

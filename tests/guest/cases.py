@@ -80,7 +80,10 @@ def doorbells(lab):
     for way, props, served in (
             ("trapped", {"mapped-doorbells": "off", "dbcs": "off"}, (0, 1, 4)),
             ("shadow", {"mapped-doorbells": "off"}, (0, 1, 4)),
-            ("mapped", {"mapped-doorbells": "on", "dbcs": "off"}, (0, 1, 4)),
+            # So that a slow guest rings often enough.
+            ("mapped", {"mapped-doorbells": "on", "dbcs": "off", "mapped-rate": 100},
+             (0, 1, 4)),
+            ("each", {"vcpu-gather": 1}, (0,)),
             ("main", {"dbcs": "off", "vcpu-turns": "off"}, (0,))):
         for threads in served:
             mem = "%s%d" % (way, threads)
@@ -260,7 +263,7 @@ CASES = [
     Case("namespaces", "backends.sh", namespaces, smp=4,
          vars={"GUEST_NAMESPACES": 5, "GUEST_HOT_BUS": "several"}),
     Case("doorbells", "doorbells.sh", doorbells, smp=2, timeout=300, mem=512,
-         vars={"GUEST_NAMESPACES": 10}),
+         vars={"GUEST_NAMESPACES": 11}),
     Case("resets", "resets.sh", one_raw, smp=2, accel=ONE_THREAD),
     Case("resets-iothread-6.1", "resets.sh", one_qcow2_iothread, smp=4,
          kernel="cloud-6.1", accel=ONE_THREAD),

@@ -7,7 +7,8 @@
 static struct th *db_host(unsigned lanes, uint64_t seed, uint32_t sq,
                           uint32_t cq)
 {
-    struct th *h = th_new(.lanes = lanes, .seed = seed, .poll = seed % 2);
+    struct th *h = th_new(.lanes = lanes, .seed = seed, .poll = seed % 2,
+                         .gather = seed % 3 == 1);
     unsigned q;
 
     th_enable(h);

@@ -422,7 +422,7 @@ static void do_admin(struct world *w)
 
 enum {
     DIRECT = 1, ABORTS = 2, SHADOW = 4, CALM = 8, ATOMIC = 16, POLL = 32,
-    MAPPED = 64,
+    MAPPED = 64, GATHER = 128,
 };
 
 static void tweak_atomic(struct envme_ctrl_params *p)
@@ -445,6 +445,7 @@ static void world_run(unsigned flags, uint64_t seed, int64_t usec)
     w->mapped = flags & MAPPED;
     w->h = th_new(.lanes = NVCPU, .threads = true, .seed = seed,
                   .map_direct = flags & DIRECT, .poll = flags & POLL,
+                  .gather = flags & GATHER,
                   .mapped = w->mapped ? 4096 : 0, .slow = w->mapped ? 63 : 0,
                   .tweak = w->atomic ? tweak_atomic : NULL,
                   .ns = { { .size = MIB, .write_cache = true },
@@ -628,6 +629,16 @@ static void test_calm_mapped(void)
     world_run(DIRECT | CALM | MAPPED, 18, 1500000);
 }
 
+static void test_gather(void)
+{
+    world_run(DIRECT | SHADOW | GATHER, 19, 1000000);
+}
+
+static void test_calm_gather(void)
+{
+    world_run(DIRECT | CALM | GATHER, 20, 1000000);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -646,5 +657,7 @@ int main(int argc, char **argv)
     g_test_add_func("/lanes/mapped", test_mapped);
     g_test_add_func("/lanes/mapped-shadow", test_mapped_shadow);
     g_test_add_func("/lanes/calm-mapped", test_calm_mapped);
+    g_test_add_func("/lanes/gather", test_gather);
+    g_test_add_func("/lanes/calm-gather", test_calm_gather);
     return g_test_run();
 }

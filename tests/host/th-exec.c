@@ -108,6 +108,25 @@ static void exec_poll_end(struct th_lane *l)
     }
 }
 
+/* ---- putting turns off, as vCPUs do ------------------------------------ */
+
+static void exec_run(struct th_lane *l, bool kicked, GRand *rand)
+{
+    struct envme_ctrl *ctrl = l->h->ctrl;
+
+    if (l->h->opts.gather && (kicked || !l->holding)) {
+        unsigned want = 1 + g_rand_int(rand) % 16;
+        unsigned n = envme_lane_gather(ctrl, l->index, want);
+
+        if (n && n < want) {
+            l->holding = true;
+            return;
+        }
+    }
+    l->holding = false;
+    envme_lane_run(ctrl, l->index);
+}
+
 /* ---- one thread plays all lanes ---------------------------------------- */
 
 enum { CAND_KICK, CAND_JOB, CAND_BIO, CAND_POLL };
@@ -153,7 +172,7 @@ static unsigned exec_cands(struct th *h, struct cand *c, unsigned n)
     for (i = 0; i < h->nlanes; i++) {
         struct th_lane *l = &h->lane[i];
 
-        if (l->kicked || l->deadline <= exec_now(h)) {
+        if (l->kicked || l->holding || l->deadline <= exec_now(h)) {
             c[n++] = (struct cand){ CAND_KICK, h, i, NULL };
         }
         if (!g_queue_is_empty(&l->jobs)) {
@@ -179,6 +198,7 @@ static void exec_do(const struct cand *c)
 {
     struct th_lane *l = &c->h->lane[c->lane];
     struct th_job *job;
+    bool kicked;
 
     if (c->kind != CAND_POLL && c->lane < c->h->nlanes && !th_random(c->h, 3)) {
         exec_poll_begin(l);
@@ -192,11 +212,14 @@ static void exec_do(const struct cand *c)
         }
         break;
     case CAND_KICK:
+        kicked = l->kicked;
         l->kicked = false;
         if (l->deadline <= exec_now(c->h)) {
             l->deadline = UINT64_MAX;
+            l->holding = true;  /* no putting off */
+            kicked = false;
         }
-        envme_lane_run(c->h->ctrl, c->lane);
+        exec_run(l, kicked, c->h->rand);
         break;
     case CAND_JOB:
         job = g_queue_pop_head(&l->jobs);
@@ -287,8 +310,9 @@ static bool exec_turn(struct th_lane *l, GRand *rand)
         job->fn(job->arg);
         g_free(job);
     }
-    if (kicked) {
-        envme_lane_run(l->h->ctrl, l->index);
+    if (kicked || l->holding) {
+        exec_run(l, kicked, rand);
+        kicked = true;
     }
     return exec_lane_bios(l->h, l->index, rand) || job || kicked;
 }

@@ -13,6 +13,7 @@ static void host_default_params(struct envme_ctrl_params *p)
         .serial = "HOST0001", .model = "envme on the fake host",
         .firmware = "1.0", .vid = 0x1234, .ssvid = 0x5678,
         .ieee = { 0x01, 0x02, 0x03 },
+        .mapped_rate = ENVME_MAPPED_RATE,
         .mdts = 7, .vsl = 7, .mqes = 65535, .max_ioqpairs = 64,
         .mpsmax = 4, .to = 15, .aerl = 3, .aer_max_queued = 64,
         .acl = 3, .elpe = 15, .nvectors = 65, .lane_cmds = 1024,

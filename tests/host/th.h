@@ -164,6 +164,7 @@ struct th_opts {
     uint64_t mapped;            /* bytes of doorbells that may be memory */
     unsigned slow;              /* with threads: time goes by so much slower */
     bool poll;                  /* I/O lanes' threads poll, now and then */
+    bool gather;                /* turns are put off, now and then */
     uint64_t cmb, pmr;          /* bytes of its own memory; 0: none */
     bool pmr_read_only;
     const struct envme_tables *tables;  /* NULL: the product's own */
@@ -216,6 +217,7 @@ struct th_lane {
     uint64_t deadline;
     GThread *thread;
     bool polling;               /* its own thread */
+    bool holding;               /* its own thread: a turn has been put off */
 };
 
 struct th {
