@@ -150,21 +150,21 @@ static void irq_on_cpu(CPUState *cpu, run_on_cpu_data data)
 static void irq_kick(struct envme_qirq *q)
 {
     CPUState *cpu;
+    bool was_due;
 
     if (bql_locked()) {
         irq_service(q);
         return;
     }
-    if (qatomic_xchg(&q->due, true)) {
-        return;
-    }
+    was_due = qatomic_xchg(&q->due, true);
     RCU_READ_LOCK_GUARD();
     cpu = qatomic_read(&q->cpu) < 0 ? NULL : qemu_get_cpu(qatomic_read(&q->cpu));
-    if (cpu) {
+    if (!cpu) {
+        /* Also when it has been unplugged with that still to do. */
+        qemu_bh_schedule(q->bh);
+    } else if (!was_due) {
         object_ref(OBJECT(q->dev));
         async_run_on_cpu(cpu, irq_on_cpu, RUN_ON_CPU_HOST_PTR(q->dev));
-    } else {
-        qemu_bh_schedule(q->bh);
     }
 }
 

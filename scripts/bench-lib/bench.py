@@ -60,6 +60,12 @@ def chosen(a):
     return rows, work
 
 
+def guest_rows(a):
+    """Of the guest's rows those that --only leaves."""
+    return [r for r in plan.guest_rows()
+            if not a.only or any(w in r.name for w in a.only)]
+
+
 def measure(lab, work, a, result):
     """The rounds of the generator."""
     for n in range(a.rounds):
@@ -141,7 +147,7 @@ def options():
     a.warm = max(a.time // 5, 50)
     if a.only:
         a.memory = any("memory" in w for w in a.only)
-        a.no_guest = a.no_guest or not any("guest" in w for w in a.only)
+        a.no_guest = a.no_guest or not guest_rows(a)
     else:
         a.memory = not a.guest_only
     return a
@@ -209,8 +215,9 @@ def main():
                 result["failed"].append("memory: %s" % e)
         if not a.no_guest:
             import guestfio
-            rows += plan.guest_rows()
-            guestfio.measure(lab, a, result)
+            wanted = guest_rows(a)
+            rows += wanted
+            guestfio.measure(lab, a, result, {k for r in wanted for k in (r.a, r.b)})
     m["load_after"] = os.getloadavg()[0]
     publish(result, rows, folder)
     for text in result["failed"]:

@@ -170,17 +170,18 @@ def parse(line, cpu):
     return "guest-%s/%s/%s" % (backend, job, subject), n, got
 
 
-def measure(lab, a, result):
-    """Boots the guest; adds its rounds to the result."""
+def measure(lab, a, result, keys):
+    """Boots the guest; adds its rounds to the result. keys: what is wanted."""
     seconds = 1 if a.quick else 2
+    backends = [b for b in plan.GUEST_BACKENDS if any(k[0] == "guest-" + b for k in keys)]
+    jobs = {j: v for j, v in plan.GUEST_JOBS.items() if any(k[1] == j for k in keys)}
+    devices = [d for d in plan.GUEST_DEVICES if any(k[2] == d for k in keys)]
     head = TURN + "".join("%s='%s'\n" % kv for kv in (
         ("ROUNDS", a.rounds), ("SECONDS_EACH", seconds),
-        ("DEVICES", " ".join(plan.GUEST_DEVICES)),
-        ("BACKENDS", " ".join(plan.GUEST_BACKENDS)),
+        ("DEVICES", " ".join(devices)), ("BACKENDS", " ".join(backends)),
         ("JOBS", " ".join("%s:%d:%d" % ((k,) + v)
-                          for k, v in plan.GUEST_JOBS.items()))))
-    runs = (a.rounds * len(plan.GUEST_DEVICES) * len(plan.GUEST_BACKENDS) *
-            len(plan.GUEST_JOBS))
+                          for k, v in jobs.items()))))
+    runs = a.rounds * len(devices) * len(backends) * len(jobs)
     accel = "kvm" if a.accel == "kvm" else "tcg,thread=multi"
     guest = vm.Guest(
         lab.qemu, vm.image("cloud-new"), head + SCRIPT, arguments(lab), accel=accel,
