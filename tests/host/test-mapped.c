@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Mapped doorbells: none is lost, whenever registers turn into memory and back,
- * and what is wrong with one is said as it is with registers.
+ * and what is wrong with one is said as it is with registers. With real threads:
+ * test-wraps.c.
  */
 #include "th.h"
 
@@ -155,125 +156,6 @@ static void test_pump_shadow(void)
         p.seed = i + 1;
         pump_one(&p, 500);
     }
-}
-
-/* ---- real threads ------------------------------------------------------ */
-
-struct vcpu {
-    struct th *h;
-    unsigned qid;
-    atomic_uint done;
-    GThread *thread;
-    GRand *rand;
-    atomic_bool stop, ended;
-};
-
-/* At least, of each vCPU and all together. */
-#define THREADS_CMDS  2000
-#define THREADS_TURNS 10
-
-/* Rings of 2 to 5 entries wrap with every other doorbell. */
-static void *vcpu_main(void *arg)
-{
-    struct vcpu *v = arg;
-    struct th *h = v->h;
-    struct th_sq *sq = h->sq[v->qid];
-    struct envme_sqe s = flush();
-    unsigned put = 0;
-
-    th_lane_now = -1;
-    while (!atomic_load(&v->stop) || v->done < put) {
-        unsigned n = 1 + g_rand_int(v->rand) % 4, got;
-        bool any = false;
-
-        for (; n && !atomic_load(&v->stop) &&
-             (sq->tail + 1) % sq->size != sq->head; n--) {
-            th_abandon(h, v->qid, th_put(h, v->qid, &s));
-            put++;
-            any = true;
-        }
-        if (any) {
-            th_ring(h, v->qid);
-        }
-        if (g_rand_int(v->rand) % 512 == 0) {
-            /* Around the time after which lanes stop to look. */
-            g_usleep(g_rand_int(v->rand) % 20000);
-        }
-        got = th_reap(h, v->qid);
-        v->done += got;
-        if (!got && !any) {
-            g_thread_yield();
-        }
-    }
-    atomic_store(&v->ended, true);
-    return NULL;
-}
-
-static bool vcpu_ended(void *arg)
-{
-    return atomic_load(&((struct vcpu *)arg)->ended);
-}
-
-static void threads_run(unsigned lanes, unsigned nvcpu, bool shadow)
-{
-    struct th *h = th_new(.lanes = lanes, .threads = true, .seed = lanes,
-                          .map_direct = true, .mapped = 4096, .slow = 31);
-    struct vcpu *v = g_new0(struct vcpu, nvcpu);
-    unsigned done = 0;
-
-    th_enable(h);
-    for (unsigned i = 0; i < nvcpu; i++) {
-        th_assert_code(th_create_cq(h, .qid = i + 1, .size = 2 + i % 3,
-                                    .vector = i + 1), SUCCESS);
-        th_assert_code(th_create_sq(h, .qid = i + 1, .size = 2 + i % 4),
-                       SUCCESS);
-    }
-    if (shadow) {
-        th_assert_code(th_shadow(h), SUCCESS);
-    }
-    for (unsigned i = 0; i < nvcpu; i++) {
-        v[i].h = h;
-        v[i].qid = i + 1;
-        v[i].rand = g_rand_new_with_seed(i);
-        v[i].thread = g_thread_new("vcpu", vcpu_main, &v[i]);
-    }
-    while (done < THREADS_CMDS ||
-           (!shadow && atomic_load(&h->db_turns) < THREADS_TURNS)) {
-        th_db_again(h);
-        th_run(h);
-        g_usleep(200);
-        done = UINT_MAX;
-        for (unsigned i = 0; i < nvcpu; i++) {
-            done = MIN(done, atomic_load(&v[i].done));
-        }
-    }
-    for (unsigned i = 0; i < nvcpu; i++) {
-        atomic_store(&v[i].stop, true);
-        /* All that was submitted completes. */
-        g_assert_true(th_until(h, vcpu_ended, &v[i]));
-        g_thread_join(v[i].thread);
-        g_rand_free(v[i].rand);
-    }
-    g_test_message("%u lanes, %u vCPUs, %u commands or more each: mapped %u "
-                   "times, %u stores, %u traps", lanes, nvcpu, done,
-                   h->db_turns, h->db_stores, h->db_traps);
-    th_free(h);
-    g_free(v);
-}
-
-static void test_threads_1(void)
-{
-    threads_run(1, 2, false);
-}
-
-static void test_threads_4(void)
-{
-    threads_run(4, 4, false);
-}
-
-static void test_threads_shadow(void)
-{
-    threads_run(4, 4, true);
 }
 
 /* ---- while it is mapped ------------------------------------------------ */
@@ -606,9 +488,6 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/mapped/pump", test_pump);
     g_test_add_func("/mapped/pump-shadow", test_pump_shadow);
-    g_test_add_func("/mapped/threads-1", test_threads_1);
-    g_test_add_func("/mapped/threads-4", test_threads_4);
-    g_test_add_func("/mapped/threads-shadow", test_threads_shadow);
     g_test_add_func("/mapped/others", test_others);
     g_test_add_func("/mapped/bad", test_bad);
     g_test_add_func("/mapped/reserved", test_reserved);

@@ -51,6 +51,10 @@ static void db_hidden(void *arg)
 {
     struct th *h = arg;
 
+    if (h->opts.threads && atomic_load(&h->db_state) == DB_LEAVING) {
+        /* It takes a while until the last of them has heard of it. */
+        g_usleep(th_random(h, 200));
+    }
     atomic_store(&h->db_state, DB_LATE);
     if (!db_settled(h)) {
         db_defer(h, db_hidden);

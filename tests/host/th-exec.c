@@ -120,6 +120,7 @@ static void exec_run(struct th_lane *l, bool kicked, GRand *rand)
 
         if (n && n < want) {
             l->holding = true;
+            atomic_fetch_add_explicit(&l->h->held, 1, memory_order_relaxed);
             return;
         }
     }
@@ -344,6 +345,10 @@ static void *exec_thread(void *arg)
     th_lane_now = l->index;
     for (;;) {
         if (exec_turn(l, rand) || exec_poll(l, rand)) {
+            if (l->h->opts.brisk) {
+                /* Who polls would have the others wait for it to end. */
+                g_thread_yield();
+            }
             continue;
         }
         g_mutex_lock(&l->lock);

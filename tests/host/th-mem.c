@@ -191,6 +191,16 @@ static int mem_find(struct th *h, uint64_t addr, uint64_t len, uint8_t **p)
     return -EIO;
 }
 
+/* Time for the other side to do something after all: every n-th time. */
+static void mem_dawdle(struct th *h, unsigned n, unsigned us)
+{
+    unsigned i = atomic_fetch_add_explicit(&h->loads, 1, memory_order_relaxed);
+
+    if (i % (h->opts.brisk ? n * 64 : n) == 0) {
+        g_usleep(us);
+    }
+}
+
 /* Shadow doorbells are single dwords, and both sides look at them at will. */
 static void mem_load(struct th *h, void *dst, const void *src, size_t len)
 {
@@ -199,11 +209,7 @@ static void mem_load(struct th *h, void *dst, const void *src, size_t len)
     if (h->opts.threads && len == 4 && (uintptr_t)src % 4 == 0) {
         v = __atomic_load_n((const uint32_t *)src, __ATOMIC_SEQ_CST);
         memcpy(dst, &v, 4);
-        /* Time for the host to do something after all, now and then. */
-        if (atomic_fetch_add_explicit(&h->loads, 1, memory_order_relaxed) %
-            8 == 0) {
-            g_usleep(10);
-        }
+        mem_dawdle(h, 8, 10);
     } else {
         memcpy(dst, src, len);
     }
@@ -320,11 +326,9 @@ static void *mem_map(void *opaque, uint64_t addr, size_t *len, bool is_write,
         memcpy(hdr + 1, p, n);
         p = (uint8_t *)(hdr + 1);
     }
-    if (h->opts.threads && n == 16 &&
-        atomic_fetch_add_explicit(&h->loads, 1, memory_order_relaxed) %
-        64 == 0) {
-        /* A completion entry: time to turn Bus Master off in the midst. */
-        g_usleep(20);
+    if (h->opts.threads && n == 16) {
+        /* A completion entry: Bus Master goes off in the midst. */
+        mem_dawdle(h, 64, 20);
     }
     *len = n;
     atomic_fetch_add_explicit(&h->maps, 1, memory_order_relaxed);

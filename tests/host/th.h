@@ -163,6 +163,8 @@ struct th_opts {
     bool intx;                  /* interrupts show as a level */
     uint64_t mapped;            /* bytes of doorbells that may be memory */
     unsigned slow;              /* with threads: time goes by so much slower */
+    bool brisk;                 /* with threads: seldom made to wait, and the
+                                 * processor is given up between turns */
     bool poll;                  /* I/O lanes' threads poll, now and then */
     bool gather;                /* turns are put off, now and then */
     uint64_t cmb, pmr;          /* bytes of its own memory; 0: none */
@@ -287,6 +289,7 @@ struct th {
     unsigned nlanes;
     struct th_lane *lane;
     uint64_t steps;
+    atomic_uint held;           /* turns that were put off */
 
     /* driver */
     struct th_cq **cq;          /* [65536] by identifier, 0: the admin CQ */
