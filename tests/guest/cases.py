@@ -73,7 +73,8 @@ def one_4k(lab):
 
 
 def doorbells(lab):
-    """Each way to ring, on vCPUs and the main loop, one and four threads."""
+    """Each way to ring, on vCPUs and the main loop, one and four threads; on rings
+    of 8 entries, so that they wrap all the time."""
     args = []
     for n in range(4):
         args += lab.iothread("io%d" % n)
@@ -89,7 +90,7 @@ def doorbells(lab):
             mem = "%s%d" % (way, threads)
             lanes = {"iothreads": ":".join("io%d" % n for n in range(threads))}
             args += lab.memory(mem, 16) + lab.ctrl(
-                "%s-%d" % (way, threads), memdev=mem, **props,
+                "%s-%d" % (way, threads), memdev=mem, mqes=7, **props,
                 **(lanes if threads else {}))
     return args
 
