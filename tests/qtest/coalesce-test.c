@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Interrupt coalescing (features 08h and 09h): MSI-X messages that arrive,
- * counted against completions. Base 2.1, 3.1.4.3, 5.1.25.1.6 and 5.1.25.1.7.
+ * counted against completions. Base 2.1, 5.1.25.
  *
  * Counted vectors write to a pci-testdev, which counts what is written to it;
- * or to memory, where an IOThread stores them itself, and where two of them
- * look like one: there commands go one by one. The clock only moves when a
- * test says so, and a namespace in memory completes its commands in the turn
- * that fetches them, so nothing depends on how fast anything is.
+ * or to memory, where an IOThread stores them itself, and where two that come
+ * between two looks are seen as one. The clock only moves when a test says so,
+ * and a namespace in memory completes its commands in the turn that fetches
+ * them, so nothing depends on how fast anything is.
  */
 #include "qnvme.h"
 
@@ -104,10 +104,10 @@ static void complete(Coal *c, QnSq *sq, unsigned n)
 }
 
 /*
- * All that was to be sent for the completions that are there is sent. The
- * lane has ended the turn that posted them when it serves a command that was
- * submitted after the message of another one; and what the main loop has been
- * asked to send by then goes before it reads the test's second word.
+ * Waits until all is sent that was to be sent for the completions that are
+ * there. The lane has ended the turn that posted them when it serves a command
+ * that was submitted after the message of another one; and what it has asked
+ * the main loop to send goes before that takes the test's next but one read.
  */
 static void settle(Coal *c)
 {
