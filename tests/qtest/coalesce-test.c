@@ -165,10 +165,11 @@ static void advance(Coal *c, int64_t ns, uint32_t n)
     expect(c, n);
 }
 
-/* The host has seen them all. */
+/* The host has seen them all, and the lane knows it. */
 static void reap(Coal *c)
 {
     qn_ring_cq(c->q, c->sq->cq);
+    settle(c);
 }
 
 /* ---- setting up -------------------------------------------------------- */
