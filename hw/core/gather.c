@@ -5,6 +5,8 @@
 #define GATHER_PATIENCE_FIRST 16
 #define GATHER_PATIENCE_MOST  1024
 
+#define GATHER_NS UINT64_C(500000) /* for each command that is wanted */
+
 void envme_gather_init(struct envme_gather *g, uint32_t most)
 {
     *g = (struct envme_gather) {
@@ -12,7 +14,8 @@ void envme_gather_init(struct envme_gather *g, uint32_t most)
     };
 }
 
-void envme_gather_full(struct envme_gather *g)
+/* A turn begins with as many as are wanted. */
+static void gather_full(struct envme_gather *g)
 {
     if (g->trying) {
         g->trying = false;
@@ -25,7 +28,8 @@ void envme_gather_full(struct envme_gather *g)
     }
 }
 
-void envme_gather_short(struct envme_gather *g, uint32_t n)
+/* The host has stopped submitting after n, fewer than are wanted. */
+static void gather_short(struct envme_gather *g, uint32_t n)
 {
     if (g->trying) {
         g->trying = false;
@@ -35,4 +39,59 @@ void envme_gather_short(struct envme_gather *g, uint32_t n)
     /* By half at most: it may have been for once. */
     g->want = 2 * n > g->want ? n : g->want / 2;
     g->full = 0;
+}
+
+void envme_gather_rung(struct envme_gather *g, unsigned who)
+{
+    uint64_t bit = UINT64_C(1) << who % 64;
+
+    if (!(atomic_load(&g->rung) & bit)) {
+        atomic_fetch_or(&g->rung, bit);
+    }
+}
+
+bool envme_gather_wait(struct envme_gather *g, uint32_t n, uint64_t now)
+{
+    if (n >= g->want) {
+        gather_full(g);
+        return false;
+    }
+    if (g->over) {
+        return false;
+    }
+    if (!g->holding) {
+        g->holding = true;
+        g->until = now + g->want * GATHER_NS;
+    }
+    return true;
+}
+
+bool envme_gather_idle(struct envme_gather *g, unsigned who)
+{
+    if (!(atomic_load(&g->rung) >> who % 64 & 1)) {
+        return false;
+    }
+    /* Where nothing waits yet it has been heard of, and will not wait. */
+    g->over = true;
+    return g->holding;
+}
+
+bool envme_gather_late(struct envme_gather *g, uint64_t now)
+{
+    if (!g->holding || now < g->until) {
+        return false;
+    }
+    g->over = true;
+    g->until = now + g->want * GATHER_NS;
+    return true;
+}
+
+void envme_gather_turn(struct envme_gather *g, uint32_t n)
+{
+    if (g->holding && g->over && n && n < g->want) {
+        gather_short(g, n);
+    }
+    g->holding = false;
+    g->over = false;
+    atomic_store(&g->rung, 0);
 }

@@ -102,6 +102,12 @@ void envme_doorbell_bad(struct envme_ctrl *ctrl, int what, uint32_t qid)
     envme_kick(ctrl, 0);
 }
 
+bool envme_doorbell_has_bad(const struct envme_ctrl *ctrl)
+{
+    return atomic_load(&ctrl->bad_doorbells[ENVME_BAD_DB_REGISTER]) ||
+           atomic_load(&ctrl->bad_doorbells[ENVME_BAD_DB_VALUE]);
+}
+
 void envme_doorbell_report_bad(struct envme_ctrl *ctrl)
 {
     static const uint8_t info[] = {

@@ -67,6 +67,8 @@ enum { ENVME_BAD_DB_REGISTER, ENVME_BAD_DB_VALUE };
 
 /* Remembers an invalid doorbell write for lane 0. Any thread. */
 void envme_doorbell_bad(struct envme_ctrl *ctrl, int what, uint32_t qid);
+/* Are there any? */
+bool envme_doorbell_has_bad(const struct envme_ctrl *ctrl);
 /* Error log and event for those. Lane 0. */
 void envme_doorbell_report_bad(struct envme_ctrl *ctrl);
 

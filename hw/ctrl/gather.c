@@ -7,21 +7,41 @@
 /* More busy queues than that make a turn worth it. */
 #define GATHER_QUEUES 8
 
-static struct envme_sq *gather_sq(struct envme_arb_node *node)
-{
-    return (struct envme_sq *)((char *)node - offsetof(struct envme_sq, node));
-}
-
 /* The host is to ring when `want` commands wait; there may be as many
  * already. */
 static unsigned gather_ask(struct envme_sq *sq, unsigned want)
 {
     unsigned most = sq->ring.size - 1;
 
-    if (sq->shadowed && envme_ring_used(&sq->ring) < MIN(want, most)) {
-        envme_shadow_ask_sq(sq, MIN(want, most) - 1);
+    if (sq->shadowed && envme_ring_used(&sq->ring) < ENVME_MIN(want, most)) {
+        envme_shadow_ask_sq(sq, ENVME_MIN(want, most) - 1);
     }
     return envme_ring_full(&sq->ring) ? UINT_MAX : envme_ring_used(&sq->ring);
+}
+
+static unsigned gather_all(struct envme_lane *lane, unsigned want)
+{
+    struct envme_arb_node *first = lane->arb.line[0].head, *node = first;
+    struct envme_sq *sq[GATHER_QUEUES];
+    unsigned deepest = 0, n = 0;
+
+    if (!first) {
+        return 0;
+    }
+    /* A look at a doorbell may take its queue out of the line. */
+    do {
+        if (n == GATHER_QUEUES || !envme_sq_of(node)->id) {
+            return UINT_MAX;
+        }
+        sq[n++] = envme_sq_of(node);
+        node = node->next;
+    } while (node != first);
+    for (unsigned i = 0; i < n && deepest < want; i++) {
+        unsigned depth = gather_ask(sq[i], want);
+
+        deepest = ENVME_MAX(deepest, depth);
+    }
+    return deepest;
 }
 
 /*
@@ -33,26 +53,18 @@ unsigned envme_lane_gather(struct envme_ctrl *ctrl, unsigned index,
                            unsigned want)
 {
     struct envme_lane *lane = &ctrl->lane[index];
-    struct envme_arb_node *first, *node;
-    unsigned deepest = 0, n = 0;
+    unsigned deepest;
 
     if (lane->mode != ENVME_LANE_RUN || !atomic_load(&ctrl->bme) ||
         lane->arb.mode != ENVME_ARB_RR || lane->running ||
-        (ctrl->has_dbbuf && atomic_load(&lane->look))) {
+        (ctrl->has_dbbuf && atomic_load(&lane->look)) ||
+        (index == 0 && envme_doorbell_has_bad(ctrl))) {
         return UINT_MAX;
     }
     envme_lane_touch(lane);
     lane->running = true;
     envme_lane_take_doorbells(lane);
-    first = node = lane->arb.line[0].head;
-    while (node && deepest < want) {
-        struct envme_sq *sq = gather_sq(node);
-        unsigned depth = ++n > GATHER_QUEUES || !sq->id ? UINT_MAX
-                                                        : gather_ask(sq, want);
-
-        deepest = MAX(deepest, depth);
-        node = node->next == first ? NULL : node->next;
-    }
+    deepest = gather_all(lane, want);
     lane->running = false;
     envme_lane_untouch(lane);
     return deepest;

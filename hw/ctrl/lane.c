@@ -556,8 +556,7 @@ void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
         if (!node) {
             break;
         }
-        sq = (struct envme_sq *)((char *)node - offsetof(struct envme_sq,
-                                                         node));
+        sq = envme_sq_of(node);
         cmd = paced ? lane_fetch_paced(lane, sq, &waits)
                     : envme_queue_fetch(sq);
         if (!cmd) {

@@ -12,6 +12,12 @@
 
 #include "hw/ctrl/ctrl.h"
 
+/* The queue that the arbiter has chosen. */
+static inline struct envme_sq *envme_sq_of(struct envme_arb_node *node)
+{
+    return (struct envme_sq *)((char *)node - offsetof(struct envme_sq, node));
+}
+
 struct envme_sq *envme_sq_get(const struct envme_ctrl *ctrl, uint32_t id);
 struct envme_cq *envme_cq_get(const struct envme_ctrl *ctrl, uint32_t id);
 

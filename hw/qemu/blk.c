@@ -169,6 +169,69 @@ static bool blk_req_chunk_data(struct blk_req *r)
     return true;
 }
 
+/* ---- used again --------------------------------------------------------- */
+
+/* Requests of a thread that are over: where a host keeps its queues busy nothing is
+ * allocated. What ends on another thread than it began is that one's. */
+#define BLK_SPARE 256
+
+struct blk_spares {
+    struct blk_req *first;
+    unsigned n;
+};
+
+static void blk_spares_free(void *opaque)
+{
+    struct blk_spares *s = opaque;
+
+    while (s->first) {
+        struct blk_req *r = s->first;
+
+        s->first = QSIMPLEQ_NEXT(r, next);
+        g_free(r);
+    }
+    g_free(s);
+}
+
+static GPrivate blk_spares = G_PRIVATE_INIT(blk_spares_free);
+
+static struct blk_spares *blk_spares_here(void)
+{
+    struct blk_spares *s = g_private_get(&blk_spares);
+
+    if (!s) {
+        s = g_new0(struct blk_spares, 1);
+        g_private_set(&blk_spares, s);
+    }
+    return s;
+}
+
+static struct blk_req *blk_req_new(void)
+{
+    struct blk_spares *s = blk_spares_here();
+    struct blk_req *r = s->first;
+
+    if (!r) {
+        return g_new(struct blk_req, 1);
+    }
+    s->first = QSIMPLEQ_NEXT(r, next);
+    s->n--;
+    return r;
+}
+
+static void blk_req_put(struct blk_req *r)
+{
+    struct blk_spares *s = blk_spares_here();
+
+    if (s->n == BLK_SPARE) {
+        g_free(r);
+        return;
+    }
+    QSIMPLEQ_NEXT(r, next) = s->first;
+    s->first = r;
+    s->n++;
+}
+
 /* ---- the course of a request ------------------------------------------- */
 
 static bool blk_req_go(struct blk_req *r, int *err);
@@ -179,7 +242,7 @@ static void blk_req_free(struct blk_req *r)
 
     blk_req_chunk_end(r);
     r->bio->priv = NULL;
-    g_free(r);
+    blk_req_put(r);
     blk_backend_unref(b);
 }
 
@@ -510,8 +573,7 @@ static int blk_be_submit(struct envme_backend *be, struct envme_bio *bio)
     if (bio->op != ENVME_BIO_FLUSH && !bio->bytes) {
         return 0;
     }
-    /* Not g_new0(): calloc() does without the thread's own cache. */
-    r = g_new(struct blk_req, 1);
+    r = blk_req_new();
     *r = (struct blk_req) {
         .b = b, .bio = bio, .ctx = qemu_get_current_aio_context(),
     };

@@ -16,6 +16,11 @@
 #define EXEC_ASK_FIRST 16
 #define EXEC_ASK_MOST  65536
 
+static struct envme_qexec *exec_of(const struct envme_qlane *l)
+{
+    return container_of(l->ctrl, struct envme_qexec, ctrl);
+}
+
 static struct exec_call *exec_next_call(struct envme_qlane *l)
 {
     struct exec_call *call;
@@ -128,13 +133,21 @@ static void exec_poll_fini(void *opaque)
 
 /* ---- turns ------------------------------------------------------------- */
 
+static bool exec_is_due(struct envme_qlane *l)
+{
+    return qatomic_xchg(&l->kicked, false) ||
+           (!l->index && exec_of(l)->vcpu.gather.holding);
+}
+
 void envme_qexec_lane_turn(struct envme_qlane *l)
 {
     if (l->running || qatomic_read(&l->stopped) ||
-        (!qatomic_xchg(&l->kicked, false) && !l->vcpu.holding)) {
+        !exec_is_due(l)) {
         return;
     }
-    envme_qvcpu_turn(&l->vcpu);
+    if (!l->index) {
+        envme_qvcpu_turn(&exec_of(l)->vcpu);
+    }
     l->running = true;
     /* Each access to host memory is in such a section; within one it is
      * cheaper. */
@@ -184,23 +197,38 @@ void envme_qexec_lane_unref(struct envme_qlane *l)
     }
 }
 
-void envme_qexec_kick(struct envme_qlane *l)
+static bool exec_on_lane(void *opaque, unsigned lane)
 {
-    if (!qatomic_xchg(&l->kicked, true) && !envme_qvcpu_take(l)) {
-        qemu_bh_schedule(l->bh);
-    }
+    struct envme_qexec *e = opaque;
+
+    /* Whoever holds the BQL is the main loop's thread for now. */
+    return lane == 0 ? bql_locked()
+                     : qemu_get_current_aio_context() == e->lane[lane]->ctx;
 }
 
 static void exec_kick(void *opaque, unsigned lane)
 {
     struct envme_qexec *e = opaque;
+    struct envme_qlane *l = e->lane[lane];
+    bool again = qatomic_xchg(&l->kicked, true);
 
-    envme_qexec_kick(e->lane[lane]);
+    if (exec_on_lane(e, lane) && l->running) {
+        return;                 /* its end looks */
+    }
+    if (!lane && e->vcpu.on) {
+        /* What a vCPU has been asked for may wait: this may not. */
+        again = envme_qvcpu_kicked(&e->vcpu, l, again);
+    }
+    if (!again) {
+        qemu_bh_schedule(l->bh);
+    }
 }
 
 static void exec_timer(void *opaque)
 {
-    envme_qexec_kick(opaque);
+    struct envme_qlane *l = opaque;
+
+    exec_kick(exec_of(l), l->index);
 }
 
 static void exec_defer(void *opaque, unsigned lane, envme_exec_fn *fn,
@@ -230,15 +258,6 @@ static void exec_arm(void *opaque, unsigned lane, uint64_t deadline)
     }
 }
 
-static bool exec_on_lane(void *opaque, unsigned lane)
-{
-    struct envme_qexec *e = opaque;
-
-    /* Whoever holds the BQL is the main loop's thread for now. */
-    return lane == 0 ? bql_locked()
-                     : qemu_get_current_aio_context() == e->lane[lane]->ctx;
-}
-
 void envme_qexec_init(struct envme_qexec *e, IOThread *const *iothreads,
                       unsigned n, struct envme_exec *port)
 {
@@ -251,7 +270,6 @@ void envme_qexec_init(struct envme_qexec *e, IOThread *const *iothreads,
         e->lane[i] = l;
         l->ctrl = &e->ctrl;
         l->index = i;
-        envme_qvcpu_init(&l->vcpu);
         l->iothread = i ? iothreads[i - 1] : NULL;
         if (l->iothread) {
             object_ref(OBJECT(l->iothread));
@@ -326,12 +344,12 @@ void envme_qexec_sync(struct envme_qexec *e)
 
 void envme_qexec_stop(struct envme_qexec *e)
 {
+    envme_qvcpu_stop(&e->vcpu);
     for (unsigned i = 0; i < e->nlanes; i++) {
         struct envme_qlane *l = e->lane[i];
 
         timer_del(l->timer);
         qatomic_set(&l->stopped, true);
-        envme_qvcpu_stop(&l->vcpu);
         if (i) {
             /* A turn that has begun is over when this has run. */
             aio_wait_bh_oneshot(l->ctx, exec_poll_fini, l);
@@ -346,12 +364,12 @@ static void exec_lane_free(void *opaque)
 
 void envme_qexec_free(struct envme_qexec *e)
 {
+    envme_qvcpu_free(&e->vcpu);
     for (unsigned i = 0; i < e->nlanes; i++) {
         struct envme_qlane *l = e->lane[i];
         IOThread *iothread = l->iothread;
 
         timer_free(l->timer);
-        envme_qvcpu_free(&l->vcpu);
         qemu_bh_delete(l->bh);
         /* Its thread may just be in the bottom half. */
         aio_bh_schedule_oneshot(l->ctx, exec_lane_free, l);

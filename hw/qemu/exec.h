@@ -12,7 +12,7 @@
  *
  * Block requests of a turn are submitted together at its end (defer_call).
  *
- * With vcpu_turns vCPUs give lane 0 turns (vcpu.h). What such a turn leaves over
+ * vCPUs may give lane 0 turns (vcpu.h). What such a turn leaves over
  * is the main loop's.
  *
  * An IOThread that polls (its poll-max-ns) calls envme_lane_poll() by way of a
@@ -47,7 +47,6 @@ struct envme_qlane {
     gatomicrefcount ref;        /* the port's; and each vCPU's that will run it */
     bool kicked;                /* atomic */
     bool running;               /* the lane's thread */
-    struct envme_qvcpu vcpu;    /* lane 0's */
     bool stopped;               /* atomic */
     bool pollable;              /* `poll` is there */
     bool polling;               /* between its begin and its end */
@@ -62,18 +61,15 @@ struct envme_qlane {
 struct envme_qexec {
     struct envme_ctrl *ctrl;    /* from envme_qexec_start() on */
     unsigned nlanes;
-    bool vcpu_turns;            /* vCPUs give turns ... */
-    uint32_t nvcpu_turns;       /* ... and so many so far; BQL */
-    uint32_t nvcpu_gathers;     /* times that they held commands back; BQL */
+    struct envme_qvcpu vcpu;    /* who else gives lane 0 its turns */
     struct envme_qlane **lane;
 };
 
-/* iothreads: n of them, for lanes 1 .. n. Takes references. */
+/* iothreads: n of them, for lanes 1 .. n. Takes references. The owner calls
+ * envme_qvcpu_init() for e->vcpu. */
 void envme_qexec_init(struct envme_qexec *e, IOThread *const *iothreads,
                       unsigned n, struct envme_exec *port);
-/* The lane gets a turn as soon as possible. Any thread. */
-void envme_qexec_kick(struct envme_qlane *l);
-/* That turn, if one is due. The lane's thread. */
+/* A turn, if one is due. The lane's thread. */
 void envme_qexec_lane_turn(struct envme_qlane *l);
 /* It exists until as many calls of unref. Any thread. */
 void envme_qexec_lane_ref(struct envme_qlane *l);

@@ -80,11 +80,9 @@ static void pci_doorbell_write(void *opaque, hwaddr off, uint64_t val,
     EnvmeState *s = opaque;
 
     envme_qirq_rung(&s->irq);
-    if (s->exec.vcpu_turns) {
-        envme_qvcpu_ring_begin();
-    }
+    envme_qvcpu_ring_begin(&s->exec.vcpu);
     envme_ctrl_doorbell(s->ctrl, off, val, size);
-    envme_qvcpu_ring_end();
+    envme_qvcpu_ring_end(&s->exec.vcpu);
     if (envme_qirq_is_up(&s->irq) && (off >> (2 + s->props.dstrd) & 1)) {
         pci_flush_pin(s);
     }
@@ -284,8 +282,8 @@ static bool pci_init_ports(EnvmeState *s, Error **errp)
                     &s->ports.dma);
     envme_qirq_init(&s->irq, dev, nvectors, &s->ports.dma, &s->ports.irq);
     envme_qexec_init(&s->exec, threads, n, &s->ports.exec);
-    s->exec.vcpu_turns = envme_props_vcpu_turns(s);
-    envme_qvcpu_set_most(&s->exec.lane[0]->vcpu, s->props.vcpu_gather);
+    envme_qvcpu_init(&s->exec.vcpu, envme_props_vcpu_turns(s),
+                     s->props.vcpu_gather);
     envme_qclock_init(&s->ports.time);
     return true;
 }

@@ -405,9 +405,9 @@ void envme_props_instance_init(EnvmeState *s)
                                    &s->irq.cuts.way[ENVME_QIRQ_WAY_KVM].nopen,
                                    OBJ_PROP_FLAG_READ);
     object_property_add_uint32_ptr(OBJECT(s), "turns-on-vcpus",
-                                   &s->exec.nvcpu_turns, OBJ_PROP_FLAG_READ);
-    object_property_add_uint32_ptr(OBJECT(s), "gathers-on-vcpus",
-                                   &s->exec.nvcpu_gathers, OBJ_PROP_FLAG_READ);
+                                   &s->exec.vcpu.nturns, OBJ_PROP_FLAG_READ);
+    object_property_add_uint32_ptr(OBJECT(s), "waits-on-vcpus",
+                                   &s->exec.vcpu.nwaits, OBJ_PROP_FLAG_READ);
     object_property_add_uint32_ptr(OBJECT(s), "doorbells-mapped",
                                    &s->mapped.times, OBJ_PROP_FLAG_READ);
 }

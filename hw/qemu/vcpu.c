@@ -15,119 +15,98 @@
 #define VCPU_SKIP_FIRST 64
 #define VCPU_SKIP_MOST  4096
 
-#define VCPU_WAIT_NS    500000  /* for each command */
-
-static QLIST_HEAD(, envme_qvcpu) vcpu_holding =
-    QLIST_HEAD_INITIALIZER(vcpu_holding);
+/* Of controllers that have `on`; BQL. */
+static QLIST_HEAD(, envme_qvcpu) vcpu_all = QLIST_HEAD_INITIALIZER(vcpu_all);
 /* vCPUs tell when they are idle. */
 static bool vcpu_tells;
 
 /* The vCPU in whose doorbell handler this thread is. */
 static __thread CPUState *vcpu_ringing;
 
-static struct envme_qlane *vcpu_lane(struct envme_qvcpu *v)
-{
-    return container_of(v, struct envme_qlane, vcpu);
-}
-
 static struct envme_qexec *vcpu_exec(struct envme_qvcpu *v)
 {
-    return container_of(vcpu_lane(v)->ctrl, struct envme_qexec, ctrl);
+    return container_of(v, struct envme_qexec, vcpu);
 }
 
-/* ---- holding back ------------------------------------------------------ */
+static struct envme_qlane *vcpu_lane(struct envme_qvcpu *v)
+{
+    return vcpu_exec(v)->lane[0];
+}
 
-static unsigned vcpu_gather(struct envme_qvcpu *v, unsigned want)
+/* ---- waiting for more commands ----------------------------------------- */
+
+/* How many commands wait, as envme_lane_gather(); what kicks the lane meanwhile
+ * makes a turn due, as within one. */
+static unsigned vcpu_count(struct envme_qvcpu *v)
 {
     struct envme_qlane *l = vcpu_lane(v);
+    unsigned n;
 
-    RCU_READ_LOCK_GUARD();
-    return envme_lane_gather(*l->ctrl, l->index, want);
+    l->running = true;
+    WITH_RCU_READ_LOCK_GUARD() {
+        n = envme_lane_gather(*l->ctrl, 0, v->gather.want);
+    }
+    l->running = false;
+    return qatomic_read(&l->kicked) ? UINT_MAX : n;
 }
 
-static void vcpu_hold(struct envme_qvcpu *v)
+/* Armed as long as commands wait now and then: a timer that a vCPU arms wakes the
+ * main loop. */
+static void vcpu_arm(struct envme_qvcpu *v)
 {
-    v->holding = true;
-    v->over = false;
-    v->cpus = 0;
-    vcpu_exec(v)->nvcpu_gathers++;
-    v->until = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) +
-               v->gather.want * VCPU_WAIT_NS;
-    QLIST_INSERT_HEAD(&vcpu_holding, v, next);
-    if (!v->armed) {
+    uint64_t until = v->gather.until;
+
+    if (!v->armed || until < timer_expire_time_ns(v->timer)) {
         v->armed = true;
-        timer_mod(v->timer, v->until);
+        timer_mod(v->timer, until);
     }
 }
 
-static void vcpu_let_go(struct envme_qvcpu *v)
-{
-    if (v->holding) {
-        QLIST_REMOVE(v, next);
-        v->holding = false;
-    }
-}
-
-/* Armed as long as commands are held back now and then: a timer that a vCPU
- * arms wakes the main loop. */
 static void vcpu_timer(void *opaque)
 {
     struct envme_qvcpu *v = opaque;
-    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
 
-    v->armed = v->holding;
-    if (v->holding && now >= v->until) {
-        v->over = true;
-        v->until = now + v->gather.want * VCPU_WAIT_NS;
-        envme_qexec_kick(vcpu_lane(v));
+    v->armed = v->gather.holding;
+    if (envme_gather_late(&v->gather, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL))) {
+        qemu_bh_schedule(vcpu_lane(v)->bh);
     }
     if (v->armed) {
-        timer_mod(v->timer, v->until);
+        timer_mod(v->timer, v->gather.until);
     }
 }
 
-/* Are the commands that wait too few for a turn? */
-static bool vcpu_waits(struct envme_qvcpu *v, CPUState *cpu)
+/* A vCPU's work: true if there is no turn to give, yet. */
+static bool vcpu_waits(struct envme_qvcpu *v)
 {
     struct envme_qlane *l = vcpu_lane(v);
-    unsigned want = v->gather.want, n = want;
+    bool held = v->gather.holding;
+    unsigned n;
 
-    if (!vcpu_tells || l->running || qatomic_read(&l->stopped)) {
-        return false;
+    if (l->running || !qatomic_xchg(&l->kicked, false)) {
+        return true;            /* somebody else is at it, or was */
     }
-    if (want > 1) {
-        if (!qatomic_xchg(&l->kicked, false)) {
-            return false;
-        }
-        n = vcpu_gather(v, want);
-        if (n && n < want) {
-            if (!v->holding) {
-                vcpu_hold(v);
-            }
-            v->cpus |= UINT64_C(1) << cpu->cpu_index % 64;
+    if (vcpu_tells && !envme_lane_in_flight(*l->ctrl, 0)) {
+        n = v->gather.want == 1 ? 1 : vcpu_count(v);
+        if (n && n != UINT_MAX &&
+            envme_gather_wait(&v->gather, n,
+                              qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL))) {
+            v->nwaits += !held;
+            vcpu_arm(v);
             return true;
         }
-        qatomic_set(&l->kicked, true);
     }
-    if (n && n != UINT_MAX) {
-        v->over = false;
-        envme_gather_full(&v->gather);
-    }
+    qatomic_set(&l->kicked, true);
     return false;
 }
 
 void envme_qvcpu_turn(struct envme_qvcpu *v)
 {
-    if (v->holding) {
-        vcpu_let_go(v);
-        if (v->over) {
-            unsigned n = vcpu_gather(v, v->gather.want);
+    unsigned n = 0;
 
-            if (n && n < v->gather.want) {
-                envme_gather_short(&v->gather, n);
-            }
-        }
+    if (v->gather.holding && v->gather.over) {
+        n = vcpu_count(v);
     }
+    envme_gather_turn(&v->gather, n);
 }
 
 void envme_qvcpu_idle(unsigned cpu)
@@ -135,53 +114,62 @@ void envme_qvcpu_idle(unsigned cpu)
     struct envme_qvcpu *v;
 
     vcpu_tells = true;
-    QLIST_FOREACH(v, &vcpu_holding, next) {
-        if (v->cpus >> cpu % 64 & 1) {
-            v->over = true;
+    QLIST_FOREACH(v, &vcpu_all, next) {
+        if (envme_gather_idle(&v->gather, cpu)) {
             /* Not here: the vCPU goes to sleep after this, whatever comes. */
-            envme_qexec_kick(vcpu_lane(v));
+            qemu_bh_schedule(vcpu_lane(v)->bh);
         }
     }
 }
 
 /* ---- turns ------------------------------------------------------------- */
 
-static void vcpu_turn(CPUState *cpu, run_on_cpu_data data)
+static void vcpu_work(CPUState *cpu, run_on_cpu_data data)
 {
     struct envme_qlane *l = data.host_ptr;
-    struct envme_qvcpu *v = &l->vcpu;
 
-    if (!vcpu_waits(v, cpu)) {
-        envme_qexec_lane_turn(l);
-        if (!qatomic_read(&l->stopped)) {
-            bool slow = envme_lane_in_flight(*l->ctrl, l->index);
+    (void)cpu;
+    /* Once it is, the controller may be gone. */
+    if (!qatomic_read(&l->stopped)) {
+        struct envme_qvcpu *v =
+            &container_of(l->ctrl, struct envme_qexec, ctrl)->vcpu;
 
+        if (!vcpu_waits(v)) {
+            bool slow;
+
+            envme_qexec_lane_turn(l);
+            slow = envme_lane_in_flight(*l->ctrl, 0);
             qatomic_set(&v->skip_next, !slow ? VCPU_SKIP_FIRST
                                              : MIN(2 * v->skip_next,
                                                    VCPU_SKIP_MOST));
             qatomic_set(&v->skip, slow ? v->skip_next : 0);
-            vcpu_exec(v)->nvcpu_turns++;
+            v->nturns++;
         }
     }
     envme_qexec_lane_unref(l);
 }
 
-void envme_qvcpu_ring_begin(void)
+void envme_qvcpu_ring_begin(struct envme_qvcpu *v)
 {
-    vcpu_ringing = current_cpu;
+    if (v->on) {
+        vcpu_ringing = current_cpu;
+    }
 }
 
-void envme_qvcpu_ring_end(void)
+void envme_qvcpu_ring_end(struct envme_qvcpu *v)
 {
-    vcpu_ringing = NULL;
+    if (vcpu_ringing) {
+        envme_gather_rung(&v->gather, vcpu_ringing->cpu_index);
+        vcpu_ringing = NULL;
+    }
 }
 
-bool envme_qvcpu_take(struct envme_qlane *l)
+bool envme_qvcpu_kicked(struct envme_qvcpu *v, struct envme_qlane *l,
+                        bool again)
 {
-    struct envme_qvcpu *v = &l->vcpu;
     unsigned skip;
 
-    if (!vcpu_ringing || l->index) {
+    if (!vcpu_ringing) {
         return false;
     }
     skip = qatomic_read(&v->skip);
@@ -190,28 +178,31 @@ bool envme_qvcpu_take(struct envme_qlane *l)
         qatomic_set(&v->skip, skip - 1);
         return false;
     }
-    envme_qexec_lane_ref(l);
-    async_run_on_cpu(vcpu_ringing, vcpu_turn, RUN_ON_CPU_HOST_PTR(l));
+    if (!again) {
+        envme_qexec_lane_ref(l);
+        async_run_on_cpu(vcpu_ringing, vcpu_work, RUN_ON_CPU_HOST_PTR(l));
+    }
     return true;
 }
 
-void envme_qvcpu_init(struct envme_qvcpu *v)
+void envme_qvcpu_init(struct envme_qvcpu *v, bool on, unsigned most)
 {
+    v->on = on;
     v->skip_next = VCPU_SKIP_FIRST;
-    envme_gather_init(&v->gather, 1);
-    v->timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, vcpu_timer, v);
-}
-
-void envme_qvcpu_set_most(struct envme_qvcpu *v, unsigned most)
-{
     envme_gather_init(&v->gather, most);
+    v->timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, vcpu_timer, v);
+    if (on) {
+        QLIST_INSERT_HEAD(&vcpu_all, v, next);
+    }
 }
 
 void envme_qvcpu_stop(struct envme_qvcpu *v)
 {
     timer_del(v->timer);
-    v->armed = false;
-    vcpu_let_go(v);
+    if (v->on) {
+        QLIST_REMOVE(v, next);
+        v->on = false;
+    }
 }
 
 void envme_qvcpu_free(struct envme_qvcpu *v)

@@ -118,6 +118,8 @@ def _rows():
         ("null-co QD32: p99", "p99_ns", main, stock),
         ("null-co QD1: p99", "p99_ns", ("null", R1.name, IO.name),
          ("null", R1.name, "stock")),
+        ("null-co QD1: p99.9", "p999_ns", ("null", R1.name, IO.name),
+         ("null", R1.name, "stock")),
         ("memdev QD1: p50, to stock on null-co", "p50_ns",
          ("mem", R1.name, IO.name), ("null", R1.name, "stock")),
         ("null-co, 4 queues x QD32: IOPS", "iops",

@@ -67,7 +67,7 @@ for c in /sys/class/nvme/nvme*; do
     *) t "$serial: vCPUs served it $turns times" test "$turns" -gt 0 ;;
     esac
     # Now and then it is tried, whatever comes of it; on lane 0 only.
-    gathers=$(host property ${serial#sn-} gathers-on-vcpus)
+    gathers=$(host property ${serial#sn-} waits-on-vcpus)
     case $serial in
     sn-shadow-0 | sn-trapped-0 | sn-mapped-0)
         t "$serial: vCPUs waited for more commands $gathers times" test "$gathers" -gt 0 ;;

@@ -271,6 +271,62 @@ static void test_four_classes(void)
     }
 }
 
+/* The queue of each command, in the order in which they are fetched: A is the
+ * admin queue, a queue 1. */
+static void note_fetch(void *opaque, struct envme_cmd *cmd)
+{
+    g_string_append_c(opaque, cmd->is_admin ? 'A' : 'a' + cmd->sq->id - 1);
+}
+
+/* Admin commands before urgent ones before the weighted three, on lane 0, the
+ * one that has them all: everything waits when Bus Master comes on, and what is
+ * lowest was rung first. Round robin and strict by age make no such difference,
+ * to the admin queue neither. */
+static void test_admin_first(void)
+{
+    static const struct {
+        unsigned ams;
+        const char *want;
+    } cases[] = {
+        { ENVME_CC_AMS_WRR, "AAAAAA" "aaaaaa" "bbbccd" "bbbccd" "ccd" "ddd" },
+        { ENVME_CC_AMS_RR, "dcbaA" "dcbaA" "dcbaA" "dcbaA" "dcbaA" "dcbaA" },
+        { ENVME_CC_AMS_VS, "dddddd" "cccccc" "bbbbbb" "aaaaaa" "AAAAAA" },
+    };
+    struct envme_sqe get = th_sqe(ENVME_ADM_GET_FEATURES, 0);
+
+    get.cdw10 = le32(ENVME_FID_ARBITRATION);
+    for (unsigned i = 0; i < 2 * G_N_ELEMENTS(cases); i++) {
+        /* With one place a command at a time, without any limit. */
+        struct th *h = host(0, 0, cases[i / 2].ams, i % 2);
+        g_autoptr(GString) got = g_string_new(NULL);
+
+        set_arb(h, 0, 3, 2, 1);
+        for (unsigned k = 0; k < 4; k++) {
+            add_sq(h, k + 1, k);
+        }
+        h->ctrl->hooks = (struct envme_hooks){
+            .opaque = got, .fetched = note_fetch,
+        };
+        h->ctrl->watch = ENVME_WATCH_CMD;
+        th_bme(h, false);
+        for (unsigned k = 4; k >= 1; k--) {
+            put(h, k, 6);
+            th_ring(h, k);
+        }
+        for (unsigned k = 0; k < 6; k++) {
+            th_abandon(h, 0, th_put(h, 0, &get));
+        }
+        th_ring(h, 0);
+        th_run(h);
+        g_assert_cmpstr(got->str, ==, "");
+        th_bme(h, true);
+        th_run(h);
+        g_assert_cmpstr(got->str, ==, cases[i / 2].want);
+        h->ctrl->watch = 0;
+        th_free(h);
+    }
+}
+
 /* The burst is what a queue may have in one turn, and no more. */
 static void test_burst(void)
 {
@@ -670,6 +726,7 @@ int main(int argc, char **argv)
     g_test_add_data_func("/arbitration/order/vs",
                          GUINT_TO_POINTER(ENVME_CC_AMS_VS), test_order);
     g_test_add_func("/arbitration/four-classes", test_four_classes);
+    g_test_add_func("/arbitration/admin-first", test_admin_first);
     g_test_add_func("/arbitration/burst", test_burst);
     g_test_add_func("/arbitration/shares", test_shares);
     g_test_add_func("/arbitration/urgent", test_urgent);

@@ -81,10 +81,29 @@ void th_be_carry_out(struct th_bio *tb)
     }
 }
 
+/* Carried out later; with no regard to what that takes. */
+static void be_queue(struct th_be *be, struct envme_bio *bio, int err)
+{
+    bool in_turn = th_in_turn;
+    struct th_bio *tb;
+
+    th_in_turn = false;
+    tb = g_new0(struct th_bio, 1);
+    th_in_turn = in_turn;
+    tb->be = be;
+    tb->bio = bio;
+    tb->lane = th_lane_now;
+    tb->err = err;
+    tb->ready = !be->hold;
+    tb->link.data = tb;
+    bio->priv = tb;
+    g_queue_push_tail_link(&be->bios[tb->lane], &tb->link);
+    atomic_fetch_add(&be->nbios, 1);
+}
+
 static int be_submit(struct envme_backend *b, struct envme_bio *bio)
 {
     struct th_be *be = be_of(b);
-    struct th_bio *tb;
     int err;
 
     g_assert(th_lane_now >= 0 && th_lane_now < TH_MAX_LANES);
@@ -106,16 +125,7 @@ static int be_submit(struct envme_backend *b, struct envme_bio *bio)
     if (!err && !be->hold && !be->later) {
         return be->inner->ops->submit(be->inner, bio);
     }
-    tb = g_new0(struct th_bio, 1);
-    tb->be = be;
-    tb->bio = bio;
-    tb->lane = th_lane_now;
-    tb->err = err;
-    tb->ready = !be->hold;
-    tb->link.data = tb;
-    bio->priv = tb;
-    g_queue_push_tail_link(&be->bios[tb->lane], &tb->link);
-    atomic_fetch_add(&be->nbios, 1);
+    be_queue(be, bio, err);
     return ENVME_BIO_PENDING;
 }
 

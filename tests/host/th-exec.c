@@ -124,7 +124,9 @@ static void exec_run(struct th_lane *l, bool kicked, GRand *rand)
         }
     }
     l->holding = false;
+    th_in_turn = !l->h->opts.threads;
     envme_lane_run(ctrl, l->index);
+    th_in_turn = false;
 }
 
 /* ---- one thread plays all lanes ---------------------------------------- */

@@ -2,8 +2,8 @@
 /*
  * Fake host: functions of GLib that the linker (--wrap) has come here first.
  *
- * Allocations that may fail do so when the test wants it; GLib's own calls,
- * and those that cannot fail, are left alone. Mutexes and conditions: GLib's
+ * Allocations that may fail do so when the test wants it, those that cannot are
+ * counted; GLib's own calls are left alone. Mutexes and conditions: GLib's
  * are made of futexes, which ThreadSanitizer does not see, so it is told.
  */
 #include "th-int.h"
@@ -23,10 +23,39 @@ void *__wrap_g_try_malloc0_n(gsize n, gsize size);
 void *__wrap_g_try_realloc(void *p, gsize n);
 void *__wrap_g_try_realloc_n(void *p, gsize n, gsize size);
 
+__thread bool th_in_turn;
+unsigned th_nallocs;
+
+static void alloc_seen(void)
+{
+    /* Only where there is one thread. */
+    if (th_in_turn) {
+        th_nallocs++;
+    }
+}
+
+/* What they do is GLib's. */
+#define WRAP_ALLOC(name, params, args)                                        \
+    void *__real_##name params;                                               \
+    void *__wrap_##name params;                                               \
+    void *__wrap_##name params                                                \
+    {                                                                         \
+        alloc_seen();                                                         \
+        return __real_##name args;                                            \
+    }
+
+WRAP_ALLOC(g_malloc, (gsize n), (n))
+WRAP_ALLOC(g_malloc0, (gsize n), (n))
+WRAP_ALLOC(g_malloc_n, (gsize n, gsize size), (n, size))
+WRAP_ALLOC(g_malloc0_n, (gsize n, gsize size), (n, size))
+WRAP_ALLOC(g_realloc, (void *p, gsize n), (p, n))
+WRAP_ALLOC(g_realloc_n, (void *p, gsize n, gsize size), (p, n, size))
+
 static bool alloc_fails(void)
 {
     struct th *h = atomic_load(&th_alloc_host);
 
+    alloc_seen();
     return h && th_hit(h, TH_AT_ALLOC);
 }
 

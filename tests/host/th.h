@@ -301,6 +301,11 @@ struct th {
     atomic_uint notes;          /* sentences of the note port */
 };
 
+/* Allocations in turns of lanes, the controller's own and calls that it defers;
+ * not with .threads. */
+extern unsigned th_nallocs;
+extern __thread bool th_in_turn;
+
 #define th_new(...) th_new_(&(struct th_opts){ __VA_ARGS__ })
 struct th *th_new_(const struct th_opts *opts);
 /* Resets, checks for leaks, frees. Peers first, then the one they joined. */

@@ -52,6 +52,7 @@ struct gen_opts {
     bool wait_irq;              /* looks at them instead of phase tags */
     bool dbbuf;                 /* shadow doorbells */
     bool yield;                 /* the CPU, when there is nothing to take */
+    unsigned prchk;             /* PRCHK of reads, with protection information */
     uint64_t window;            /* no controller: gen_window_check() */
     uint64_t region;            /* bytes of the namespace, 0: all */
     uint64_t seed;

@@ -354,9 +354,11 @@ void gen_queue_io(struct gen *g, struct gen_queue *q, unsigned slot,
     sqe->cdw11 = le32(lba >> 32);
     sqe->cdw12 = le32((bytes >> g->lba_shift) - 1);
     if (g->pract) {
-        /* The device makes the tuples, and takes them off again. */
+        /* The device makes the tuples, and takes them off again; what it
+         * checks before that is up to PRCHK. */
         sqe->cdw12 = le32(((bytes >> g->lba_shift) - 1) |
-                          FIELD_SET(ENVME_RW_PRINFO, ENVME_PRINFO_PRACT));
+                          FIELD_SET(ENVME_RW_PRINFO, ENVME_PRINFO_PRACT |
+                                    (write ? 0 : g->o.prchk)));
         sqe->cdw14 = le32(lba);
     }
 }

@@ -39,6 +39,7 @@ static const struct opts_num opts_nums[] = {
     OPTS_NUM(struct gen_opts, "wait-irq", wait_irq, 0, 1),
     OPTS_NUM(struct gen_opts, "dbbuf", dbbuf, 0, 1),
     OPTS_NUM(struct gen_opts, "yield", yield, 0, 1),
+    OPTS_NUM(struct gen_opts, "prchk", prchk, 0, ENVME_PRINFO_PRCHK),
     OPTS_NUM(struct gen_opts, "window", window, 1, UINT32_MAX / 2),
     OPTS_NUM(struct gen_opts, "region", region, 0, UINT64_MAX),
     OPTS_NUM(struct gen_opts, "seed", seed, 1, UINT64_MAX),

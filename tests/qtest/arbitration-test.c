@@ -396,6 +396,7 @@ static void test_gone(void)
 int main(int argc, char **argv)
 {
     static const Mode modes[] = {
+        { ENVME_CC_AMS_RR, ENVME_ARB_RR, false },
         { ENVME_CC_AMS_RR, ENVME_ARB_RR, true },
         { ENVME_CC_AMS_WRR, ENVME_ARB_WRR, false },
         { ENVME_CC_AMS_WRR, ENVME_ARB_WRR, true },
