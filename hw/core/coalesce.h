@@ -4,7 +4,7 @@
  *
  * Owner: the vector (or CQ) that embeds it; the admin queue's has none.
  * Threads: its lane's. Pure; calls nothing. Time is whatever scale the caller
- * uses, in ns. Spec: Base 2.1, 5.1.25.1.6 (feature 08h), 5.1.25.1.7 (09h).
+ * uses, in ns. Spec: Base 2.1, 5.1.25, features 08h and 09h.
  *
  * Completions gather until there are as many as the threshold says, or until
  * the first of them has waited for the aggregation time. With either of the

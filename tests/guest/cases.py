@@ -73,8 +73,8 @@ def one_4k(lab):
 
 
 def doorbells(lab):
-    """Each way to ring, on vCPUs and the main loop, one and four threads; on rings
-    of 8 entries, so that they wrap all the time."""
+    """Each way to ring, on vCPUs and the main loop, one and four threads; on small
+    rings, so that they wrap all the time."""
     args = []
     for n in range(4):
         args += lab.iothread("io%d" % n)
@@ -89,8 +89,10 @@ def doorbells(lab):
         for threads in served:
             mem = "%s%d" % (way, threads)
             lanes = {"iothreads": ":".join("io%d" % n for n in range(threads))}
+            # Two have enough commands at a time for coalescing.
+            mqes = 31 if (way, threads) in (("each", 0), ("trapped", 1)) else 7
             args += lab.memory(mem, 16) + lab.ctrl(
-                "%s-%d" % (way, threads), memdev=mem, mqes=7, **props,
+                "%s-%d" % (way, threads), memdev=mem, mqes=mqes, **props,
                 **(lanes if threads else {}))
     return args
 
