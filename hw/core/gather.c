@@ -50,20 +50,19 @@ void envme_gather_rung(struct envme_gather *g, unsigned who)
     }
 }
 
-bool envme_gather_wait(struct envme_gather *g, uint32_t n, uint64_t now)
+bool envme_gather_wait(struct envme_gather *g, uint32_t n)
 {
     if (n >= g->want) {
         gather_full(g);
         return false;
     }
-    if (g->over) {
-        return false;
-    }
-    if (!g->holding) {
-        g->holding = true;
-        g->until = now + g->want * GATHER_NS;
-    }
-    return true;
+    return !g->over;
+}
+
+void envme_gather_hold(struct envme_gather *g, uint64_t now)
+{
+    g->holding = true;
+    g->until = now + g->want * GATHER_NS;
 }
 
 bool envme_gather_idle(struct envme_gather *g, unsigned who)

@@ -39,11 +39,11 @@ struct envme_gather {
 void envme_gather_init(struct envme_gather *g, uint32_t most);
 /* A doorbell has been rung, and can be seen by who gives turns. Any thread. */
 void envme_gather_rung(struct envme_gather *g, unsigned who);
-/*
- * n commands wait now, at least 1. True: they go on waiting, and somebody calls
- * late() at g->until. False: a turn is due.
- */
-bool envme_gather_wait(struct envme_gather *g, uint32_t n, uint64_t now);
+/* n commands wait now, at least 1. True: they go on waiting; the caller has them
+ * held, unless g->holding. False: a turn is due. */
+bool envme_gather_wait(struct envme_gather *g, uint32_t n);
+/* They begin to wait, and somebody calls late() at g->until. */
+void envme_gather_hold(struct envme_gather *g, uint64_t now);
 /* Who has rung has nothing to do. True: a turn is due. */
 bool envme_gather_idle(struct envme_gather *g, unsigned who);
 /* True: a turn is due, and late() again at g->until if it has not come by then. */

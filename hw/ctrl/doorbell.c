@@ -245,22 +245,21 @@ void envme_shadow_look_cq(struct envme_cq *cq)
  * Publish, fence, look again: a host that has seen the old index does not
  * ring, but has written its doorbell before it looked at the index.
  */
-void envme_shadow_arm_sq(struct envme_sq *sq)
+static void shadow_index_sq(struct envme_sq *sq, uint32_t index)
 {
-    struct envme_ctrl *ctrl = sq->cq->lane->ctrl;
-
-    shadow_store(ctrl, sq->shadow.ei, sq->ring.tail);
+    shadow_store(sq->cq->lane->ctrl, sq->shadow.ei, index);
     atomic_thread_fence(memory_order_seq_cst);
     envme_shadow_look_sq(sq);
 }
 
+void envme_shadow_arm_sq(struct envme_sq *sq)
+{
+    shadow_index_sq(sq, sq->ring.tail);
+}
+
 void envme_shadow_ask_sq(struct envme_sq *sq, uint32_t n)
 {
-    struct envme_ctrl *ctrl = sq->cq->lane->ctrl;
-
-    shadow_store(ctrl, sq->shadow.ei, envme_ring_add(&sq->ring, n));
-    atomic_thread_fence(memory_order_seq_cst);
-    envme_shadow_look_sq(sq);
+    shadow_index_sq(sq, envme_ring_add(&sq->ring, n));
 }
 
 /* The head only moves over entries that are posted: this ends. */

@@ -11,10 +11,10 @@
  * already. */
 static unsigned gather_ask(struct envme_sq *sq, unsigned want)
 {
-    unsigned most = sq->ring.size - 1;
+    unsigned enough = ENVME_MIN(want, sq->ring.size - 1);
 
-    if (sq->shadowed && envme_ring_used(&sq->ring) < ENVME_MIN(want, most)) {
-        envme_shadow_ask_sq(sq, ENVME_MIN(want, most) - 1);
+    if (sq->shadowed && envme_ring_used(&sq->ring) < enough) {
+        envme_shadow_ask_sq(sq, enough - 1);
     }
     return envme_ring_full(&sq->ring) ? UINT_MAX : envme_ring_used(&sq->ring);
 }
@@ -55,8 +55,8 @@ unsigned envme_lane_gather(struct envme_ctrl *ctrl, unsigned index,
     struct envme_lane *lane = &ctrl->lane[index];
     unsigned deepest;
 
-    if (lane->mode != ENVME_LANE_RUN || !atomic_load(&ctrl->bme) ||
-        lane->arb.mode != ENVME_ARB_RR || lane->running ||
+    if (!envme_lane_runs(lane) || lane->arb.mode != ENVME_ARB_RR ||
+        lane->running ||
         (ctrl->has_dbbuf && atomic_load(&lane->look)) ||
         (index == 0 && envme_doorbell_has_bad(ctrl))) {
         return UINT_MAX;

@@ -493,11 +493,6 @@ void envme_lane_take_doorbells(struct envme_lane *lane)
 
 /* ---- a turn ------------------------------------------------------------ */
 
-static bool lane_runs(const struct envme_lane *lane)
-{
-    return lane->mode == ENVME_LANE_RUN && atomic_load(&lane->ctrl->bme);
-}
-
 /* max-inflight: I/O only where there is a place, but admin always. */
 static struct envme_cmd *lane_fetch_paced(struct envme_lane *lane,
                                           struct envme_sq *sq, bool *waits)
@@ -535,7 +530,7 @@ void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
     if (index == 0) {
         envme_doorbell_report_bad(ctrl);
     }
-    if (!lane_runs(lane)) {
+    if (!envme_lane_runs(lane)) {
         return;
     }
     envme_lane_touch(lane);
@@ -548,7 +543,7 @@ void envme_lane_run(struct envme_ctrl *ctrl, unsigned index)
         news = envme_mapped_take(lane);
     }
     lane_release(lane);
-    while (budget && lane_runs(lane) && !atomic_load(&ctrl->stopped)) {
+    while (budget && envme_lane_runs(lane) && !atomic_load(&ctrl->stopped)) {
         struct envme_arb_node *node = envme_arb_next(&lane->arb);
         struct envme_cmd *cmd;
         struct envme_sq *sq;

@@ -37,6 +37,12 @@ static inline void envme_lane_untouch(struct envme_lane *lane)
     atomic_store_explicit(&lane->nmapped, n - 1, memory_order_release);
 }
 
+/* It may fetch and post. Its thread. */
+static inline bool envme_lane_runs(const struct envme_lane *lane)
+{
+    return lane->mode == ENVME_LANE_RUN && atomic_load(&lane->ctrl->bme);
+}
+
 void envme_lane_init(struct envme_ctrl *ctrl, unsigned index);
 /* Frees the commands; none is in use. */
 void envme_lane_fini(struct envme_lane *lane);

@@ -98,8 +98,7 @@ bool envme_lane_poll(struct envme_ctrl *ctrl, unsigned index)
     bool news = false;
 
     /* Within a turn that waits for something else, its end will look. */
-    if (lane->running || lane->mode != ENVME_LANE_RUN ||
-        !atomic_load(&ctrl->bme)) {
+    if (lane->running || !envme_lane_runs(lane)) {
         return false;
     }
     if (ctrl->ports.doorbells.base && !envme_mapped_is_off(ctrl) &&

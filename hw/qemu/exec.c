@@ -16,11 +16,6 @@
 #define EXEC_ASK_FIRST 16
 #define EXEC_ASK_MOST  65536
 
-static struct envme_qexec *exec_of(const struct envme_qlane *l)
-{
-    return container_of(l->ctrl, struct envme_qexec, ctrl);
-}
-
 static struct exec_call *exec_next_call(struct envme_qlane *l)
 {
     struct exec_call *call;
@@ -136,7 +131,7 @@ static void exec_poll_fini(void *opaque)
 static bool exec_is_due(struct envme_qlane *l)
 {
     return qatomic_xchg(&l->kicked, false) ||
-           (!l->index && exec_of(l)->vcpu.gather.holding);
+           (!l->index && envme_qexec_of(l)->vcpu.gather.holding);
 }
 
 void envme_qexec_lane_turn(struct envme_qlane *l)
@@ -146,7 +141,7 @@ void envme_qexec_lane_turn(struct envme_qlane *l)
         return;
     }
     if (!l->index) {
-        envme_qvcpu_turn(&exec_of(l)->vcpu);
+        envme_qvcpu_turn(&envme_qexec_of(l)->vcpu);
     }
     l->running = true;
     /* Each access to host memory is in such a section; within one it is
@@ -228,7 +223,7 @@ static void exec_timer(void *opaque)
 {
     struct envme_qlane *l = opaque;
 
-    exec_kick(exec_of(l), l->index);
+    exec_kick(envme_qexec_of(l), l->index);
 }
 
 static void exec_defer(void *opaque, unsigned lane, envme_exec_fn *fn,

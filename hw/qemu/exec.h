@@ -69,6 +69,12 @@ struct envme_qexec {
  * envme_qvcpu_init() for e->vcpu. */
 void envme_qexec_init(struct envme_qexec *e, IOThread *const *iothreads,
                       unsigned n, struct envme_exec *port);
+/* Whose lane it is; until that is stopped. */
+static inline struct envme_qexec *envme_qexec_of(const struct envme_qlane *l)
+{
+    return container_of(l->ctrl, struct envme_qexec, ctrl);
+}
+
 /* A turn, if one is due. The lane's thread. */
 void envme_qexec_lane_turn(struct envme_qlane *l);
 /* It exists until as many calls of unref. Any thread. */

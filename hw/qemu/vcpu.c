@@ -50,12 +50,15 @@ static unsigned vcpu_count(struct envme_qvcpu *v)
     return qatomic_read(&l->kicked) ? UINT_MAX : n;
 }
 
-/* Armed as long as commands wait now and then: a timer that a vCPU arms wakes the
- * main loop. */
-static void vcpu_arm(struct envme_qvcpu *v)
+/* The timer is armed as long as commands wait now and then: where a vCPU arms it,
+ * the main loop wakes up. */
+static void vcpu_hold(struct envme_qvcpu *v)
 {
-    uint64_t until = v->gather.until;
+    uint64_t until;
 
+    envme_gather_hold(&v->gather, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL));
+    v->nwaits++;
+    until = v->gather.until;
     if (!v->armed || until < timer_expire_time_ns(v->timer)) {
         v->armed = true;
         timer_mod(v->timer, until);
@@ -79,7 +82,6 @@ static void vcpu_timer(void *opaque)
 static bool vcpu_waits(struct envme_qvcpu *v)
 {
     struct envme_qlane *l = vcpu_lane(v);
-    bool held = v->gather.holding;
     unsigned n;
 
     if (l->running || !qatomic_xchg(&l->kicked, false)) {
@@ -87,11 +89,10 @@ static bool vcpu_waits(struct envme_qvcpu *v)
     }
     if (vcpu_tells && !envme_lane_in_flight(*l->ctrl, 0)) {
         n = v->gather.want == 1 ? 1 : vcpu_count(v);
-        if (n && n != UINT_MAX &&
-            envme_gather_wait(&v->gather, n,
-                              qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL))) {
-            v->nwaits += !held;
-            vcpu_arm(v);
+        if (n && n != UINT_MAX && envme_gather_wait(&v->gather, n)) {
+            if (!v->gather.holding) {
+                vcpu_hold(v);
+            }
             return true;
         }
     }
@@ -131,8 +132,7 @@ static void vcpu_work(CPUState *cpu, run_on_cpu_data data)
     (void)cpu;
     /* Once it is, the controller may be gone. */
     if (!qatomic_read(&l->stopped)) {
-        struct envme_qvcpu *v =
-            &container_of(l->ctrl, struct envme_qexec, ctrl)->vcpu;
+        struct envme_qvcpu *v = &envme_qexec_of(l)->vcpu;
 
         if (!vcpu_waits(v)) {
             bool slow;

@@ -44,12 +44,15 @@ def machine(qemu, accel):
     }
 
 
+def wanted(a, rows):
+    """Those that --only leaves."""
+    return [r for r in rows
+            if not a.only or any(w in r.name or w == r.a[0] for w in a.only)]
+
+
 def chosen(a):
     """Groups and rows that --only leaves, and the groups that these need."""
-    rows = [] if a.guest_only else list(plan.ROWS)
-    if a.only:
-        rows = [r for r in rows if any(
-            w in r.name or w == r.a[0] for w in a.only)]
+    rows = [] if a.guest_only else wanted(a, plan.ROWS)
     keys = {key for r in rows for key in (r.a, r.b)}
     work = []
     for g in plan.GROUPS:
@@ -58,12 +61,6 @@ def chosen(a):
             if jobs:
                 work.append((g, s, jobs))
     return rows, work
-
-
-def guest_rows(a):
-    """Of the guest's rows those that --only leaves."""
-    return [r for r in plan.guest_rows()
-            if not a.only or any(w in r.name for w in a.only)]
 
 
 def measure(lab, work, a, result):
@@ -147,7 +144,7 @@ def options():
     a.warm = max(a.time // 5, 50)
     if a.only:
         a.memory = any("memory" in w for w in a.only)
-        a.no_guest = a.no_guest or not guest_rows(a)
+        a.no_guest = a.no_guest or not wanted(a, plan.guest_rows())
     else:
         a.memory = not a.guest_only
     return a
@@ -215,9 +212,9 @@ def main():
                 result["failed"].append("memory: %s" % e)
         if not a.no_guest:
             import guestfio
-            wanted = guest_rows(a)
-            rows += wanted
-            guestfio.measure(lab, a, result, {k for r in wanted for k in (r.a, r.b)})
+            guest = wanted(a, plan.guest_rows())
+            rows += guest
+            guestfio.measure(lab, a, result, {k for r in guest for k in (r.a, r.b)})
     m["load_after"] = os.getloadavg()[0]
     publish(result, rows, folder)
     for text in result["failed"]:

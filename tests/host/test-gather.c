@@ -30,17 +30,6 @@ static unsigned gather(struct th *h, unsigned lane, unsigned want)
     return n;
 }
 
-/* One command; true if the driver had to ring. */
-static bool submit(struct th *h, unsigned qid)
-{
-    struct envme_sqe s = th_sqe(ENVME_NVM_FLUSH, 1);
-    unsigned rings = h->rings;
-
-    th_abandon(h, qid, th_put(h, qid, &s));
-    th_ring(h, qid);
-    return h->rings != rings;
-}
-
 /* Nothing runs until it has been kicked; here it has. */
 static unsigned reap(struct th *h, unsigned qid)
 {
@@ -60,10 +49,10 @@ static void test_count(void)
 
     for (unsigned round = 0; round < 40; round++) {
         for (unsigned i = 1; i < 8; i++) {
-            g_assert_true(submit(h, 1));
+            g_assert_true(th_flush_rings(h, 1));
             g_assert_cmpuint(gather(h, 1, 10), ==, i);
         }
-        g_assert_true(submit(h, 2));
+        g_assert_true(th_flush_rings(h, 2));
         g_assert_cmpuint(gather(h, 1, 10), ==, 7);
         g_assert_cmpuint(gather(h, 1, 7), >=, 7);
         g_assert_cmpuint(reap(h, 1), ==, 7);
@@ -82,16 +71,16 @@ static void test_asks(void)
     for (unsigned round = 0; round < 60; round++) {
         unsigned want = 2 + round % 12;
 
-        g_assert_true(submit(h, 1));
+        g_assert_true(th_flush_rings(h, 1));
         g_assert_cmpuint(gather(h, 1, want), ==, 1);
         for (unsigned i = 2; i < want; i++) {
-            g_assert_false(submit(h, 1));
+            g_assert_false(th_flush_rings(h, 1));
             /* Seen by whoever looks. */
             if (round % 2) {
                 g_assert_cmpuint(gather(h, 1, want), ==, i);
             }
         }
-        g_assert_true(submit(h, 1));
+        g_assert_true(th_flush_rings(h, 1));
         g_assert_cmpuint(gather(h, 1, want), ==, want);
         g_assert_cmpuint(reap(h, 1), ==, want);
     }
@@ -107,13 +96,13 @@ static void test_stops(void)
     for (unsigned round = 0; round < 60; round++) {
         unsigned n = 1 + round % 5;
 
-        g_assert_true(submit(h, 1));
+        g_assert_true(th_flush_rings(h, 1));
         g_assert_cmpuint(gather(h, 1, 8), ==, 1);
         for (unsigned i = 1; i < n; i++) {
-            g_assert_false(submit(h, 1));
+            g_assert_false(th_flush_rings(h, 1));
         }
         g_assert_cmpuint(reap(h, 1), ==, n);
-        g_assert_true(submit(h, 1));
+        g_assert_true(th_flush_rings(h, 1));
         g_assert_cmpuint(reap(h, 1), ==, 1);
     }
     th_free(h);
@@ -124,12 +113,12 @@ static void test_full(void)
 {
     struct th *h = gather_host(true);
 
-    g_assert_true(submit(h, 1));
+    g_assert_true(th_flush_rings(h, 1));
     g_assert_cmpuint(gather(h, 1, 64), ==, 1);
     for (unsigned i = 2; i < SIZE - 1; i++) {
-        g_assert_false(submit(h, 1));
+        g_assert_false(th_flush_rings(h, 1));
     }
-    g_assert_true(submit(h, 1));
+    g_assert_true(th_flush_rings(h, 1));
     g_assert_cmpuint(gather(h, 1, 64), ==, UINT_MAX);
     g_assert_cmpuint(reap(h, 1), ==, SIZE - 1);
     th_free(h);
@@ -143,7 +132,7 @@ static void test_due(void)
 
     th_enable(h);
     th_queues(h, 10, SIZE);
-    submit(h, 1);
+    th_flush_rings(h, 1);
     g_assert_cmpuint(gather(h, 0, 8), ==, 1);
     /* An admin command. */
     s.cdw10 = le32(ENVME_CNS_CTRL);
@@ -156,7 +145,7 @@ static void test_due(void)
     th_run(h);
     /* Many queues. */
     for (unsigned q = 1; q <= 9; q++) {
-        submit(h, q);
+        th_flush_rings(h, q);
     }
     g_assert_cmpuint(gather(h, 0, 8), ==, UINT_MAX);
     th_run(h);
@@ -165,7 +154,7 @@ static void test_due(void)
     }
     th_run(h);
     /* Bus Master is off. */
-    submit(h, 1);
+    th_flush_rings(h, 1);
     th_bme(h, false);
     g_assert_cmpuint(gather(h, 0, 8), ==, UINT_MAX);
     th_bme(h, true);
@@ -180,9 +169,9 @@ static void test_gone(void)
     struct th *h = gather_host(true);
 
     for (unsigned i = 0; i < 20; i++) {
-        submit(h, 1);
+        th_flush_rings(h, 1);
         g_assert_cmpuint(gather(h, 1, 8), ==, 1);
-        g_assert_false(submit(h, 1));
+        g_assert_false(th_flush_rings(h, 1));
         if (i % 2) {
             th_assert_code(th_delete_sq(h, 1), SUCCESS);
             th_assert_code(th_delete_cq(h, 1), SUCCESS);
@@ -195,7 +184,7 @@ static void test_gone(void)
             th_assert_code(th_shadow(h), SUCCESS);
         }
         g_assert_cmpuint(gather(h, 1, 8), ==, 0);
-        g_assert_true(submit(h, 1));
+        g_assert_true(th_flush_rings(h, 1));
         g_assert_cmpuint(reap(h, 1), ==, 1);
     }
     th_free(h);

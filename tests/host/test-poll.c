@@ -46,17 +46,6 @@ static bool look(struct th *h)
     return news;
 }
 
-/* One command; true if the driver had to ring. */
-static bool submit(struct th *h, unsigned qid)
-{
-    struct envme_sqe s = th_sqe(ENVME_NVM_FLUSH, 1);
-    unsigned rings = h->rings;
-
-    th_abandon(h, qid, th_put(h, qid, &s));
-    th_ring(h, qid);
-    return h->rings != rings;
-}
-
 static unsigned reap(struct th *h, unsigned qid)
 {
     unsigned n;
@@ -70,7 +59,7 @@ static unsigned reap(struct th *h, unsigned qid)
 /* Rung once, it is looked at from then on. */
 static void warm(struct th *h, unsigned qid)
 {
-    g_assert_true(submit(h, qid));
+    g_assert_true(th_flush_rings(h, qid));
     g_assert_cmpuint(reap(h, qid), ==, 1);
 }
 
@@ -95,7 +84,7 @@ static void test_unrung(void)
         /* A ring now and then, where the index that stays behind is passed
          * in the next round, is the price; it does no harm. */
         for (n = 1; n <= 1 + i % 3; n++) {
-            bool rung = submit(h, 1);
+            bool rung = th_flush_rings(h, 1);
 
             g_assert_true(!rung || wraps || h->sq[1]->tail < 6);
         }
@@ -120,7 +109,7 @@ static void test_look(void)
 
     begin(h);
     warm(h, 1);
-    g_assert_false(submit(h, 1));
+    g_assert_false(th_flush_rings(h, 1));
     g_assert_cmpuint(reap(h, 1), ==, 0);
     g_assert_true(look(h));
     g_assert_cmpuint(reap(h, 1), ==, 1);
@@ -136,8 +125,8 @@ static void test_end(void)
     for (i = 0; i < 150; i++) {
         begin(h);
         warm(h, 1);
-        submit(h, 1);
-        submit(h, 1);
+        th_flush_rings(h, 1);
+        th_flush_rings(h, 1);
         end(h);
         g_assert_false(look(h));
         g_assert_cmpuint(reap(h, 1), ==, 2);
@@ -155,10 +144,10 @@ static void test_idle_queue(void)
     warm(h, 1);
     g_assert_null(h->ctrl->sq[1]->watch_next);
     g_assert_false(h->ctrl->sq[2]->watched);
-    g_assert_true(submit(h, 2));
+    g_assert_true(th_flush_rings(h, 2));
     g_assert_cmpuint(reap(h, 2), ==, 1);
-    g_assert_false(submit(h, 2));
-    g_assert_false(submit(h, 1));
+    g_assert_false(th_flush_rings(h, 2));
+    g_assert_false(th_flush_rings(h, 1));
     g_assert_true(look(h));
     g_assert_cmpuint(reap(h, 1) + reap(h, 2), ==, 2);
     end(h);
@@ -189,7 +178,7 @@ static void test_bad_value(void)
         g_assert_false(look(h));
         *slot(h, h->shadow_db, 1) = h->sq[1]->tail;
         warm(h, 1);
-        g_assert_false(submit(h, 1));
+        g_assert_false(th_flush_rings(h, 1));
         g_assert_true(look(h));
         g_assert_cmpuint(reap(h, 1), ==, 1);
         th_free(h);
@@ -254,13 +243,13 @@ static void test_bme(void)
         begin(h);
         warm(h, 1);
         th_bme(h, false);
-        submit(h, 1);
+        th_flush_rings(h, 1);
         g_assert_false(look(h));
         if (i & 1) {
             end(h);
         }
         if (i & 2) {
-            submit(h, 1);
+            th_flush_rings(h, 1);
         }
         g_assert_cmpuint(reap(h, 1), ==, 0);
         th_bme(h, true);

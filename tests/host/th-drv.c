@@ -208,6 +208,16 @@ bool th_done(struct th *h, uint16_t qid, uint16_t cid, struct envme_cqe *cqe)
     return true;
 }
 
+bool th_flush_rings(struct th *h, uint16_t qid)
+{
+    struct envme_sqe s = th_sqe(ENVME_NVM_FLUSH, 1);
+    unsigned rings = h->rings;
+
+    th_abandon(h, qid, th_put(h, qid, &s));
+    th_ring(h, qid);
+    return h->rings != rings;
+}
+
 void th_abandon(struct th *h, uint16_t qid, uint16_t cid)
 {
     struct th_cmd *c = g_hash_table_lookup(h->sq[qid]->cmds,

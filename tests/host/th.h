@@ -427,6 +427,8 @@ uint16_t th_put(struct th *h, uint16_t qid, struct envme_sqe *sqe);
 void th_ring(struct th *h, uint16_t qid);
 /* put and ring */
 uint16_t th_submit(struct th *h, uint16_t qid, const struct envme_sqe *sqe);
+/* A Flush that nobody waits for; true if the driver had to ring for it. */
+bool th_flush_rings(struct th *h, uint16_t qid);
 /* Takes all completions that are there; the doorbell is rung if any. */
 unsigned th_reap(struct th *h, uint16_t cqid);
 unsigned th_reap_max(struct th *h, uint16_t cqid, unsigned max);

@@ -53,19 +53,7 @@ typedef struct Coal {
 
 /* ---- without the clock ------------------------------------------------- */
 
-/* qn_await() and qn_msix_wait() move it. */
-static struct envme_cqe await(Coal *c, QnCq *cq)
-{
-    gint64 end = g_get_monotonic_time() + QN_TIMEOUT_MS * 1000;
-    struct envme_cqe cqe;
-
-    while (!qn_peek(c->q, cq, &cqe)) {
-        g_assert_cmpint(g_get_monotonic_time(), <, end);
-        g_usleep(50);
-    }
-    return cqe;
-}
-
+/* qn_msix_wait() moves it. */
 static void await_message(Coal *c, unsigned vec)
 {
     gint64 end = g_get_monotonic_time() + QN_TIMEOUT_MS * 1000;
@@ -82,7 +70,7 @@ static void admin(Coal *c, struct envme_sqe sqe)
 
     qn_push(c->q, c->q->asq, sqe);
     qn_ring_sq(c->q, c->q->asq);
-    cqe = await(c, c->q->acq);
+    cqe = qn_await_still(c->q, c->q->acq);
     qn_assert_ok(cqe);
     qn_ring_cq(c->q, c->q->acq);
 }
@@ -98,7 +86,7 @@ static void complete(Coal *c, QnSq *sq, unsigned n)
     }
     qn_ring_sq(c->q, sq);
     for (i = 0; i < n; i++) {
-        cqe = await(c, sq->cq);
+        cqe = qn_await_still(c->q, sq->cq);
         qn_assert_ok(cqe);
     }
 }

@@ -101,7 +101,7 @@ bool qn_peek(QNvme *q, QnCq *cq, struct envme_cqe *cqe)
     return true;
 }
 
-struct envme_cqe qn_await(QNvme *q, QnCq *cq)
+static struct envme_cqe await(QNvme *q, QnCq *cq, void (*pause)(QNvme *q))
 {
     gint64 end = g_get_monotonic_time() + QN_TIMEOUT_MS * 1000;
     struct envme_cqe cqe;
@@ -112,9 +112,25 @@ struct envme_cqe qn_await(QNvme *q, QnCq *cq)
                            cq->id, cq->head, qn_csts(q));
             g_assert_not_reached();
         }
-        qn_beat(q);
+        pause(q);
     }
     return cqe;
+}
+
+struct envme_cqe qn_await(QNvme *q, QnCq *cq)
+{
+    return await(q, cq, qn_beat);
+}
+
+static void pause_still(QNvme *q)
+{
+    (void)q;
+    g_usleep(50);
+}
+
+struct envme_cqe qn_await_still(QNvme *q, QnCq *cq)
+{
+    return await(q, cq, pause_still);
 }
 
 struct envme_cqe qn_reap(QNvme *q, QnCq *cq)

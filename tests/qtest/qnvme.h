@@ -190,6 +190,8 @@ uint16_t qn_push(QNvme *q, QnSq *sq, struct envme_sqe sqe);
  * doorbell rung. */
 bool qn_peek(QNvme *q, QnCq *cq, struct envme_cqe *cqe);
 struct envme_cqe qn_await(QNvme *q, QnCq *cq);
+/* Waited for while the clock stands still, which qn_await() moves. */
+struct envme_cqe qn_await_still(QNvme *q, QnCq *cq);
 struct envme_cqe qn_reap(QNvme *q, QnCq *cq);
 /* No completion for that long. */
 void qn_assert_quiet(QNvme *q, QnCq *cq, unsigned ms);

@@ -13,6 +13,18 @@ struct host {
     unsigned turns, waits;      /* and how many of them were in vain */
 };
 
+/* As the caller does it. */
+static bool waits(struct envme_gather *g, uint32_t n, uint64_t now)
+{
+    if (!envme_gather_wait(g, n)) {
+        return false;
+    }
+    if (!g->holding) {
+        envme_gather_hold(g, now);
+    }
+    return true;
+}
+
 /* One turn: as many as are wanted, or all that the host has. */
 static unsigned turn(struct host *h, unsigned depth)
 {
@@ -23,7 +35,7 @@ static unsigned turn(struct host *h, unsigned depth)
     g_assert_cmpuint(want, <=, h->g.most);
     for (unsigned i = 1; i <= n; i++) {
         envme_gather_rung(&h->g, 3);
-        g_assert_true(envme_gather_wait(&h->g, i, 0) == (i < want));
+        g_assert_true(waits(&h->g, i, 0) == (i < want));
     }
     if (n < want) {
         h->waits++;
@@ -53,7 +65,7 @@ static void test_begins(void)
     g_assert_cmpuint(g.want, ==, 1);
     envme_gather_init(&g, 0);
     for (unsigned i = 0; i < 1000; i++) {
-        g_assert_false(envme_gather_wait(&g, 1, 0));
+        g_assert_false(waits(&g, 1, 0));
         envme_gather_turn(&g, 0);
         g_assert_cmpuint(g.want, ==, 1);
     }
@@ -137,7 +149,7 @@ static void test_idle(void)
 
     learned(&g);
     envme_gather_rung(&g, 1);
-    g_assert_true(envme_gather_wait(&g, 1, 0));
+    g_assert_true(waits(&g, 1, 0));
     g_assert_false(envme_gather_idle(&g, 0));
     g_assert_false(g.over);
     /* Modulo 64. */
@@ -145,7 +157,7 @@ static void test_idle(void)
     g_assert_true(g.over);
     /* Others go on ringing: they do not prolong it. */
     envme_gather_rung(&g, 0);
-    g_assert_false(envme_gather_wait(&g, 2, 0));
+    g_assert_false(waits(&g, 2, 0));
     envme_gather_turn(&g, 2);
     g_assert_cmpuint(g.want, ==, 2);
     g_assert_false(envme_gather_idle(&g, 0));
@@ -162,13 +174,13 @@ static void test_idle_before(void)
     envme_gather_rung(&g, 0);
     envme_gather_rung(&g, 1);
     g_assert_false(envme_gather_idle(&g, 1));
-    g_assert_false(envme_gather_wait(&g, 2, 0));
+    g_assert_false(waits(&g, 2, 0));
     g_assert_false(g.holding);
     envme_gather_turn(&g, 0);
     /* Nobody has been made to wait, so nothing has been learned. */
     g_assert_cmpuint(g.want, ==, 4);
     envme_gather_rung(&g, 0);
-    g_assert_true(envme_gather_wait(&g, 1, 0));
+    g_assert_true(waits(&g, 1, 0));
 }
 
 /* Time: for each command that is wanted, from the first; and again, as long as
@@ -180,21 +192,21 @@ static void test_late(void)
 
     learned(&g);
     g_assert_false(envme_gather_late(&g, UINT64_MAX));
-    g_assert_true(envme_gather_wait(&g, 1, 1000));
+    g_assert_true(waits(&g, 1, 1000));
     first = g.until;
     g_assert_cmpuint(first, >, 1000);
-    g_assert_true(envme_gather_wait(&g, 2, 2000));
+    g_assert_true(waits(&g, 2, 2000));
     g_assert_cmpuint(g.until, ==, first);
     g_assert_false(envme_gather_late(&g, first - 1));
     g_assert_true(envme_gather_late(&g, first));
     g_assert_cmpuint(g.until - first, ==, first - 1000);
-    g_assert_false(envme_gather_wait(&g, 3, first));
+    g_assert_false(waits(&g, 3, first));
     g_assert_true(envme_gather_late(&g, g.until));
     envme_gather_turn(&g, 1);
     g_assert_cmpuint(g.want, ==, 2);
     g_assert_false(envme_gather_late(&g, UINT64_MAX));
     /* Half as many, half the time. */
-    g_assert_true(envme_gather_wait(&g, 1, 1000));
+    g_assert_true(waits(&g, 1, 1000));
     g_assert_cmpuint(g.until - 1000, ==, (first - 1000) / 2);
 }
 
@@ -205,7 +217,7 @@ static void test_other(void)
 
     learned(&g);
     for (unsigned i = 0; i < 100; i++) {
-        g_assert_true(envme_gather_wait(&g, 1, 0));
+        g_assert_true(waits(&g, 1, 0));
         envme_gather_turn(&g, 1);
         g_assert_cmpuint(g.want, ==, 4);
         g_assert_false(g.holding || g.over);
